@@ -1,0 +1,64 @@
+//===- Annotations.h - What passes say about a dispatch ------- -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Discardable attributes that `moe-annotate-dispatches` puts on dispatches and
+// that their lowering reads, and the calls of the runtime's counters.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_DIALECT_MOE_TRANSFORMS_ANNOTATIONS_H
+#define MOE_DIALECT_MOE_TRANSFORMS_ANNOTATIONS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+
+namespace mlir::moe {
+
+/// Numbers of dispatches in program order.
+inline constexpr StringLiteral dispatchNumberAttr = "moe.number";
+/// One bool for each region: whether its body is row-wise.
+inline constexpr StringLiteral rowWiseAttr = "moe.row_wise";
+/// Present if the runtime counts what the dispatch does.
+inline constexpr StringLiteral countedAttr = "moe.counted";
+/// On the module: what is known about each dispatch before running.
+inline constexpr StringLiteral dispatchesAttr = "moe.dispatches";
+
+/// The number given to `op`, or 0.
+int64_t getDispatchNumber(DispatchOp op);
+/// Whether `region` of `op` was proved row-wise.
+bool isRowWise(DispatchOp op, Region &region);
+
+/// Emits calls of the runtime's counters for one dispatch; nothing if it is not
+/// counted.
+class Counting {
+public:
+  explicit Counting(DispatchOp op);
+
+  /// Declares the counters' functions in `module`.
+  static void declare(ModuleOp module);
+
+  /// One run of the dispatch, with the routing's number of tokens and offsets.
+  void run(ImplicitLocOpBuilder &b, Value tokens, Value offsets) const;
+  /// A body is run for `expert`.
+  void evaluate(ImplicitLocOpBuilder &b, Value expert) const;
+  /// `flops` (index) floating-point operations were done.
+  void flops(ImplicitLocOpBuilder &b, Value flops) const;
+  /// The elements of `tensor`, a weight or a contiguous part of one, were read.
+  void touch(ImplicitLocOpBuilder &b, Value tensor) const;
+
+private:
+  void call(ImplicitLocOpBuilder &b, StringRef name, ValueRange operands) const;
+
+  bool counted;
+  int64_t number, experts;
+  /// The layer, where layers are a loop: the induction variable of the loop
+  /// around the dispatch that numbers parameters. Null if there is none.
+  Value instance;
+};
+
+} // namespace mlir::moe
+
+#endif // MOE_DIALECT_MOE_TRANSFORMS_ANNOTATIONS_H
