@@ -53,4 +53,20 @@ def DecomposeGate : Pass<"moe-decompose-gate", "func::FuncOp"> {
   ];
 }
 
+def AnnotateDispatchesPass
+    : Pass<"moe-annotate-dispatches", "::mlir::ModuleOp"> {
+  let summary = "Number dispatches and record which bodies are row-wise";
+  let description = [{
+    Puts `moe.number` and `moe.row_wise` on each dispatch. With `count`, also
+    inserts calls that count floating-point operations and the weights read,
+    and describes the dispatches in the module's `moe.dispatches`.
+  }];
+  let options = [Option<"count", "count", "bool", "false",
+                        "Count what the dispatches do while running">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
 #endif // MOE_DIALECT_MOE_TRANSFORMS_PASSES_TD
