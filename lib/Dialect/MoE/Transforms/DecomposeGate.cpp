@@ -14,6 +14,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "TokenTensors.h"
+
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 
@@ -23,7 +25,6 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_DECOMPOSEGATE
@@ -34,17 +35,8 @@ using namespace mlir;
 using namespace mlir::moe;
 
 namespace {
-/// A tensor and the loops that index its dimensions.
-struct Operand {
-  Value tensor;
-  SmallVector<unsigned> loops;
-};
-
-/// Computes the element of a result from the elements of the operands.
-using Payload = function_ref<Value(ImplicitLocOpBuilder &, ValueRange)>;
-
 /// Builds the decomposition of one gate at the builder's insertion point.
-class GateDecomposition {
+class GateDecomposition : TokenTensors {
 public:
   GateDecomposition(ImplicitLocOpBuilder &builder, GateOp gate);
 
@@ -75,47 +67,27 @@ private:
   Value valueOfKey(ImplicitLocOpBuilder &b, Value key);
   Value changeOrder(ImplicitLocOpBuilder &b, Value bits);
 
-  // Tensors. The first dimension is the token.
-  Value empty(ArrayRef<int64_t> trailing, Type element);
-  Value filled(ArrayRef<int64_t> trailing, TypedAttr value);
-  Value generic(ArrayRef<Operand> ins, Value out, unsigned reduced,
-                Payload payload);
-  Value map(ArrayRef<Operand> ins, ArrayRef<int64_t> trailing, Type element,
-            Payload payload);
-  Value update(Value value, ArrayRef<Operand> others, Type element,
-               Payload payload);
-  Value reduceRows(ArrayRef<Operand> ins, ArrayRef<int64_t> trailing,
-                   TypedAttr identity, Payload payload);
-  SmallVector<Operand> withBias(Value values);
+  SmallVector<IndexedTensor> withBias(Value values);
 
   TypedAttr smallestKey() {
     return b.getIntegerAttr(keyType,
                             APInt::getSignedMinValue(keyType.getWidth()));
   }
-  static Operand each(Value tensor) {
-    unsigned rank = cast<RankedTensorType>(tensor.getType()).getRank();
-    return {tensor, llvm::to_vector(llvm::seq(0u, rank))};
-  }
-  static Operand perToken(Value tensor) { return {tensor, {0}}; }
-
-  ImplicitLocOpBuilder &b;
   GateOp gate;
   Value scores;
   int64_t experts;
   /// The type of all arithmetic, and of the numbers that order experts.
   FloatType compute;
   IntegerType keyType;
-  OpFoldResult tokens;
 };
 } // namespace
 
 GateDecomposition::GateDecomposition(ImplicitLocOpBuilder &builder, GateOp gate)
-    : b(builder), gate(gate), scores(gate.getScores()),
-      experts(gate.getNumExperts()) {
+    : TokenTensors(builder, gate.getScores()), gate(gate),
+      scores(gate.getScores()), experts(gate.getNumExperts()) {
   auto element = cast<FloatType>(getElementTypeOrSelf(scores));
   compute = element.getWidth() > 32 ? element : b.getF32Type();
   keyType = b.getIntegerType(2 * compute.getWidth());
-  tokens = tensor::getMixedSize(b, b.getLoc(), scores, 0);
 }
 
 //===----------------------------------------------------------------------===//
@@ -184,83 +156,8 @@ Value GateDecomposition::valueOfKey(ImplicitLocOpBuilder &b, Value key) {
   return arith::BitcastOp::create(b, compute, changeOrder(b, order));
 }
 
-//===----------------------------------------------------------------------===//
-// Tensors
-//===----------------------------------------------------------------------===//
-
-Value GateDecomposition::empty(ArrayRef<int64_t> trailing, Type element) {
-  SmallVector<OpFoldResult> sizes = {tokens};
-  llvm::append_range(sizes, getAsIndexOpFoldResult(b.getContext(), trailing));
-  return tensor::EmptyOp::create(b, sizes, element);
-}
-
-Value GateDecomposition::filled(ArrayRef<int64_t> trailing, TypedAttr value) {
-  return linalg::FillOp::create(b,
-                                arith::ConstantOp::create(b, value).getResult(),
-                                empty(trailing, value.getType()))
-      .getResult(0);
-}
-
-/// The payload sees the elements of `ins` and then that of `out`. The last
-/// `reduced` loops do not index `out`.
-Value GateDecomposition::generic(ArrayRef<Operand> ins, Value out,
-                                 unsigned reduced, Payload payload) {
-  unsigned parallel = cast<RankedTensorType>(out.getType()).getRank();
-  unsigned loops = parallel + reduced;
-  SmallVector<utils::IteratorType> iterators(parallel,
-                                             utils::IteratorType::parallel);
-  iterators.append(reduced, utils::IteratorType::reduction);
-  SmallVector<Value> inputs;
-  SmallVector<AffineMap> maps;
-  for (const Operand &operand : ins) {
-    inputs.push_back(operand.tensor);
-    SmallVector<AffineExpr> dims;
-    for (unsigned loop : operand.loops)
-      dims.push_back(b.getAffineDimExpr(loop));
-    maps.push_back(AffineMap::get(loops, 0, dims, b.getContext()));
-  }
-  maps.push_back(b.getMultiDimIdentityMap(loops).getMajorSubMap(parallel));
-  auto body = [&](OpBuilder &nested, Location loc, ValueRange elements) {
-    ImplicitLocOpBuilder inner(loc, nested);
-    linalg::YieldOp::create(inner, payload(inner, elements));
-  };
-  return linalg::GenericOp::create(b, out.getType(), inputs, out, maps,
-                                   iterators, body)
-      .getResult(0);
-}
-
-/// A new tensor with an element for each token and each of `trailing`.
-Value GateDecomposition::map(ArrayRef<Operand> ins, ArrayRef<int64_t> trailing,
-                             Type element, Payload payload) {
-  return generic(ins, empty(trailing, element), 0, payload);
-}
-
-/// Replaces each element of `value`, which the payload sees first; in place
-/// unless it is the operand of the gate or changes its type.
-Value GateDecomposition::update(Value value, ArrayRef<Operand> others,
-                                Type element, Payload payload) {
-  SmallVector<Operand> ins(others);
-  if (value == scores || getElementTypeOrSelf(value) != element) {
-    ins.insert(ins.begin(), each(value));
-    return map(ins, {experts}, element, payload);
-  }
-  return generic(ins, value, 0, [&](ImplicitLocOpBuilder &b, ValueRange e) {
-    SmallVector<Value> elements = {e.back()};
-    llvm::append_range(elements, e.drop_back());
-    return payload(b, elements);
-  });
-}
-
-/// One number for each token and each of `trailing`, from the dimension after
-/// them; the payload sees the accumulator last.
-Value GateDecomposition::reduceRows(ArrayRef<Operand> ins,
-                                    ArrayRef<int64_t> trailing,
-                                    TypedAttr identity, Payload payload) {
-  return generic(ins, filled(trailing, identity), 1, payload);
-}
-
-SmallVector<Operand> GateDecomposition::withBias(Value values) {
-  SmallVector<Operand> ins = {each(values)};
+SmallVector<IndexedTensor> GateDecomposition::withBias(Value values) {
+  SmallVector<IndexedTensor> ins = {each(values)};
   if (gate.getBias())
     ins.push_back({gate.getBias(), {1}});
   return ins;
@@ -274,7 +171,7 @@ SmallVector<Operand> GateDecomposition::withBias(Value values) {
 /// its sum NaN and with it the row.
 Value GateDecomposition::softmax(Value mask) {
   double lowest = -std::numeric_limits<double>::infinity();
-  SmallVector<Operand> ins = {each(scores)};
+  SmallVector<IndexedTensor> ins = {each(scores)};
   if (mask)
     ins.push_back(each(mask));
   Value largest = reduceRows(
@@ -345,7 +242,7 @@ Value GateDecomposition::selectByThreshold(Value values) {
 /// The largest key of each row, or of its keys below `bound` if there is one.
 Value GateDecomposition::largestBelow(Value keys, Value bound) {
   auto type = cast<RankedTensorType>(keys.getType());
-  SmallVector<Operand> ins = {each(keys)};
+  SmallVector<IndexedTensor> ins = {each(keys)};
   if (bound)
     ins.push_back(each(bound));
   return reduceRows(
@@ -508,7 +405,7 @@ Value GateDecomposition::makeWeights(Value mask, Value values) {
   auto weight = [&](ImplicitLocOpBuilder &b, Value value) {
     return source == WeightSource::one ? constant(b, 1.0) : widen(b, value);
   };
-  SmallVector<Operand> ins = {each(mask)};
+  SmallVector<IndexedTensor> ins = {each(mask)};
   if (gate.getNormalize()) {
     Value sum =
         reduceRows({each(values), each(mask)}, {}, b.getFloatAttr(compute, 0.0),

@@ -1,0 +1,69 @@
+//===- TokenTensors.h - Tensors with a row for each token ----- -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Building linalg operations over tensors whose first dimension is the token,
+// from nothing but what one element is.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_DIALECT_MOE_TRANSFORMS_TOKENTENSORS_H
+#define MOE_DIALECT_MOE_TRANSFORMS_TOKENTENSORS_H
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::moe {
+
+/// A tensor and the loops that index its dimensions.
+struct IndexedTensor {
+  Value tensor;
+  SmallVector<unsigned> loops;
+};
+
+/// Computes the element of a result from the elements of the operands.
+using Payload = function_ref<Value(ImplicitLocOpBuilder &, ValueRange)>;
+
+/// Builds tensors for the rows of `source`, a tensor [N, columns].
+class TokenTensors {
+public:
+  TokenTensors(ImplicitLocOpBuilder &builder, Value source);
+
+  Value empty(ArrayRef<int64_t> trailing, Type element);
+  Value filled(ArrayRef<int64_t> trailing, TypedAttr value);
+
+  /// The payload sees the elements of `ins` and then that of `out`. The last
+  /// `reduced` loops do not index `out`.
+  Value generic(ArrayRef<IndexedTensor> ins, Value out, unsigned reduced,
+                Payload payload);
+
+  /// A new tensor with an element for each token and each of `trailing`.
+  Value map(ArrayRef<IndexedTensor> ins, ArrayRef<int64_t> trailing,
+            Type element, Payload payload);
+
+  /// Replaces each element of `value`, which the payload sees first; in place
+  /// unless it is the source or changes its type.
+  Value update(Value value, ArrayRef<IndexedTensor> others, Type element,
+               Payload payload);
+
+  /// One number for each token and each of `trailing`, from the dimension after
+  /// them; the payload sees the accumulator last.
+  Value reduceRows(ArrayRef<IndexedTensor> ins, ArrayRef<int64_t> trailing,
+                   TypedAttr identity, Payload payload);
+
+  /// A tensor indexed by the first loops, one for each of its dimensions.
+  static IndexedTensor each(Value tensor);
+  static IndexedTensor perToken(Value tensor) { return {tensor, {0}}; }
+
+protected:
+  ImplicitLocOpBuilder &b;
+  Value source;
+  int64_t columns;
+  /// The number of tokens.
+  OpFoldResult tokens;
+};
+
+} // namespace mlir::moe
+
+#endif // MOE_DIALECT_MOE_TRANSFORMS_TOKENTENSORS_H
