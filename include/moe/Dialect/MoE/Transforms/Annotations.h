@@ -59,6 +59,11 @@ private:
   Value instance;
 };
 
+/// Inserts calls that count the floating-point operations and the weights read
+/// in the bodies of the counted dispatches of `module`, and describes these in
+/// its `moe.dispatches`.
+void countDispatches(ModuleOp module);
+
 } // namespace mlir::moe
 
 #endif // MOE_DIALECT_MOE_TRANSFORMS_ANNOTATIONS_H

@@ -1,0 +1,55 @@
+//===- MoEToSCF.h - From mixtures of experts to scf --------- -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Patterns of `moe-convert-to-scf`. A routing becomes four plain values, a
+// dispatch conditional regions and loops over the tiles of active experts.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_CONVERSION_MOETOSCF_MOETOSCF_H
+#define MOE_CONVERSION_MOETOSCF_MOETOSCF_H
+
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace mlir::moe {
+
+/// A routing in plain values: !moe.routing<E> is converted to these four.
+struct PlainRouting {
+  /// Takes apart the four values that replace a routing.
+  explicit PlainRouting(ValueRange values);
+
+  Value numTokens; // index
+  Value offsets;   // tensor<(E+1)xindex>: first assignment of each expert
+  Value ids;       // tensor<?xindex>: token of each assignment
+  Value weights;   // tensor<?xf32>: weight of each assignment
+};
+
+/// How a dispatch is laid out in tiles of (expert, row block).
+struct DispatchLoweringOptions {
+  /// Every body on all tokens, then each token selects its own results.
+  bool allExperts = false;
+  /// Bounds of the rows in a tile. Between them the block grows with the number
+  /// of assignments, so that there are tiles for many threads.
+  int64_t minRowBlock = 64;
+  int64_t maxRowBlock = 256;
+};
+
+/// Adds the conversion of !moe.routing to its four values.
+void addRoutingConversion(TypeConverter &converter);
+
+/// moe.route and the operations that read a routing.
+void populateRoutingToSCFPatterns(const TypeConverter &converter,
+                                  RewritePatternSet &patterns);
+/// moe.dispatch.
+void populateDispatchToSCFPatterns(const TypeConverter &converter,
+                                   RewritePatternSet &patterns,
+                                   const DispatchLoweringOptions &options);
+/// moe.rows, moe.combine and moe.pick.
+void populateCombineToSCFPatterns(const TypeConverter &converter,
+                                  RewritePatternSet &patterns);
+
+} // namespace mlir::moe
+
+#endif // MOE_CONVERSION_MOETOSCF_MOETOSCF_H

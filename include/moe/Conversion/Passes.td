@@ -1,0 +1,143 @@
+//===- Passes.td - Passes out of the dialect and downwards ---*- tablegen -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// In the order of the road down.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_CONVERSION_PASSES_TD
+#define MOE_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// regions
+//===----------------------------------------------------------------------===//
+
+def ConvertMoEToSCFPass : Pass<"moe-convert-to-scf", "::mlir::ModuleOp"> {
+  let summary = "Turn dispatches into conditional regions and loops over tiles";
+  let description = [{
+    A routing becomes four plain values: the number of tokens, the offset of
+    each expert's assignments, and the token and the weight of each assignment.
+    A family becomes one `scf.forall` over a table of the active (expert, row
+    block) tiles, unlike experts one `scf.if` each.
+
+    With `all-experts` every body runs on all tokens and each token selects its
+    own results (the dense form).
+
+    ```mlir
+    %rows = moe.dispatch %x by %r : ... { ^expert0(%mine: ...): ... }, ...
+    ==>
+    %some = arith.cmpi ugt, %tiles, %c0 : index
+    %rows = scf.if %some -> (tensor<?x8xf32>) {
+      %out = scf.execute_region -> tensor<?x8xf32> no_inline { scf.forall ... }
+      scf.yield %out : tensor<?x8xf32>
+    } else {
+      scf.yield %empty : tensor<?x8xf32>
+    }
+    ```
+  }];
+  let options = [Option<"allExperts", "all-experts", "bool", "false",
+                        "Run every expert on every token (the dense form)">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def ConvertParametersToMemRefPass
+    : Pass<"moe-convert-parameters-to-memref", "::mlir::ModuleOp"> {
+  let summary = "Bind weights to symbols that the loader defines";
+  let description = [{
+    An extern `ml_program.global @name` becomes a public `memref.global
+    @"moe.weight.name"` without a value, and its loads `memref.get_global`
+    without a copy. A `moe.parameters @family` becomes a table of byte offsets
+    `@"moe.offsets.family"` into the mapped weights `@"moe.arena"`.
+
+    ```mlir
+    %w = ml_program.global_load_const @router.weight : tensor<8x64xf32>
+    ==>
+    %m = memref.get_global @moe.weight.router.weight : memref<8x64xf32>
+    %w = bufferization.to_tensor %m restrict : ...
+    ```
+
+    A tensor named in `misaligned` is copied to aligned memory by a call of
+    `moe_rt_align` before it is used.
+  }];
+  let options = [ListOption<"misaligned", "misaligned", "std::string",
+                            "Names of tensors to copy before use">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// buffers
+//===----------------------------------------------------------------------===//
+
+def OutlineExpertsPass : Pass<"moe-outline-experts", "::mlir::ModuleOp"> {
+  let summary = "Move regions that are not to be inlined into functions";
+  let description = [{
+    Each `scf.execute_region no_inline` in buffers becomes a private function
+    that is given what the region captures. A function is what is compiled when
+    it is first called. Its name is the name in the region's location.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// machine
+//===----------------------------------------------------------------------===//
+
+def ConvertForallToRuntimePass
+    : Pass<"moe-convert-forall-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "Run the iterations of scf.forall through the runtime";
+  let description = [{
+    The body of each `scf.forall` in buffers becomes a function of an index and
+    a context, which `moe_rt_parallel_for` calls with a dynamic schedule.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect"];
+}
+
+def ConvertAssertToRuntimePass
+    : Pass<"moe-convert-assert-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "End the run with a message where cf.assert fails";
+  let description = [{
+    Upstream lowers `cf.assert` to `abort`. This pass calls `moe_rt_fail` with
+    the location and the message instead.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect",
+                           "::mlir::LLVM::LLVMDialect"];
+}
+
+def VectorizeContractions
+    : InterfacePass<"moe-vectorize-contractions", "FunctionOpInterface"> {
+  let summary = "Turn contractions on tensors into loops over vectors";
+  let description = [{
+    Every linalg operation on tensors that multiplies two operands and adds up
+    the products in f32 or f64, whatever the order of its dimensions, becomes
+    loops and vector operations: panels of the right-hand side are packed (and
+    widened) into a buffer that stays in the cache, and tiles of the result are
+    accumulated in registers. Sizes may be static or dynamic, odd or zero.
+
+    The products of one element are added in ascending order, and the number of
+    rows that are computed together does not change a bit of any of them. All
+    sizes come from the target. A contraction that is left alone is reported by
+    a remark that says why.
+  }];
+  let options = [
+    Option<"targetName", "target", "std::string", "\"host\"",
+           "Processor to generate code for: host, avx512, avx2 or sse">
+  ];
+  let dependentDialects = [
+    "arith::ArithDialect", "linalg::LinalgDialect", "scf::SCFDialect",
+    "tensor::TensorDialect", "vector::VectorDialect"
+  ];
+}
+
+#endif // MOE_CONVERSION_PASSES_TD

@@ -1,0 +1,66 @@
+//===- Pipelines.h - The road down --------------------------- -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The phases of a compilation, in order, and the pipelines that lead through
+// them. docs/Pipelines.md says what holds after each phase.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_PIPELINES_PIPELINES_H
+#define MOE_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+#include <optional>
+
+namespace mlir::moe {
+
+/// The state of a module after a phase.
+enum class Phase { Import, Routed, Grouped, Regions, Tiled, Buffers, Machine };
+
+/// The name of a phase on the command line.
+StringRef stringifyPhase(Phase phase);
+/// The phase of that name, or none.
+std::optional<Phase> parsePhase(StringRef name);
+
+struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
+  Option<std::string> experts{
+      *this, "experts",
+      llvm::cl::desc("active: each expert on its own tokens; all: every expert "
+                     "on every token, the dense form"),
+      llvm::cl::init("active")};
+  Option<std::string> target{*this, "target",
+                             llvm::cl::desc("host, avx512, avx2 or sse"),
+                             llvm::cl::init("host")};
+  Option<bool> stats{
+      *this, "stats",
+      llvm::cl::desc("count evaluations, FLOPs and weight bytes while running"),
+      llvm::cl::init(false)};
+  Option<bool> checkAccesses{
+      *this, "check-accesses",
+      llvm::cl::desc("check every access of the model that is not proved in "
+                     "bounds"),
+      llvm::cl::init(false)};
+  ListOption<std::string> misaligned{
+      *this, "misaligned",
+      llvm::cl::desc("names of tensors to copy to aligned memory before their "
+                     "first use")};
+  Option<std::string> from{*this, "from",
+                           llvm::cl::desc("the phase the module is in"),
+                           llvm::cl::init("import")};
+  Option<std::string> to{*this, "to", llvm::cl::desc("the phase to stop after"),
+                         llvm::cl::init("machine")};
+};
+
+/// Adds the passes that take a module from phase `from` to phase `to`.
+void buildCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options,
+                      Phase from = Phase::Import, Phase to = Phase::Machine);
+
+/// Registers `moe-lower-to-cpu`.
+void registerPipelines();
+
+} // namespace mlir::moe
+
+#endif // MOE_PIPELINES_PIPELINES_H

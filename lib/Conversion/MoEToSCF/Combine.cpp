@@ -1,0 +1,216 @@
+//===- Combine.cpp - Packed rows back to tokens -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Assignments are ordered by expert, so that going over them in order adds up
+// the rows of each token in ascending order of experts.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Loops.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/MoEToSCF/MoEToSCF.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+static Value lastOffset(ImplicitLocOpBuilder &b, PlainRouting routing) {
+  auto type = cast<RankedTensorType>(routing.offsets.getType());
+  return extractAt(b, routing.offsets,
+                   constantIndex(b, type.getDimSize(0) - 1));
+}
+
+/// `value`, of the element type of the rows, in the type that sums them up.
+static Value widen(OpBuilder &b, Location loc, Value value, Type sum) {
+  if (value.getType() == sum)
+    return value;
+  return arith::ExtFOp::create(b, loc, sum, value);
+}
+
+static Value narrow(OpBuilder &b, Location loc, Value value, Type element) {
+  if (value.getType() == element)
+    return value;
+  return arith::TruncFOp::create(b, loc, element, value);
+}
+
+/// sum + row * weight, elementwise; without a weight sum + row.
+static Value addRow(ImplicitLocOpBuilder &b, Value sum, Value row,
+                    Value weight) {
+  auto type = cast<RankedTensorType>(sum.getType());
+  AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
+  SmallVector<AffineMap> maps(2, identity);
+  SmallVector<utils::IteratorType> iterators(type.getRank(),
+                                             utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      b, type, ValueRange{row}, ValueRange{sum}, maps, iterators,
+      [&](OpBuilder &nested, Location loc, ValueRange args) {
+        ImplicitLocOpBuilder b(loc, nested);
+        Type element = args[1].getType();
+        if (!isa<FloatType>(element)) {
+          Value added = arith::AddIOp::create(b, args[1], args[0]);
+          linalg::YieldOp::create(b, added);
+          return;
+        }
+        Value value = widen(b, loc, args[0], element);
+        if (weight)
+          value =
+              arith::MulFOp::create(b, value, widen(b, loc, weight, element));
+        Value added = arith::AddFOp::create(b, args[1], value);
+        linalg::YieldOp::create(b, added);
+      });
+  return generic.getResult(0);
+}
+
+/// Rows of `sums` where `assigned`, rows of `init` elsewhere, as `element`.
+static Value finish(ImplicitLocOpBuilder &b, Value sums, Value assigned,
+                    Value init, Type element) {
+  auto type = cast<RankedTensorType>(sums.getType());
+  if (!init && type.getElementType() == element)
+    return sums;
+  int64_t rank = type.getRank();
+  Value rows = tensor::DimOp::create(b, sums, constantIndex(b, 0));
+  Value out = emptyRowsLike(b, rows, sums, element);
+  AffineMap identity = b.getMultiDimIdentityMap(rank);
+  AffineMap perRow = AffineMap::get(rank, 0, b.getAffineDimExpr(0));
+  SmallVector<Value> inputs{sums};
+  SmallVector<AffineMap> maps{identity};
+  if (init) {
+    inputs.append({assigned, init});
+    maps.append({perRow, identity});
+  }
+  maps.push_back(identity);
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      b, out.getType(), inputs, out, maps, iterators,
+      [&](OpBuilder &nested, Location loc, ValueRange args) {
+        Value value = narrow(nested, loc, args[0], element);
+        if (init)
+          value = arith::SelectOp::create(nested, loc, args[1], value, args[2]);
+        linalg::YieldOp::create(nested, loc, value);
+      });
+  return generic.getResult(0);
+}
+
+namespace {
+
+struct ConvertCombine : OpConversionPattern<CombineOp> {
+  using Base::Base;
+
+  LogicalResult
+  matchAndRewrite(CombineOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    PlainRouting routing(adaptor.getRouting());
+    Value packed = adaptor.getPacked().front();
+    Value init = op.getInit() ? adaptor.getInit().front() : Value();
+    Type element = getElementTypeOrSelf(packed.getType());
+    Type sum = isa<FloatType>(element) && !element.isF64() ? b.getF32Type()
+                                                           : Type(element);
+    Value total = lastOffset(b, routing);
+    Value zeroIndex = constantIndex(b, 0);
+    assertEqual(b, tensor::DimOp::create(b, packed, zeroIndex), total,
+                "moe.combine: the number of packed rows differs from the "
+                "number of assignments");
+    if (init)
+      assertEqual(b, tensor::DimOp::create(b, init, zeroIndex),
+                  routing.numTokens,
+                  "moe.combine: the number of rows of init differs from the "
+                  "number of tokens");
+
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(sum));
+    Value sums =
+        fill(b, emptyRowsLike(b, routing.numTokens, packed, sum), zero);
+    SmallVector<Value> carried{sums};
+    if (init) {
+      Value flags =
+          tensor::EmptyOp::create(b, ArrayRef<int64_t>{ShapedType::kDynamic},
+                                  b.getI1Type(), routing.numTokens);
+      Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
+      carried.push_back(fill(b, flags, no));
+    }
+    carried = forEach(
+        b, zeroIndex, total, carried,
+        [&](ImplicitLocOpBuilder &b, Value assignment, ValueRange carried) {
+          Value one = constantIndex(b, 1);
+          Value token = extractAt(b, routing.ids, assignment);
+          Value weight = op.getUnweighted()
+                             ? Value()
+                             : extractAt(b, routing.weights, assignment);
+          Value row = sliceRows(b, packed, assignment, one);
+          Value target = sliceRows(b, carried[0], token, one);
+          SmallVector<Value> next{insertRows(b, addRow(b, target, row, weight),
+                                             carried[0], token, one)};
+          if (init) {
+            Value yes = arith::ConstantOp::create(b, b.getBoolAttr(true));
+            next.push_back(tensor::InsertOp::create(b, yes, carried[1], token));
+          }
+          return next;
+        });
+    Value assigned = init ? carried[1] : Value();
+    rewriter.replaceOp(op, finish(b, carried[0], assigned, init, element));
+    return success();
+  }
+};
+
+struct ConvertRows : OpConversionPattern<RowsOp> {
+  using Base::Base;
+
+  LogicalResult
+  matchAndRewrite(RowsOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    PlainRouting routing(adaptor.getRouting());
+    Value packed = adaptor.getPacked().front();
+    assertEqual(b, tensor::DimOp::create(b, packed, constantIndex(b, 0)),
+                lastOffset(b, routing),
+                "moe.rows: the number of packed rows differs from the number "
+                "of assignments");
+    Value begin =
+        extractAt(b, routing.offsets, constantIndex(b, op.getExpert()));
+    Value end =
+        extractAt(b, routing.offsets, constantIndex(b, op.getExpert() + 1));
+    Value count = arith::SubIOp::create(b, end, begin);
+    rewriter.replaceOp(op, sliceRows(b, packed, begin, count));
+    return success();
+  }
+};
+
+struct ConvertPick : OpConversionPattern<PickOp> {
+  using Base::Base;
+
+  LogicalResult
+  matchAndRewrite(PickOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    // The last tensor is the default; moe-guard-accesses checks the number.
+    ValueRange tensors = adaptor.getTensors();
+    SmallVector<int64_t> cases =
+        llvm::to_vector(llvm::seq<int64_t>(0, tensors.size() - 1));
+    auto choose = scf::IndexSwitchOp::create(
+        b, op.getType(), adaptor.getNumber(), cases, cases.size());
+    auto yieldIn = [&](Region &region, Value tensor) {
+      OpBuilder::InsertionGuard guard(b);
+      b.createBlock(&region);
+      scf::YieldOp::create(b, tensor);
+    };
+    for (auto [region, tensor] : llvm::zip(choose.getCaseRegions(), tensors))
+      yieldIn(region, tensor);
+    yieldIn(choose.getDefaultRegion(), tensors.back());
+    rewriter.replaceOp(op, choose.getResults());
+    return success();
+  }
+};
+
+} // namespace
+
+void mlir::moe::populateCombineToSCFPatterns(const TypeConverter &converter,
+                                             RewritePatternSet &patterns) {
+  patterns.add<ConvertCombine, ConvertRows, ConvertPick>(converter,
+                                                         patterns.getContext());
+}

@@ -1,0 +1,70 @@
+//===- MoEToSCF.cpp - The pass moe-convert-to-scf -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Leaves the dialect: after this pass no operation, type or attribute of it is
+// left but the declarations of parameters and what reads them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Conversion/MoEToSCF/MoEToSCF.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/Passes.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/Transforms/Annotations.h"
+
+namespace mlir::moe {
+#define GEN_PASS_DEF_CONVERTMOETOSCFPASS
+#include "moe/Conversion/Passes.h.inc"
+} // namespace mlir::moe
+
+using namespace mlir;
+using namespace mlir::moe;
+
+namespace {
+struct ConvertMoEToSCFPass
+    : moe::impl::ConvertMoEToSCFPassBase<ConvertMoEToSCFPass> {
+  using Base::Base;
+
+  void runOnOperation() final {
+    ModuleOp module = getOperation();
+    Counting::declare(module);
+    TypeConverter converter;
+    addRoutingConversion(converter);
+    DispatchLoweringOptions options;
+    options.allExperts = allExperts;
+    RewritePatternSet patterns(&getContext());
+    populateRoutingToSCFPatterns(converter, patterns);
+    populateDispatchToSCFPatterns(converter, patterns, options);
+    populateCombineToSCFPatterns(converter, patterns);
+
+    ConversionTarget target(getContext());
+    target.addIllegalDialect<MoEDialect>();
+    target.addLegalOp<ParametersOp, ParameterOp>();
+    target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+    scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
+                                                         target);
+    if (failed(applyPartialConversion(module, target, std::move(patterns))))
+      return signalPassFailure();
+    eraseUnusedCounters(module);
+  }
+
+  static void eraseUnusedCounters(ModuleOp module) {
+    for (auto function :
+         llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+      if (function.getName().starts_with("moe_rt_") &&
+          function.isDeclaration() &&
+          SymbolTable::symbolKnownUseEmpty(function, module))
+        function.erase();
+  }
+};
+} // namespace

@@ -1,0 +1,342 @@
+//===- Routing.cpp - Routings in plain tensors -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A routing is built once, by counting: assignments per expert, their prefix
+// sums, then each assignment at the next free place of its expert. Going over
+// the tokens in order keeps them ascending within an expert.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Loops.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/MoEToSCF/MoEToSCF.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+PlainRouting::PlainRouting(ValueRange values)
+    : numTokens(values[0]), offsets(values[1]), ids(values[2]),
+      weights(values[3]) {}
+
+void mlir::moe::addRoutingConversion(TypeConverter &converter) {
+  converter.addConversion([](Type type) { return type; });
+  converter.addConversion([](RoutingType type, SmallVectorImpl<Type> &types)
+                              -> std::optional<LogicalResult> {
+    Type index = IndexType::get(type.getContext());
+    Type f32 = Float32Type::get(type.getContext());
+    types.append({index, RankedTensorType::get({type.getExperts() + 1}, index),
+                  RankedTensorType::get({ShapedType::kDynamic}, index),
+                  RankedTensorType::get({ShapedType::kDynamic}, f32)});
+    return success();
+  });
+}
+
+static Value insertAt(ImplicitLocOpBuilder &b, Value scalar, Value tensor,
+                      ValueRange indices) {
+  return tensor::InsertOp::create(b, scalar, tensor, indices);
+}
+
+static Value addIndex(ImplicitLocOpBuilder &b, Value a, int64_t c) {
+  return arith::AddIOp::create(b, a, constantIndex(b, c));
+}
+
+namespace {
+
+/// The assignments that a moe.route describes, one by one.
+class Assignments {
+public:
+  Assignments(RouteOp op, Value choice, Value weights)
+      : choice(choice), weights(weights), mask(op.isMask()),
+        experts(op.getRouting().getType().getExperts()),
+        columns(cast<RankedTensorType>(choice.getType()).getDimSize(1)) {}
+
+  /// Calls `update` with the expert and the weight of every assignment of every
+  /// token, in order; what it returns is carried.
+  SmallVector<Value>
+  visit(ImplicitLocOpBuilder &b, ValueRange inits,
+        function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, Value token,
+                                        Value column, Value expert,
+                                        ValueRange carried)>
+            update) {
+    Value zero = constantIndex(b, 0);
+    Value tokens = tensor::DimOp::create(b, choice, zero);
+    auto perColumn = [&](ImplicitLocOpBuilder &b, Value token, Value column,
+                         ValueRange carried) -> SmallVector<Value> {
+      std::pair<Value, Value> choice = expertAt(b, token, column);
+      auto chosen = scf::IfOp::create(
+          b, choice.second,
+          [&](OpBuilder &nested, Location loc) {
+            ImplicitLocOpBuilder inner(loc, nested);
+            scf::YieldOp::create(
+                inner, update(inner, token, column, choice.first, carried));
+          },
+          [&](OpBuilder &nested, Location loc) {
+            scf::YieldOp::create(nested, loc, carried);
+          });
+      return SmallVector<Value>(chosen.getResults());
+    };
+    return forEach(
+        b, zero, tokens, inits,
+        [&](ImplicitLocOpBuilder &b, Value token, ValueRange carried) {
+          return forEach(
+              b, constantIndex(b, 0), constantIndex(b, columns), carried,
+              [&](ImplicitLocOpBuilder &b, Value column, ValueRange carried) {
+                return perColumn(b, token, column, carried);
+              });
+        });
+  }
+
+  /// Weight of the assignment at (token, column), in f32.
+  Value weightAt(ImplicitLocOpBuilder &b, Value token, Value column) {
+    Type f32 = b.getF32Type();
+    if (!weights)
+      return arith::ConstantOp::create(b, b.getF32FloatAttr(1.0f));
+    Value weight = extractAt(b, weights, {token, column});
+    auto type = cast<FloatType>(weight.getType());
+    if (type.getWidth() < 32)
+      return arith::ExtFOp::create(b, f32, weight);
+    if (type.getWidth() > 32)
+      return arith::TruncFOp::create(b, f32, weight);
+    return weight;
+  }
+
+private:
+  /// The expert at (token, column), and whether there is one.
+  std::pair<Value, Value> expertAt(ImplicitLocOpBuilder &b, Value token,
+                                   Value column) {
+    Value element = extractAt(b, choice, {token, column});
+    if (mask)
+      return {column, element};
+    Value expert = element;
+    if (!element.getType().isIndex())
+      expert = element.getType().isUnsignedInteger()
+                   ? arith::IndexCastUIOp::create(b, b.getIndexType(), element)
+                         .getResult()
+                   : arith::IndexCastOp::create(b, b.getIndexType(), element)
+                         .getResult();
+    // Unsigned: a negative number is out of range as well.
+    Value valid = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, expert,
+                                        constantIndex(b, experts));
+    return {expert, valid};
+  }
+
+  Value choice, weights;
+  bool mask;
+  int64_t experts, columns;
+};
+
+struct ConvertRoute : OpConversionPattern<RouteOp> {
+  using Base::Base;
+
+  LogicalResult
+  matchAndRewrite(RouteOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    int64_t experts = op.getRouting().getType().getExperts();
+    Assignments assignments(op, adaptor.getChoice(), adaptor.getWeights());
+    Value zero = constantIndex(b, 0);
+    Value tokens = tensor::DimOp::create(b, adaptor.getChoice(), zero);
+
+    Value empty = tensor::EmptyOp::create(b, ArrayRef<int64_t>{experts},
+                                          b.getIndexType());
+    Value counts =
+        assignments.visit(b, fill(b, empty, zero),
+                          [&](ImplicitLocOpBuilder &b, Value, Value,
+                              Value expert, ValueRange carried) {
+                            Value count = extractAt(b, carried[0], expert);
+                            return SmallVector<Value>{insertAt(
+                                b, addIndex(b, count, 1), carried[0], expert)};
+                          })[0];
+
+    auto [offsets, total] = prefixSums(b, counts, experts);
+    // The next free place of each expert starts at its offset.
+    Value cursor = tensor::ExtractSliceOp::create(
+        b, offsets, SmallVector<OpFoldResult>{b.getIndexAttr(0)},
+        SmallVector<OpFoldResult>{b.getIndexAttr(experts)},
+        SmallVector<OpFoldResult>{b.getIndexAttr(1)});
+    Value ids = tensor::EmptyOp::create(
+        b, ArrayRef<int64_t>{ShapedType::kDynamic}, b.getIndexType(), total);
+    Value weights = tensor::EmptyOp::create(
+        b, ArrayRef<int64_t>{ShapedType::kDynamic}, b.getF32Type(), total);
+    SmallVector<Value> placed = assignments.visit(
+        b, {cursor, ids, weights},
+        [&](ImplicitLocOpBuilder &b, Value token, Value column, Value expert,
+            ValueRange carried) {
+          Value place = extractAt(b, carried[0], expert);
+          return SmallVector<Value>{
+              insertAt(b, addIndex(b, place, 1), carried[0], expert),
+              insertAt(b, token, carried[1], place),
+              insertAt(b, assignments.weightAt(b, token, column), carried[2],
+                       place)};
+        });
+    rewriter.replaceOpWithMultiple(
+        op, {SmallVector<Value>{tokens, offsets, placed[1], placed[2]}});
+    return success();
+  }
+
+  /// Offsets [E + 1] from counts [E], and the number of assignments.
+  static std::pair<Value, Value> prefixSums(ImplicitLocOpBuilder &b,
+                                            Value counts, int64_t experts) {
+    Value zero = constantIndex(b, 0);
+    Value empty = tensor::EmptyOp::create(b, ArrayRef<int64_t>{experts + 1},
+                                          b.getIndexType());
+    SmallVector<Value> sums =
+        forEach(b, zero, constantIndex(b, experts), {empty, zero},
+                [&](ImplicitLocOpBuilder &b, Value expert, ValueRange carried) {
+                  Value count = extractAt(b, counts, expert);
+                  return SmallVector<Value>{
+                      insertAt(b, carried[1], carried[0], expert),
+                      arith::AddIOp::create(b, carried[1], count)};
+                });
+    return {insertAt(b, sums[1], sums[0], constantIndex(b, experts)), sums[1]};
+  }
+};
+
+/// A loop over all assignments: (expert, assignment number, its token).
+SmallVector<Value> forEachAssignment(
+    ImplicitLocOpBuilder &b, PlainRouting routing, int64_t experts,
+    ValueRange inits,
+    function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, Value expert,
+                                    Value assignment, Value token,
+                                    ValueRange carried)>
+        body) {
+  return forEach(
+      b, constantIndex(b, 0), constantIndex(b, experts), inits,
+      [&](ImplicitLocOpBuilder &b, Value expert, ValueRange carried) {
+        Value begin = extractAt(b, routing.offsets, expert);
+        Value end = extractAt(b, routing.offsets, addIndex(b, expert, 1));
+        return forEach(
+            b, begin, end, carried,
+            [&](ImplicitLocOpBuilder &b, Value assignment, ValueRange carried) {
+              Value token = extractAt(b, routing.ids, assignment);
+              return body(b, expert, assignment, token, carried);
+            });
+      });
+}
+
+struct ConvertMask : OpConversionPattern<MaskOp> {
+  using Base::Base;
+
+  LogicalResult
+  matchAndRewrite(MaskOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    PlainRouting routing(adaptor.getRouting());
+    auto type = cast<RankedTensorType>(op.getType());
+    Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
+    Value yes = arith::ConstantOp::create(b, b.getBoolAttr(true));
+    Value none = fill(b, emptyRows(b, routing.numTokens, type), no);
+    rewriter.replaceOp(
+        op, forEachAssignment(b, routing, type.getDimSize(1), none,
+                              [&](ImplicitLocOpBuilder &b, Value expert, Value,
+                                  Value token, ValueRange carried) {
+                                return SmallVector<Value>{insertAt(
+                                    b, yes, carried[0], {token, expert})};
+                              }));
+    return success();
+  }
+};
+
+struct ConvertWeights : OpConversionPattern<WeightsOp> {
+  using Base::Base;
+
+  LogicalResult
+  matchAndRewrite(WeightsOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    PlainRouting routing(adaptor.getRouting());
+    auto type = cast<RankedTensorType>(op.getType());
+    Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0.0f));
+    Value none = fill(b, emptyRows(b, routing.numTokens, type), zero);
+    rewriter.replaceOp(
+        op, forEachAssignment(
+                b, routing, type.getDimSize(1), none,
+                [&](ImplicitLocOpBuilder &b, Value expert, Value assignment,
+                    Value token, ValueRange carried) {
+                  Value weight = extractAt(b, routing.weights, assignment);
+                  Value sum = arith::AddFOp::create(
+                      b, extractAt(b, carried[0], {token, expert}), weight);
+                  return SmallVector<Value>{
+                      insertAt(b, sum, carried[0], {token, expert})};
+                }));
+    return success();
+  }
+};
+
+struct ConvertIndices : OpConversionPattern<IndicesOp> {
+  using Base::Base;
+
+  LogicalResult
+  matchAndRewrite(IndicesOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    PlainRouting routing(adaptor.getRouting());
+    auto type = cast<RankedTensorType>(op.getType());
+    int64_t experts = op.getRouting().getType().getExperts();
+    Value columns = constantIndex(b, type.getDimSize(1));
+    Value none = arith::ConstantOp::create(b, b.getI64IntegerAttr(experts));
+    Value indices = fill(b, emptyRows(b, routing.numTokens, type), none);
+    Value places =
+        tensor::EmptyOp::create(b, ArrayRef<int64_t>{ShapedType::kDynamic},
+                                b.getIndexType(), routing.numTokens);
+    places = fill(b, places, constantIndex(b, 0));
+    SmallVector<Value> filled = forEachAssignment(
+        b, routing, experts, {indices, places},
+        [&](ImplicitLocOpBuilder &b, Value expert, Value, Value token,
+            ValueRange carried) {
+          Value place = extractAt(b, carried[1], token);
+          Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                             place, columns);
+          cf::AssertOp::create(b, fits,
+                               ("moe.indices: a token has more than " +
+                                Twine(type.getDimSize(1)) + " experts")
+                                   .str());
+          Value number = arith::IndexCastOp::create(b, b.getI64Type(), expert);
+          return SmallVector<Value>{
+              insertAt(b, number, carried[0], {token, place}),
+              insertAt(b, addIndex(b, place, 1), carried[1], token)};
+        });
+    rewriter.replaceOp(op, filled[0]);
+    return success();
+  }
+};
+
+struct ConvertCounts : OpConversionPattern<CountsOp> {
+  using Base::Base;
+
+  LogicalResult
+  matchAndRewrite(CountsOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    PlainRouting routing(adaptor.getRouting());
+    int64_t experts = op.getRouting().getType().getExperts();
+    Value empty =
+        tensor::EmptyOp::create(b, ArrayRef<int64_t>{experts}, b.getI64Type());
+    rewriter.replaceOp(
+        op,
+        forEach(
+            b, constantIndex(b, 0), constantIndex(b, experts), empty,
+            [&](ImplicitLocOpBuilder &b, Value expert, ValueRange carried) {
+              Value begin = extractAt(b, routing.offsets, expert);
+              Value end = extractAt(b, routing.offsets, addIndex(b, expert, 1));
+              Value count = arith::IndexCastOp::create(
+                  b, b.getI64Type(), arith::SubIOp::create(b, end, begin));
+              return SmallVector<Value>{insertAt(b, count, carried[0], expert)};
+            }));
+    return success();
+  }
+};
+
+} // namespace
+
+void mlir::moe::populateRoutingToSCFPatterns(const TypeConverter &converter,
+                                             RewritePatternSet &patterns) {
+  patterns.add<ConvertRoute, ConvertMask, ConvertWeights, ConvertIndices,
+               ConvertCounts>(converter, patterns.getContext());
+}

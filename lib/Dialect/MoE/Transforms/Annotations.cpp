@@ -1,0 +1,131 @@
+//===- Annotations.cpp - What passes say about a dispatch -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Annotations.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Dialect/MoE/Transforms/Annotations.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+int64_t mlir::moe::getDispatchNumber(DispatchOp op) {
+  auto number = op->getAttrOfType<IntegerAttr>(dispatchNumberAttr);
+  return number ? number.getInt() : 0;
+}
+
+bool mlir::moe::isRowWise(DispatchOp op, Region &region) {
+  auto proved = op->getAttrOfType<DenseBoolArrayAttr>(rowWiseAttr);
+  unsigned index = region.getRegionNumber();
+  return proved && index < proved.asArrayRef().size() &&
+         proved.asArrayRef()[index];
+}
+
+/// The induction variable around `op` that numbers parameters, or null.
+static Value findLayer(DispatchOp op) {
+  for (auto loop = op->getParentOfType<scf::ForOp>(); loop;
+       loop = loop->getParentOfType<scf::ForOp>()) {
+    Value iv = loop.getInductionVar();
+    for (Operation *user : iv.getUsers())
+      if (isa<ParameterOp>(user))
+        return iv;
+  }
+  return Value();
+}
+
+Counting::Counting(DispatchOp op)
+    : counted(op->hasAttr(countedAttr)), number(getDispatchNumber(op)),
+      experts(op.getNumExperts()), instance(counted ? findLayer(op) : Value()) {
+}
+
+namespace {
+struct Counter {
+  StringLiteral name;
+  unsigned arguments;
+};
+} // namespace
+
+static constexpr Counter counters[] = {{"moe_rt_dispatch", 5},
+                                       {"moe_rt_evaluate", 3},
+                                       {"moe_rt_count_flops", 3},
+                                       {"moe_rt_touch_weight", 4}};
+
+void Counting::declare(ModuleOp module) {
+  auto b =
+      ImplicitLocOpBuilder::atBlockBegin(module.getLoc(), module.getBody());
+  for (const Counter &counter : counters) {
+    if (module.lookupSymbol(counter.name))
+      continue;
+    SmallVector<Type> inputs(counter.arguments, b.getI64Type());
+    auto function =
+        func::FuncOp::create(b, counter.name, b.getFunctionType(inputs, {}));
+    function.setPrivate();
+  }
+}
+
+void Counting::call(ImplicitLocOpBuilder &b, StringRef name,
+                    ValueRange operands) const {
+  SmallVector<Value> arguments{
+      arith::ConstantIndexOp::create(b, number),
+      instance ? instance : arith::ConstantIndexOp::create(b, 0).getResult()};
+  llvm::append_range(arguments, operands);
+  for (Value &argument : arguments)
+    argument = arith::IndexCastOp::create(b, b.getI64Type(), argument);
+  func::CallOp::create(b, name, TypeRange(), arguments);
+}
+
+/// Address of the first element of `tensor`, whose buffer is only read.
+static Value addressOf(ImplicitLocOpBuilder &b, Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  auto layout = StridedLayoutAttr::get(
+      b.getContext(), ShapedType::kDynamic,
+      SmallVector<int64_t>(type.getRank(), ShapedType::kDynamic));
+  auto buffer = bufferization::ToBufferOp::create(
+      b, MemRefType::get(type.getShape(), type.getElementType(), layout),
+      tensor, /*read_only=*/true);
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, buffer);
+  Value offset =
+      memref::ExtractStridedMetadataOp::create(b, buffer).getOffset();
+  int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  Value size = arith::ConstantIndexOp::create(b, bytes);
+  return arith::AddIOp::create(b, base, arith::MulIOp::create(b, offset, size));
+}
+
+void Counting::run(ImplicitLocOpBuilder &b, Value tokens, Value offsets) const {
+  if (!counted)
+    return;
+  Value count = arith::ConstantIndexOp::create(b, experts);
+  call(b, "moe_rt_dispatch", {tokens, count, addressOf(b, offsets)});
+}
+
+void Counting::evaluate(ImplicitLocOpBuilder &b, Value expert) const {
+  if (counted)
+    call(b, "moe_rt_evaluate", expert);
+}
+
+void Counting::flops(ImplicitLocOpBuilder &b, Value flops) const {
+  if (counted)
+    call(b, "moe_rt_count_flops", flops);
+}
+
+void Counting::touch(ImplicitLocOpBuilder &b, Value tensor) const {
+  if (!counted)
+    return;
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Value bytes = arith::ConstantIndexOp::create(
+      b, llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    bytes = arith::MulIOp::create(
+        b, bytes,
+        tensor::DimOp::create(b, tensor,
+                              arith::ConstantIndexOp::create(b, dim)));
+  call(b, "moe_rt_touch_weight", {addressOf(b, tensor), bytes});
+}

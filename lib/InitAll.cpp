@@ -1,0 +1,30 @@
+//===- InitAll.cpp - Registration of everything -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The one list of dialects, passes and pipelines that all tools share.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/InitAll.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "moe/Conversion/Passes.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/Transforms/Passes.h"
+#include "moe/Pipelines/Pipelines.h"
+
+void mlir::moe::registerAllDialects(DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registry.insert<MoEDialect>();
+}
+
+void mlir::moe::registerAllPasses() {
+  mlir::registerAllPasses();
+  registerMoEPasses();
+  registerMoEConversionPasses();
+  registerPipelines();
+}

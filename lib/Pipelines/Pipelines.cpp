@@ -1,0 +1,154 @@
+//===- Pipelines.cpp - The road down -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The passes of each phase, and why they stand where they stand.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Pipelines/Pipelines.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/Transforms/RequestCWrappers.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "moe/Conversion/Passes.h"
+#include "moe/Dialect/MoE/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+static constexpr StringLiteral phaseNames[] = {
+    "import", "routed", "grouped", "regions", "tiled", "buffers", "machine"};
+
+StringRef mlir::moe::stringifyPhase(Phase phase) {
+  return phaseNames[static_cast<unsigned>(phase)];
+}
+
+std::optional<Phase> mlir::moe::parsePhase(StringRef name) {
+  for (auto [index, known] : llvm::enumerate(phaseNames))
+    if (name == known)
+      return static_cast<Phase>(index);
+  return std::nullopt;
+}
+
+static void addSimplification(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// Calls are inlined, so that a dispatch has one static call path.
+static void populateRoutedPipeline(OpPassManager &pm) {
+  pm.addPass(createInlinerPass());
+  pm.addPass(createSymbolDCEPass());
+  addSimplification(pm);
+}
+
+static void populateGroupedPipeline(OpPassManager &pm,
+                                    const CPUPipelineOptions &options) {
+  // Bodies are judged before checks and counters are added to them.
+  AnnotateDispatchesPassOptions annotate;
+  annotate.count = options.stats;
+  pm.addPass(createAnnotateDispatchesPass(annotate));
+  pm.addNestedPass<func::FuncOp>(createDecomposeGate());
+  // Gates of the same scores share one routing.
+  addSimplification(pm);
+}
+
+static void populateRegionsPipeline(OpPassManager &pm,
+                                    const CPUPipelineOptions &options) {
+  ConvertMoEToSCFPassOptions toSCF;
+  toSCF.allExperts = options.experts == "all";
+  pm.addPass(createConvertMoEToSCFPass(toSCF));
+  ConvertParametersToMemRefPassOptions parameters;
+  llvm::append_range(parameters.misaligned, options.misaligned);
+  pm.addPass(createConvertParametersToMemRefPass(parameters));
+  addSimplification(pm);
+}
+
+static void populateTiledPipeline(OpPassManager &pm,
+                                  const CPUPipelineOptions &options) {
+  addSimplification(pm);
+}
+
+static void populateBuffersPipeline(OpPassManager &pm) {
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  // A tensor that changes its size in a loop is a new one in each round.
+  bufferize.allowReturnAllocsFromLoops = true;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  addSimplification(pm);
+  pm.addPass(createCanonicalizerPass());
+  bufferization::BufferDeallocationPipelineOptions deallocate;
+  bufferization::buildBufferDeallocationPipeline(pm, deallocate);
+  pm.addPass(createConvertBufferizationToMemRefPass());
+  // In buffers, captures of a body are arguments that cost nothing.
+  pm.addPass(createOutlineExpertsPass());
+}
+
+static void populateMachinePipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addPass(createConvertForallToRuntimePass());
+  pm.addPass(createConvertAssertToRuntimePass());
+  pm.addPass(memref::createExpandOpsPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  addSimplification(pm);
+  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(arith::createArithExpandOpsPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  FinalizeMemRefToLLVMConversionPassOptions memref;
+  memref.useGenericFunctions = true;
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass(memref));
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  addSimplification(pm);
+}
+
+void mlir::moe::buildCPUPipeline(OpPassManager &pm,
+                                 const CPUPipelineOptions &options, Phase from,
+                                 Phase to) {
+  auto runs = [&](Phase phase) { return from < phase && phase <= to; };
+  if (runs(Phase::Routed))
+    populateRoutedPipeline(pm);
+  if (runs(Phase::Grouped))
+    populateGroupedPipeline(pm, options);
+  if (runs(Phase::Regions))
+    populateRegionsPipeline(pm, options);
+  if (runs(Phase::Tiled))
+    populateTiledPipeline(pm, options);
+  if (runs(Phase::Buffers))
+    populateBuffersPipeline(pm);
+  if (runs(Phase::Machine))
+    populateMachinePipeline(pm);
+}
+
+void mlir::moe::registerPipelines() {
+  // A registered pipeline cannot return an error: an unknown phase adds a pass
+  // manager anchored nowhere, so the names are checked by the option's users.
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "moe-lower-to-cpu",
+      "Lower mixtures of experts to machine code for the CPU",
+      [](OpPassManager &pm, const CPUPipelineOptions &options) {
+        buildCPUPipeline(pm, options,
+                         parsePhase(options.from).value_or(Phase::Import),
+                         parsePhase(options.to).value_or(Phase::Machine));
+      });
+}
