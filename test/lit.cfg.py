@@ -1,0 +1,75 @@
+"""How lit runs the tests: which files are tests, what their lines may use."""
+
+import ctypes
+import os
+import platform
+import shutil
+
+import lit.formats
+import lit.util
+from lit.llvm import llvm_config
+from lit.llvm.subst import ToolSubst
+
+config.name = "MoE"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.moe_build, "test")
+
+# A test that hangs fails. Only with psutil can lit end what the test started.
+if lit.util.killProcessAndChildrenIsSupported()[0] and not lit_config.maxIndividualTestTime:
+    lit_config.maxIndividualTestTime = 600
+
+# %moe_src and %moe_build are the roots, %examples is docs/examples, %python has
+# NumPy.
+config.substitutions += [
+    ("%moe_src", config.moe_source),
+    ("%moe_build", config.moe_build),
+    ("%examples", os.path.join(config.moe_source, "docs", "examples")),
+    ("%python", config.moe_python),
+    ("%cmake", config.moe_cmake),
+    ("%cxx", config.moe_cxx),
+]
+
+# With MOE_VERIFY_ROUNDTRIP every module that moe-opt reads is also printed and
+# read back, as text and as bytecode.
+moe_opt = "moe-opt"
+if os.environ.get("MOE_VERIFY_ROUNDTRIP", "0") != "0":
+    moe_opt += " --verify-roundtrip"
+tools = [ToolSubst("moe-opt", moe_opt), "moe-run", "moe-translate", "moe-lsp-server"]
+tools += ["mlir-opt", "FileCheck", "not", "count", "split-file"]
+llvm_config.add_tool_substitutions(
+    tools, [os.path.join(config.moe_build, "bin"), config.llvm_tools_dir]
+)
+for name in ("HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "MOE_SEED", "MOE_PROGRAMS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+
+def has_cuda():
+    try:
+        return ctypes.CDLL("libcuda.so.1").cuInit(0) == 0
+    except OSError:
+        return False
+
+
+def cpu_flags():
+    try:
+        with open("/proc/cpuinfo") as f:
+            return next((line.split() for line in f if line.startswith("flags")), [])
+    except OSError:
+        return []
+
+
+if platform.machine() == "x86_64":
+    config.available_features.add("x86")
+for flag, feature in (("avx2", "x86-avx2"), ("avx512f", "x86-avx512")):
+    if flag in cpu_flags():
+        config.available_features.add(feature)
+if shutil.which("ptxas") or os.path.exists("/usr/local/cuda/bin/ptxas"):
+    config.available_features.add("ptxas")
+if has_cuda():
+    config.available_features.add("cuda")
+if config.moe_sanitize:
+    config.available_features.add("sanitized")
