@@ -66,6 +66,11 @@ InputFile::~InputFile() {
     ::close(fd);
 }
 
+InputFile InputFile::renamed(StringRef path) && {
+  name = path.str();
+  return std::move(*this);
+}
+
 Error InputFile::read(char *target, int64_t count, int64_t offset) const {
   while (count > 0) {
     ssize_t done = ::pread(fd, target, count, offset);

@@ -36,6 +36,8 @@ public:
   /// Size in bytes when the file was opened.
   int64_t size() const { return bytes; }
   StringRef path() const { return name; }
+  /// The same file under the name that messages are to give it.
+  InputFile renamed(StringRef path) &&;
   /// Reads exactly `count` bytes at `offset`.
   llvm::Error read(char *target, int64_t count, int64_t offset) const;
 
