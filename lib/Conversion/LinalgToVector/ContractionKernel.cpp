@@ -1,0 +1,376 @@
+//===- ContractionKernel.cpp - Loops and vectors of a contraction ---------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// For each panel of columns and each block of the depth: pack the panel of the
+// right-hand side, then for each tile of rows keep the accumulators in
+// registers over the block. An accumulator visits the depth in ascending order
+// and rounds after every step alike in memory and in registers, so neither the
+// blocks nor the height of a tile show in the result.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ContractionKernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/TypeUtilities.h"
+
+#include <functional>
+
+using namespace mlir;
+using namespace mlir::moe;
+
+namespace {
+using LoopBody = llvm::function_ref<Value(Value index, Value carried)>;
+
+class Kernel {
+public:
+  Kernel(OpBuilder &builder, Location loc, const Contraction &contraction,
+         const CPUTarget &target);
+  Value create();
+
+private:
+  // Index arithmetic, folded where the values are known.
+  Value constant(int64_t value);
+  Value add(Value lhs, Value rhs);
+  Value subtract(Value lhs, Value rhs);
+  Value minimum(Value lhs, Value rhs);
+  /// `value` less what is left over when it is divided by `divisor`.
+  Value roundDown(Value value, int64_t divisor);
+  Value loop(Value from, Value to, int64_t step, Value init, LoopBody body);
+  /// Whether a loop is known not to run.
+  static bool isEmpty(Value from, Value to);
+  bool isMultiple(unsigned loop, int64_t divisor) const;
+
+  /// Position in `operand` with the given row, column and depth, each of them
+  /// null where the operand does not have it.
+  SmallVector<Value> position(const ContractionOperand &operand, Value row,
+                              Value column, Value depth) const;
+  Value readVector(Value tensor, ValueRange position, bool inBounds);
+  Value writeVector(Value vector, Value tensor, ValueRange position,
+                    bool inBounds);
+  Value widen(Value value);
+
+  Value panels(Value result);
+  Value blockOfDepth(Value result, Value panel, Value column, Value depth);
+  Value pack(Value panel, Value column, Value from, Value count);
+  Value packRows(Value panel, Value column, Value from, Value count);
+  Value packTransposed(Value panel, Value column, Value from, Value count);
+  Value packElements(Value panel, Value column, Value from, Value begin,
+                     Value count);
+  Value tiles(Value result, Value panel, Value column, Value from, Value count);
+  Value tile(int64_t height, Value result, Value panel, Value row, Value column,
+             Value from, Value count);
+  void step(MutableArrayRef<Value> accumulators, Value panel, Value row,
+            Value from, Value k);
+
+  ImplicitLocOpBuilder b;
+  const Contraction &op;
+  ContractionTile sizes;
+  bool hasFMA;
+  Type accumulator;
+  VectorType vector;
+  Value zero;
+  SmallVector<Value> extents;
+  /// The current iteration of the outer loops.
+  SmallVector<Value> outer;
+  bool wholePanels;
+};
+} // namespace
+
+Kernel::Kernel(OpBuilder &builder, Location loc, const Contraction &contraction,
+               const CPUTarget &target)
+    : b(loc, builder), op(contraction), hasFMA(target.hasFMA),
+      accumulator(getElementTypeOrSelf(contraction.result.tensor)),
+      outer(contraction.extents.size()) {
+  sizes = target.contractionTile(accumulator.getIntOrFloatBitWidth());
+  vector = VectorType::get(sizes.lanes, accumulator);
+  zero = constant(0);
+  for (OpFoldResult extent : op.extents)
+    extents.push_back(getValueOrCreateConstantIndexOp(b, loc, extent));
+  wholePanels = isMultiple(op.columns, sizes.columns);
+}
+
+//===----------------------------------------------------------------------===//
+// Indices and loops
+//===----------------------------------------------------------------------===//
+
+Value Kernel::constant(int64_t value) {
+  return arith::ConstantIndexOp::create(b, value);
+}
+Value Kernel::add(Value lhs, Value rhs) {
+  return b.createOrFold<arith::AddIOp>(lhs, rhs);
+}
+Value Kernel::subtract(Value lhs, Value rhs) {
+  return b.createOrFold<arith::SubIOp>(lhs, rhs);
+}
+Value Kernel::minimum(Value lhs, Value rhs) {
+  return b.createOrFold<arith::MinSIOp>(lhs, rhs);
+}
+Value Kernel::roundDown(Value value, int64_t divisor) {
+  return subtract(value,
+                  b.createOrFold<arith::RemUIOp>(value, constant(divisor)));
+}
+
+bool Kernel::isEmpty(Value from, Value to) {
+  std::optional<int64_t> lower = getConstantIntValue(from);
+  std::optional<int64_t> upper = getConstantIntValue(to);
+  return from == to || (lower && upper && *lower >= *upper);
+}
+
+bool Kernel::isMultiple(unsigned loop, int64_t divisor) const {
+  std::optional<int64_t> extent = getConstantIntValue(op.extents[loop]);
+  return extent && *extent % divisor == 0;
+}
+
+Value Kernel::loop(Value from, Value to, int64_t step, Value init,
+                   LoopBody body) {
+  if (isEmpty(from, to))
+    return init;
+  OpBuilder::InsertionGuard guard(b);
+  auto loop = scf::ForOp::create(b, from, to, constant(step), init);
+  b.setInsertionPointToStart(loop.getBody());
+  Value carried = body(loop.getInductionVar(), loop.getRegionIterArg(0));
+  scf::YieldOp::create(b, carried);
+  return loop.getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Reading and writing
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> Kernel::position(const ContractionOperand &operand,
+                                    Value row, Value column,
+                                    Value depth) const {
+  SmallVector<Value> position;
+  for (unsigned loop : operand.loops)
+    position.push_back(loop == op.rows      ? row
+                       : loop == op.columns ? column
+                       : loop == op.depth   ? depth
+                                            : outer[loop]);
+  return position;
+}
+
+Value Kernel::readVector(Value tensor, ValueRange position, bool inBounds) {
+  Type element = getElementTypeOrSelf(tensor);
+  Value padding = arith::ConstantOp::create(b, b.getFloatAttr(element, 0.0));
+  return vector::TransferReadOp::create(
+      b, VectorType::get(sizes.lanes, element), tensor, position, padding,
+      ArrayRef<bool>{inBounds});
+}
+
+Value Kernel::writeVector(Value vector, Value tensor, ValueRange position,
+                          bool inBounds) {
+  return vector::TransferWriteOp::create(b, vector, tensor, position,
+                                         ArrayRef<bool>{inBounds})
+      .getResult();
+}
+
+/// Converts a scalar or a vector to the type of the accumulators.
+Value Kernel::widen(Value value) {
+  if (getElementTypeOrSelf(value) == accumulator)
+    return value;
+  Type type = isa<VectorType>(value.getType()) ? Type(vector) : accumulator;
+  return arith::ExtFOp::create(b, type, value);
+}
+
+//===----------------------------------------------------------------------===//
+// Panels
+//===----------------------------------------------------------------------===//
+
+Value Kernel::create() {
+  // Loops of neither rows, columns nor depth, outermost first.
+  std::function<Value(ArrayRef<unsigned>, Value)> nest =
+      [&](ArrayRef<unsigned> loops, Value result) -> Value {
+    if (loops.empty())
+      return panels(result);
+    return loop(zero, extents[loops.front()], 1, result,
+                [&](Value index, Value carried) {
+                  outer[loops.front()] = index;
+                  return nest(loops.drop_front(), carried);
+                });
+  };
+  return nest(op.outer, op.result.tensor);
+}
+
+Value Kernel::panels(Value result) {
+  // The panel is a buffer: what it holds never outlives one block of depth.
+  Value longest = minimum(extents[op.depth], constant(sizes.depth));
+  Value panel = tensor::EmptyOp::create(
+      b,
+      ArrayRef<OpFoldResult>{getAsOpFoldResult(longest),
+                             b.getIndexAttr(sizes.columns)},
+      accumulator);
+  return loop(zero, extents[op.columns], sizes.columns, result,
+              [&](Value column, Value carried) {
+                return loop(zero, extents[op.depth], sizes.depth, carried,
+                            [&](Value depth, Value inner) {
+                              return blockOfDepth(inner, panel, column, depth);
+                            });
+              });
+}
+
+Value Kernel::blockOfDepth(Value result, Value panel, Value column,
+                           Value depth) {
+  Value count = constant(sizes.depth);
+  std::optional<int64_t> extent = getConstantIntValue(op.extents[op.depth]);
+  if (extent && *extent <= sizes.depth)
+    count = constant(*extent);
+  else if (!extent || *extent % sizes.depth != 0)
+    count = minimum(count, subtract(extents[op.depth], depth));
+  panel = pack(panel, column, depth, count);
+  return tiles(result, panel, column, depth, count);
+}
+
+Value Kernel::pack(Value panel, Value column, Value from, Value count) {
+  if (op.rhs.loops.back() == op.columns)
+    return packRows(panel, column, from, count);
+  if (op.rhs.loops.back() == op.depth)
+    return packTransposed(panel, column, from, count);
+  return packElements(panel, column, from, zero, count);
+}
+
+Value Kernel::packRows(Value panel, Value column, Value from, Value count) {
+  return loop(zero, count, 1, panel, [&](Value k, Value carried) {
+    for (int64_t j = 0; j < sizes.columns; j += sizes.lanes) {
+      Value read = readVector(
+          op.rhs.tensor,
+          position(op.rhs, /*row=*/{}, add(column, constant(j)), add(from, k)),
+          wholePanels);
+      carried = writeVector(widen(read), carried, {k, constant(j)}, true);
+    }
+    return carried;
+  });
+}
+
+Value Kernel::packTransposed(Value panel, Value column, Value from,
+                             Value count) {
+  Value whole = roundDown(count, sizes.lanes);
+  Value last = subtract(extents[op.columns], constant(1));
+  for (int64_t j = 0; j < sizes.columns; j += sizes.lanes) {
+    // A column beyond the last repeats it: its sums are never stored.
+    SmallVector<Value> columns;
+    for (int64_t i = 0; i < sizes.lanes; ++i) {
+      Value at = add(column, constant(j + i));
+      columns.push_back(wholePanels ? at : minimum(at, last));
+    }
+    panel = loop(zero, whole, sizes.lanes, panel, [&](Value k, Value carried) {
+      SmallVector<Value> square;
+      for (Value at : columns)
+        square.push_back(widen(readVector(
+            op.rhs.tensor, position(op.rhs, {}, at, add(from, k)), true)));
+      square = createTranspose(b, b.getLoc(), square);
+      for (auto [i, row] : llvm::enumerate(square))
+        carried =
+            writeVector(row, carried, {add(k, constant(i)), constant(j)}, true);
+      return carried;
+    });
+  }
+  return packElements(panel, column, from, whole, count);
+}
+
+Value Kernel::packElements(Value panel, Value column, Value from, Value begin,
+                           Value count) {
+  Value last = subtract(extents[op.columns], constant(1));
+  return loop(begin, count, 1, panel, [&](Value k, Value rows) {
+    return loop(zero, constant(sizes.columns), 1, rows,
+                [&](Value j, Value carried) -> Value {
+                  Value at = minimum(add(column, j), last);
+                  Value element = tensor::ExtractOp::create(
+                      b, op.rhs.tensor, position(op.rhs, {}, at, add(from, k)));
+                  return tensor::InsertOp::create(b, widen(element), carried,
+                                                  ValueRange{k, j});
+                });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+Value Kernel::tiles(Value result, Value panel, Value column, Value from,
+                    Value count) {
+  if (!op.rows)
+    return tile(1, result, panel, /*row=*/{}, column, from, count);
+  Value rows = extents[*op.rows];
+  Value begin = zero;
+  // Whole tiles, then at most one of each smaller power of two.
+  for (int64_t height = sizes.rows; height > 0;
+       height = llvm::bit_floor<uint64_t>(height - 1)) {
+    Value end = begin;
+    if (height == sizes.rows)
+      end = roundDown(rows, height);
+    else
+      end = add(begin, roundDown(subtract(rows, begin), height));
+    result = loop(begin, end, height, result, [&](Value row, Value carried) {
+      return tile(height, carried, panel, row, column, from, count);
+    });
+    begin = end;
+  }
+  return result;
+}
+
+Value Kernel::tile(int64_t height, Value result, Value panel, Value row,
+                   Value column, Value from, Value count) {
+  auto forEachVector = [&](llvm::function_ref<void(ValueRange)> body) {
+    for (int64_t i = 0; i < height; ++i)
+      for (int64_t j = 0; j < sizes.columns; j += sizes.lanes)
+        body(position(op.result, row ? add(row, constant(i)) : Value(),
+                      add(column, constant(j)), /*depth=*/{}));
+  };
+  SmallVector<Value> accumulators;
+  forEachVector([&](ValueRange at) {
+    accumulators.push_back(readVector(result, at, wholePanels));
+  });
+
+  auto loop = scf::ForOp::create(b, zero, count, constant(1), accumulators);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    SmallVector<Value> sums(loop.getRegionIterArgs());
+    step(sums, panel, row, from, loop.getInductionVar());
+    scf::YieldOp::create(b, sums);
+  }
+
+  unsigned next = 0;
+  forEachVector([&](ValueRange at) {
+    result = writeVector(loop.getResult(next++), result, at, wholePanels);
+  });
+  return result;
+}
+
+/// One step of the depth: every accumulator of the tile takes one product.
+void Kernel::step(MutableArrayRef<Value> accumulators, Value panel, Value row,
+                  Value from, Value k) {
+  int64_t vectors = sizes.columns / sizes.lanes;
+  SmallVector<Value> columns;
+  for (int64_t j = 0; j < vectors; ++j)
+    columns.push_back(readVector(panel, {k, constant(j * sizes.lanes)}, true));
+  for (size_t i = 0; i < accumulators.size() / vectors; ++i) {
+    Value at = row ? add(row, constant(i)) : Value();
+    Value element = tensor::ExtractOp::create(
+        b, op.lhs.tensor, position(op.lhs, at, {}, add(from, k)));
+    Value factor = vector::BroadcastOp::create(b, vector, widen(element));
+    for (int64_t j = 0; j < vectors; ++j) {
+      Value &sum = accumulators[i * vectors + j];
+      if (hasFMA)
+        sum = vector::FMAOp::create(b, factor, columns[j], sum);
+      else
+        sum = arith::AddFOp::create(
+            b, sum, arith::MulFOp::create(b, factor, columns[j]));
+    }
+  }
+}
+
+Value mlir::moe::createContractionKernel(OpBuilder &builder, Location loc,
+                                         const Contraction &contraction,
+                                         const CPUTarget &target) {
+  return Kernel(builder, loc, contraction, target).create();
+}

@@ -1,0 +1,86 @@
+//===- CPUTarget.cpp - What the host processor offers ---------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Asks the processor for its vector unit and caches, and derives kernel sizes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Target/CPUTarget.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+#include <algorithm>
+#include <optional>
+#include <unistd.h>
+
+using namespace mlir::moe;
+
+static constexpr CPUTarget avx512{512, 32, true, 32 << 10, 1 << 20};
+static constexpr CPUTarget avx2{256, 16, true, 32 << 10, 512 << 10};
+static constexpr CPUTarget sse{128, 16, false, 32 << 10, 256 << 10};
+static constexpr CPUTarget neon{128, 32, true, 32 << 10, 512 << 10};
+
+static CPUTarget hostVectorUnit() {
+  if (llvm::Triple(llvm::sys::getProcessTriple()).isAArch64())
+    return neon;
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  if (features.lookup("avx512f") && features.lookup("avx512vl"))
+    return avx512;
+  if (features.lookup("avx2") && features.lookup("fma"))
+    return avx2;
+  return sse;
+}
+
+/// The size of a cache, or `fallback` where the system does not tell.
+static int64_t cacheBytes(int name, int64_t fallback) {
+  long bytes = sysconf(name);
+  return bytes > 0 ? bytes : fallback;
+}
+
+CPUTarget CPUTarget::host() {
+  // Asking takes a few thousand cycles per cache; the answer never changes.
+  static const CPUTarget target = [] {
+    CPUTarget target = hostVectorUnit();
+    target.l1Bytes = cacheBytes(_SC_LEVEL1_DCACHE_SIZE, target.l1Bytes);
+    target.l2Bytes = cacheBytes(_SC_LEVEL2_CACHE_SIZE, target.l2Bytes);
+    return target;
+  }();
+  return target;
+}
+
+llvm::Expected<CPUTarget> CPUTarget::fromName(llvm::StringRef name) {
+  if (name == "host")
+    return host();
+  auto target = llvm::StringSwitch<std::optional<CPUTarget>>(name)
+                    .Case("avx512", avx512)
+                    .Case("avx2", avx2)
+                    .Case("sse", sse)
+                    .Default(std::nullopt);
+  if (target)
+    return *target;
+  return llvm::createStringError("unknown CPU target '" + name +
+                                 "', expected host, avx512, avx2 or sse");
+}
+
+ContractionTile CPUTarget::contractionTile(unsigned accumulatorBits) const {
+  ContractionTile tile;
+  tile.lanes = lanes(accumulatorBits);
+  // Two vectors per row use each broadcast of a left-hand element twice; one
+  // register holds that broadcast and two the row of the panel. More than
+  // eight rows, each a power of two apart, would share one set of the L1.
+  constexpr int64_t vectorsPerRow = 2;
+  tile.columns = vectorsPerRow * tile.lanes;
+  int64_t free = vectorRegisters - vectorsPerRow - 1;
+  tile.rows = std::min<int64_t>(8, free / vectorsPerRow);
+  // The panel is read once per tile of rows: it keeps to two thirds of the
+  // first level, the rest is for the rows that pass by.
+  int64_t bytesPerStep = tile.columns * accumulatorBits / 8;
+  tile.depth = std::max<int64_t>(tile.lanes, l1Bytes * 2 / 3 / bytesPerStep);
+  tile.depth -= tile.depth % tile.lanes;
+  return tile;
+}
