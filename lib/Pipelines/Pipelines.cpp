@@ -48,6 +48,9 @@ static void addSimplification(OpPassManager &pm) {
 static void populateRoutedPipeline(OpPassManager &pm) {
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
+  pm.addPass(createDecomposeAggregatesPass());
+  // Operations on whole tensors have no buffers; linalg does.
+  pm.addPass(createConvertElementwiseToLinalgPass());
   addSimplification(pm);
 }
 
@@ -60,6 +63,8 @@ static void populateGroupedPipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createDecomposeGate());
   // Gates of the same scores share one routing.
   addSimplification(pm);
+  // While all functions are entry points: those made later are internal.
+  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
 }
 
 static void populateRegionsPipeline(OpPassManager &pm,
@@ -104,7 +109,6 @@ static void populateMachinePipeline(OpPassManager &pm) {
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   addSimplification(pm);
-  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(arith::createArithExpandOpsPass());
   pm.addPass(createConvertVectorToLLVMPass());

@@ -82,6 +82,13 @@ void Counting::call(ImplicitLocOpBuilder &b, StringRef name,
   func::CallOp::create(b, name, TypeRange(), arguments);
 }
 
+/// Bytes of one element in memory; an index is 64 bits wide.
+static int64_t elementBytes(Type element) {
+  return element.isIndex()
+             ? 8
+             : llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+}
+
 /// Address of the first element of `tensor`, whose buffer is only read.
 static Value addressOf(ImplicitLocOpBuilder &b, Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
@@ -94,7 +101,7 @@ static Value addressOf(ImplicitLocOpBuilder &b, Value tensor) {
   Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, buffer);
   Value offset =
       memref::ExtractStridedMetadataOp::create(b, buffer).getOffset();
-  int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  int64_t bytes = elementBytes(type.getElementType());
   Value size = arith::ConstantIndexOp::create(b, bytes);
   return arith::AddIOp::create(b, base, arith::MulIOp::create(b, offset, size));
 }
@@ -120,8 +127,8 @@ void Counting::touch(ImplicitLocOpBuilder &b, Value tensor) const {
   if (!counted)
     return;
   auto type = cast<RankedTensorType>(tensor.getType());
-  Value bytes = arith::ConstantIndexOp::create(
-      b, llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+  Value bytes =
+      arith::ConstantIndexOp::create(b, elementBytes(type.getElementType()));
   for (int64_t dim = 0; dim < type.getRank(); ++dim)
     bytes = arith::MulIOp::create(
         b, bytes,

@@ -53,6 +53,20 @@ def DecomposeGate : Pass<"moe-decompose-gate", "func::FuncOp"> {
   ];
 }
 
+def DecomposeAggregatesPass : Pass<"moe-decompose-aggregates"> {
+  let summary = "Decompose linalg.softmax";
+  let description = [{
+    ```mlir
+    %p = linalg.softmax dimension(1) ins(%x : ...) outs(%y : ...)
+    ==>
+    four linalg.generic: maximum, exp of the difference, sum, quotient
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def AnnotateDispatchesPass
     : Pass<"moe-annotate-dispatches", "::mlir::ModuleOp"> {
   let summary = "Number dispatches and record which bodies are row-wise";
