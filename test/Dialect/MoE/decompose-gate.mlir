@@ -6,23 +6,27 @@
 
 // CHECK-LABEL: func @softmax_top_k
 //  CHECK-SAME:   %[[SCORES:.*]]: tensor<?x8xf32>
-//       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]} ins(%[[SCORES]]
-//       CHECK:     arith.maxnumf
-//       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]} ins(%[[SCORES]]
+//       CHECK:   scf.for {{.*}} -> (tensor<?xf32>)
+//       CHECK:     scf.for {{.*}} -> (f32)
+//       CHECK:       arith.maximumf
+//       CHECK:   linalg.generic {{.*}} ins(%[[SCORES]]
 //       CHECK:     math.exp
-//       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]}
-//       CHECK:     arith.addf
+//       CHECK:   scf.for {{.*}} -> (tensor<?xf32>)
+//       CHECK:     scf.for {{.*}} -> (f32)
+//       CHECK:       arith.addf
 //       CHECK:   %[[VALUES:.*]] = linalg.generic
 //       CHECK:     arith.divf
 //       CHECK:   %[[KEYS:.*]] = linalg.generic {{.*}} ins(%[[VALUES]] : tensor<?x8xf32>)
 //       CHECK:     arith.cmpf uno
 //       CHECK:     arith.bitcast {{.*}} : f32 to i32
 //       CHECK:     arith.shli {{.*}} : i64
-//       CHECK:   %[[BOUND:.*]] = scf.for %{{.*}} = %{{.*}} to %c2{{.*}} iter_args(%[[LAST:.*]] = %{{.*}}) -> (tensor<?xi64>)
-//       CHECK:     %[[NEXT:.*]] = linalg.generic {{.*}} ins(%[[KEYS]], %[[LAST]]
-//       CHECK:       arith.cmpi slt
-//       CHECK:       arith.maxsi
-//       CHECK:     scf.yield %[[NEXT]]
+//       CHECK:   %[[BOUND:.*]] = scf.for %[[TOKEN:.*]] = {{.*}} -> (tensor<?xi64>)
+//       CHECK:     scf.for %{{.*}} = %{{.*}} to %c2{{.*}} iter_args(%[[LAST:.*]] = %{{.*}}) -> (i64)
+//       CHECK:       %[[NEXT:.*]] = scf.for %[[EXPERT:.*]] = {{.*}} -> (i64)
+//       CHECK:         %[[KEY:.*]] = tensor.extract %[[KEYS]][%[[TOKEN]], %[[EXPERT]]]
+//       CHECK:         arith.cmpi slt, %[[KEY]], %[[LAST]]
+//       CHECK:         arith.maxsi
+//       CHECK:       scf.yield %[[NEXT]]
 //       CHECK:   %[[MASK:.*]] = linalg.generic {{.*}} ins(%[[KEYS]], %[[BOUND]]
 //       CHECK:     arith.cmpi sge
 //       CHECK:   %[[WEIGHTS:.*]] = linalg.generic {{.*}} outs(%[[VALUES]] : tensor<?x8xf32>)
@@ -45,14 +49,16 @@ func.func @softmax_top_k(%scores: tensor<?x8xf32>) -> tensor<8xi64> {
 //       CHECK:     arith.negf
 //       CHECK:   %[[KEYS:.*]] = linalg.generic {{.*}} ins(%[[VALUES]], %[[BIAS]]
 //       CHECK:   %[[SPLIT:.*]] = tensor.expand_shape %[[KEYS]] {{.*}} into tensor<?x4x4xi64>
-//       CHECK:   %[[FIRST:.*]] = linalg.generic {{.*}} ins(%[[SPLIT]] :
-//       CHECK:   %[[SECOND:.*]] = linalg.generic {{.*}} ins(%[[SPLIT]], %[[FIRST]]
-//       CHECK:   %[[GROUPS:.*]] = linalg.generic {{.*}} ins(%[[FIRST]], %[[SECOND]]
+//       CHECK:   %[[GROUPS:.*]] = scf.for {{.*}} -> (tensor<?x4xi64>)
+//       CHECK:     tensor.extract %[[SPLIT]]
+//       CHECK:     tensor.extract %[[SPLIT]]
+//       CHECK:     arith.addf
 //       CHECK:   %[[BOUND:.*]] = scf.for
 //       CHECK:   %[[LIMITED:.*]] = linalg.generic {{.*}} ins(%[[GROUPS]], %[[BOUND]] {{.*}} outs(%[[SPLIT]]
 //       CHECK:   tensor.collapse_shape %[[LIMITED]]
 //       CHECK:   scf.for {{.*}} to %c3
-//       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]} ins(%[[VALUES]]
+//       CHECK:   scf.for {{.*}} -> (tensor<?xf32>)
+//       CHECK:     tensor.extract %[[VALUES]]
 //       CHECK:     arith.addf
 //       CHECK:   linalg.generic {{.*}} outs(%[[VALUES]]
 //       CHECK:     arith.addf %{{.*}}, %cst
@@ -101,10 +107,10 @@ func.func @capacity(%scores: tensor<?x8xf32>) -> tensor<8xi64> {
 
 // -----
 
-// Neither no expert nor every expert takes a round.
+// Neither no expert nor every expert takes a round of maxima.
 
 // CANON-LABEL: func @none
-//   CANON-NOT:   scf.for
+//   CANON-NOT:   arith.maxsi
 //       CANON:   moe.route
 func.func @none(%scores: tensor<?x8xf32>) -> tensor<8xi64> {
   %r = moe.gate %scores softmax top_k(0) capacity_factor(1.0) : (tensor<?x8xf32>) -> !moe.routing<8>
@@ -113,7 +119,7 @@ func.func @none(%scores: tensor<?x8xf32>) -> tensor<8xi64> {
 }
 
 // CANON-LABEL: func @all
-//   CANON-NOT:   scf.for
+//   CANON-NOT:   arith.maxsi
 //       CANON:   moe.route
 func.func @all(%scores: tensor<?x8xf32>) -> tensor<8xi64> {
   %r = moe.gate %scores softmax top_k(8) : (tensor<?x8xf32>) -> !moe.routing<8>
@@ -153,9 +159,10 @@ func.func @f64(%scores: tensor<5x4xf64>) -> tensor<4xi64> {
 
 // CHECK-LABEL: func @softmax_of_selected
 //       CHECK:   %[[MASK:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<?x4xi1>)
-//       CHECK:   linalg.generic {{.*}} ins(%{{.*}}, %[[MASK]]
+//       CHECK:   scf.for
+//       CHECK:     tensor.extract %[[MASK]]
 //       CHECK:     arith.select
-//       CHECK:     arith.maxnumf
+//       CHECK:     arith.maximumf
 //       CHECK:   linalg.generic {{.*}} ins(%{{.*}}, %{{.*}}, %[[MASK]]
 //       CHECK:     math.exp
 //       CHECK:     arith.select

@@ -55,7 +55,8 @@ private:
   Value softmax(Value mask);
   Value sigmoid();
   Value capacity();
-  Value largestBelow(Value keys, Value bound);
+  Value largestBelow(ImplicitLocOpBuilder &b, Value keys, ValueRange row,
+                     Value bound);
   Value selectLargest(Value keys, int64_t count);
 
   // Scalars, for payloads.
@@ -180,7 +181,7 @@ Value GateDecomposition::softmax(Value mask) {
         Value score = widen(b, e[0]);
         if (mask)
           score = arith::SelectOp::create(b, e[1], score, constant(b, lowest));
-        return arith::MaxNumFOp::create(b, score, e.back());
+        return arith::MaximumFOp::create(b, score, e.back());
       });
   ins[0] = perToken(largest);
   Value powers = update(
@@ -239,40 +240,41 @@ Value GateDecomposition::selectByThreshold(Value values) {
              });
 }
 
-/// The largest key of each row, or of its keys below `bound` if there is one.
-Value GateDecomposition::largestBelow(Value keys, Value bound) {
-  auto type = cast<RankedTensorType>(keys.getType());
-  SmallVector<IndexedTensor> ins = {each(keys)};
-  if (bound)
-    ins.push_back(each(bound));
-  return reduceRows(
-      ins, type.getShape().drop_front().drop_back(), smallestKey(),
-      [&](ImplicitLocOpBuilder &b, ValueRange e) -> Value {
-        Value key = e[0];
-        if (bound) {
-          Value below =
-              arith::CmpIOp::create(b, arith::CmpIPredicate::slt, key, e[1]);
-          Value none = arith::ConstantOp::create(b, smallestKey());
-          key = arith::SelectOp::create(b, below, key, none);
-        }
-        return arith::MaxSIOp::create(b, key, e.back());
-      });
+/// The largest key of a row, or of its keys below `bound` if there is one.
+Value GateDecomposition::largestBelow(ImplicitLocOpBuilder &b, Value keys,
+                                      ValueRange row, Value bound) {
+  return reduceRow(b, each(keys), row, smallestKey(),
+                   [&](ImplicitLocOpBuilder &b, ValueRange e) -> Value {
+                     Value key = e[0];
+                     if (bound) {
+                       Value below = arith::CmpIOp::create(
+                           b, arith::CmpIPredicate::slt, key, bound);
+                       Value none = arith::ConstantOp::create(b, smallestKey());
+                       key = arith::SelectOp::create(b, below, key, none);
+                     }
+                     return arith::MaxSIOp::create(b, key, e[1]);
+                   });
 }
 
 /// The smallest of the `count` largest keys of each row.
 Value GateDecomposition::selectLargest(Value keys, int64_t count) {
-  if (count == cast<RankedTensorType>(keys.getType()).getDimSize(1))
-    return filled({}, smallestKey());
-  Value zero = arith::ConstantIndexOp::create(b, 0);
-  Value one = arith::ConstantIndexOp::create(b, 1);
-  Value rounds = arith::ConstantIndexOp::create(b, count);
+  bool all = count == cast<RankedTensorType>(keys.getType()).getDimSize(1);
   auto largest =
       b.getIntegerAttr(keyType, APInt::getSignedMaxValue(keyType.getWidth()));
-  auto loop = scf::ForOp::create(b, zero, rounds, one, filled({}, largest));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  scf::YieldOp::create(b, largestBelow(keys, loop.getRegionIterArg(0)));
-  return loop.getResult(0);
+  return forEachRow({}, keyType, [&](ImplicitLocOpBuilder &b, ValueRange row) {
+    if (all)
+      return arith::ConstantOp::create(b, smallestKey()).getResult();
+    Value zero = arith::ConstantIndexOp::create(b, 0);
+    Value one = arith::ConstantIndexOp::create(b, 1);
+    Value rounds = arith::ConstantIndexOp::create(b, count);
+    Value first = arith::ConstantOp::create(b, largest);
+    auto body = [&](OpBuilder &nested, Location loc, Value, ValueRange bound) {
+      ImplicitLocOpBuilder inner(loc, nested);
+      scf::YieldOp::create(inner,
+                           largestBelow(inner, keys, row, bound.front()));
+    };
+    return scf::ForOp::create(b, zero, rounds, one, first, body).getResult(0);
+  });
 }
 
 /// Keys outside the best groups become the smallest integer, which no expert
@@ -289,19 +291,20 @@ Value GateDecomposition::limitToGroups(Value keys) {
   SmallVector<OpFoldResult> sizes = {tokens, b.getIndexAttr(groups),
                                      b.getIndexAttr(experts / groups)};
   Value split = tensor::ExpandShapeOp::create(b, splitType, keys, dims, sizes);
-  Value best = largestBelow(split, /*bound=*/Value());
-  if (*gate.getGroupScore() == GroupScore::top2_sum) {
-    Value second = largestBelow(split, best);
-    best = map({each(best), each(second)}, {groups}, keyType,
-               [&](ImplicitLocOpBuilder &b, ValueRange e) {
-                 Value sum = arith::AddFOp::create(b, valueOfKey(b, e[0]),
-                                                   valueOfKey(b, e[1]));
-                 return makeKey(b, sum, linalg::IndexOp::create(b, 1), groups);
-               });
-  }
+  bool sum = *gate.getGroupScore() == GroupScore::top2_sum;
+  Value best = forEachRow(
+      {groups}, keyType, [&](ImplicitLocOpBuilder &b, ValueRange row) {
+        Value first = largestBelow(b, split, row, /*bound=*/Value());
+        if (!sum)
+          return first;
+        Value second = largestBelow(b, split, row, first);
+        Value score = arith::AddFOp::create(b, valueOfKey(b, first),
+                                            valueOfKey(b, second));
+        return makeKey(b, score, row[1], groups);
+      });
   Value bound = selectLargest(best, *gate.getGroupsKept());
   Value limited =
-      generic({{best, {0, 1}}, perToken(bound)}, split, 0,
+      generic({each(best), perToken(bound)}, split,
               [&](ImplicitLocOpBuilder &b, ValueRange e) -> Value {
                 Value kept = arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
                                                    e[0], e[1]);
@@ -374,18 +377,17 @@ Value GateDecomposition::limitToCapacity(Value mask) {
   Value row = tensor::ExtractSliceOp::create(
       b, RankedTensorType::get({experts}, b.getI1Type()), mask, offsets, sizes,
       strides);
-  taken =
-      generic({each(row)}, taken, 0,
-              [](ImplicitLocOpBuilder &b, ValueRange e) -> Value {
-                return arith::AddIOp::create(
-                    b, e[1], arith::ExtUIOp::create(b, b.getI64Type(), e[0]));
-              });
-  row = generic({each(taken)}, row, 0,
-                [&](ImplicitLocOpBuilder &b, ValueRange e) -> Value {
-                  Value fits = arith::CmpIOp::create(
-                      b, arith::CmpIPredicate::sle, e[0], limit);
-                  return arith::AndIOp::create(b, e[1], fits);
-                });
+  taken = generic(
+      {each(row)}, taken, [](ImplicitLocOpBuilder &b, ValueRange e) -> Value {
+        return arith::AddIOp::create(
+            b, e[1], arith::ExtUIOp::create(b, b.getI64Type(), e[0]));
+      });
+  row = generic(
+      {each(taken)}, row, [&](ImplicitLocOpBuilder &b, ValueRange e) -> Value {
+        Value fits =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::sle, e[0], limit);
+        return arith::AndIOp::create(b, e[1], fits);
+      });
   mask = tensor::InsertSliceOp::create(b, row, mask, offsets, sizes, strides);
   scf::YieldOp::create(b, ValueRange{mask, taken});
   return loop.getResult(0);

@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -32,20 +33,11 @@ Value TokenTensors::empty(ArrayRef<int64_t> trailing, Type element) {
   return tensor::EmptyOp::create(b, sizes, element);
 }
 
-Value TokenTensors::filled(ArrayRef<int64_t> trailing, TypedAttr value) {
-  return linalg::FillOp::create(b,
-                                arith::ConstantOp::create(b, value).getResult(),
-                                empty(trailing, value.getType()))
-      .getResult(0);
-}
-
 Value TokenTensors::generic(ArrayRef<IndexedTensor> ins, Value out,
-                            unsigned reduced, Payload payload) {
-  unsigned parallel = cast<RankedTensorType>(out.getType()).getRank();
-  unsigned loops = parallel + reduced;
-  SmallVector<utils::IteratorType> iterators(parallel,
+                            Payload payload) {
+  unsigned loops = cast<RankedTensorType>(out.getType()).getRank();
+  SmallVector<utils::IteratorType> iterators(loops,
                                              utils::IteratorType::parallel);
-  iterators.append(reduced, utils::IteratorType::reduction);
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   for (const IndexedTensor &in : ins) {
@@ -55,7 +47,7 @@ Value TokenTensors::generic(ArrayRef<IndexedTensor> ins, Value out,
       dims.push_back(b.getAffineDimExpr(loop));
     maps.push_back(AffineMap::get(loops, 0, dims, b.getContext()));
   }
-  maps.push_back(b.getMultiDimIdentityMap(loops).getMajorSubMap(parallel));
+  maps.push_back(b.getMultiDimIdentityMap(loops));
   auto body = [&](OpBuilder &nested, Location loc, ValueRange elements) {
     ImplicitLocOpBuilder inner(loc, nested);
     linalg::YieldOp::create(inner, payload(inner, elements));
@@ -67,7 +59,7 @@ Value TokenTensors::generic(ArrayRef<IndexedTensor> ins, Value out,
 
 Value TokenTensors::map(ArrayRef<IndexedTensor> ins, ArrayRef<int64_t> trailing,
                         Type element, Payload payload) {
-  return generic(ins, empty(trailing, element), 0, payload);
+  return generic(ins, empty(trailing, element), payload);
 }
 
 Value TokenTensors::update(Value value, ArrayRef<IndexedTensor> others,
@@ -77,15 +69,64 @@ Value TokenTensors::update(Value value, ArrayRef<IndexedTensor> others,
     ins.insert(ins.begin(), each(value));
     return map(ins, {columns}, element, payload);
   }
-  return generic(ins, value, 0, [&](ImplicitLocOpBuilder &b, ValueRange e) {
+  return generic(ins, value, [&](ImplicitLocOpBuilder &b, ValueRange e) {
     SmallVector<Value> elements = {e.back()};
     llvm::append_range(elements, e.drop_back());
     return payload(b, elements);
   });
 }
 
+Value TokenTensors::forEachRow(ArrayRef<int64_t> trailing, Type element,
+                               RowPayload payload) {
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  SmallVector<Value> ends = {
+      getValueOrCreateConstantIndexOp(b, b.getLoc(), tokens)};
+  for (int64_t size : trailing)
+    ends.push_back(arith::ConstantIndexOp::create(b, size));
+  SmallVector<Value> begins(ends.size(), zero), steps(ends.size(), one);
+  auto body = [&](OpBuilder &nested, Location loc, ValueRange row,
+                  ValueRange result) -> scf::ValueVector {
+    ImplicitLocOpBuilder inner(loc, nested);
+    Value value = payload(inner, row);
+    return {tensor::InsertOp::create(inner, value, result.front(), row)};
+  };
+  return scf::buildLoopNest(b, b.getLoc(), begins, ends, steps,
+                            empty(trailing, element), body)
+      .results.front();
+}
+
+Value TokenTensors::reduceRow(ImplicitLocOpBuilder &b,
+                              ArrayRef<IndexedTensor> ins, ValueRange row,
+                              TypedAttr identity, Payload payload) {
+  auto type = cast<RankedTensorType>(ins.front().tensor.getType());
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  Value end = arith::ConstantIndexOp::create(b, type.getShape().back());
+  Value initial = arith::ConstantOp::create(b, identity);
+  auto body = [&](OpBuilder &nested, Location loc, Value last,
+                  ValueRange accumulator) {
+    ImplicitLocOpBuilder inner(loc, nested);
+    SmallVector<Value> loops(row);
+    loops.push_back(last);
+    SmallVector<Value> elements;
+    for (const IndexedTensor &in : ins) {
+      SmallVector<Value> indices;
+      for (unsigned loop : in.loops)
+        indices.push_back(loops[loop]);
+      elements.push_back(tensor::ExtractOp::create(inner, in.tensor, indices));
+    }
+    llvm::append_range(elements, accumulator);
+    scf::YieldOp::create(inner, payload(inner, elements));
+  };
+  return scf::ForOp::create(b, zero, end, one, initial, body).getResult(0);
+}
+
 Value TokenTensors::reduceRows(ArrayRef<IndexedTensor> ins,
                                ArrayRef<int64_t> trailing, TypedAttr identity,
                                Payload payload) {
-  return generic(ins, filled(trailing, identity), 1, payload);
+  return forEachRow(trailing, identity.getType(),
+                    [&](ImplicitLocOpBuilder &b, ValueRange row) {
+                      return reduceRow(b, ins, row, identity, payload);
+                    });
 }

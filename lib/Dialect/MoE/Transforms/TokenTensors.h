@@ -25,18 +25,18 @@ struct IndexedTensor {
 /// Computes the element of a result from the elements of the operands.
 using Payload = function_ref<Value(ImplicitLocOpBuilder &, ValueRange)>;
 
+/// Computes the element at the given indices.
+using RowPayload = function_ref<Value(ImplicitLocOpBuilder &, ValueRange)>;
+
 /// Builds tensors for the rows of `source`, a tensor [N, columns].
 class TokenTensors {
 public:
   TokenTensors(ImplicitLocOpBuilder &builder, Value source);
 
   Value empty(ArrayRef<int64_t> trailing, Type element);
-  Value filled(ArrayRef<int64_t> trailing, TypedAttr value);
 
-  /// The payload sees the elements of `ins` and then that of `out`. The last
-  /// `reduced` loops do not index `out`.
-  Value generic(ArrayRef<IndexedTensor> ins, Value out, unsigned reduced,
-                Payload payload);
+  /// The payload sees the elements of `ins` and then that of `out`.
+  Value generic(ArrayRef<IndexedTensor> ins, Value out, Payload payload);
 
   /// A new tensor with an element for each token and each of `trailing`.
   Value map(ArrayRef<IndexedTensor> ins, ArrayRef<int64_t> trailing,
@@ -47,8 +47,18 @@ public:
   Value update(Value value, ArrayRef<IndexedTensor> others, Type element,
                Payload payload);
 
-  /// One number for each token and each of `trailing`, from the dimension after
-  /// them; the payload sees the accumulator last.
+  /// A new tensor like that of `map`, by loops; the payload sees the indices.
+  Value forEachRow(ArrayRef<int64_t> trailing, Type element,
+                   RowPayload payload);
+
+  /// A scalar from the elements of `ins` in one row: loops over their last
+  /// dimension, `row` being the other indices. The payload sees the accumulator
+  /// last. It is carried by the loop and not by memory, or the loop would not
+  /// become vector code.
+  static Value reduceRow(ImplicitLocOpBuilder &b, ArrayRef<IndexedTensor> ins,
+                         ValueRange row, TypedAttr identity, Payload payload);
+
+  /// `reduceRow` for each token and each of `trailing`.
   Value reduceRows(ArrayRef<IndexedTensor> ins, ArrayRef<int64_t> trailing,
                    TypedAttr identity, Payload payload);
 

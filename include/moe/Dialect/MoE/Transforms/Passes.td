@@ -40,7 +40,7 @@ def DecomposeGate : Pass<"moe-decompose-gate", "func::FuncOp"> {
     ```mlir
     %values = ...                                  // softmax of each row
     %keys = linalg.generic ...                     // i64, distinct in a row
-    %bound = scf.for %round = %c0 to %c2 ...       // the second largest key
+    %bounds = scf.for %token = ...                 // the second largest keys
     %mask = linalg.generic ...                     // key >= bound
     %weights = linalg.generic ...
     %r = moe.route %mask, %weights
