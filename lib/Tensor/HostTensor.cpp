@@ -210,6 +210,9 @@ Expected<HostTensor> HostTensor::create(ElementType type,
   if (!isHostElementType(type))
     return createStringError("element type " + stringifyElementType(type) +
                              " is not supported outside of weight files");
+  if (shape.size() > kMaxRank)
+    return createStringError(Twine(shape.size()) +
+                             " dimensions, the limit is " + Twine(kMaxRank));
   std::optional<int64_t> bytes = checkedSizeInBytes(type, shape);
   int64_t padded;
   if (!bytes || __builtin_add_overflow(*bytes, kAlignment, &padded))

@@ -91,6 +91,7 @@ llvm::Error memoryError(const llvm::Twine &message);
 class HostTensor {
 public:
   static constexpr int64_t kAlignment = 64;
+  static constexpr size_t kMaxRank = 64;
   static constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 
   /// A scalar zero of type i8.
