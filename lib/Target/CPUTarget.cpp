@@ -82,5 +82,7 @@ ContractionTile CPUTarget::contractionTile(unsigned accumulatorBits) const {
   int64_t bytesPerStep = tile.columns * accumulatorBits / 8;
   tile.depth = std::max<int64_t>(tile.lanes, l1Bytes * 2 / 3 / bytesPerStep);
   tile.depth -= tile.depth % tile.lanes;
+  tile.fewRows = 4 * tile.rows;
+  tile.shortDepth = 16;
   return tile;
 }

@@ -26,6 +26,10 @@ struct ContractionTile {
   int64_t columns;
   int64_t lanes;
   int64_t depth;
+  /// Up to `fewRows` rows, a right-hand side with contiguous rows is better
+  /// read where it is, `shortDepth` of its rows at a time.
+  int64_t fewRows;
+  int64_t shortDepth;
 };
 
 struct CPUTarget {

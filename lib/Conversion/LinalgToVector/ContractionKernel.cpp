@@ -59,6 +59,8 @@ private:
   Value widen(Value value);
 
   Value panels(Value result);
+  Value packedPanels(Value result);
+  Value inPlace(Value result);
   Value blockOfDepth(Value result, Value panel, Value column, Value depth);
   Value pack(Value panel, Value column, Value from, Value count);
   Value packRows(Value panel, Value column, Value from, Value count);
@@ -69,7 +71,7 @@ private:
   Value tile(int64_t height, Value result, Value panel, Value row, Value column,
              Value from, Value count);
   void step(MutableArrayRef<Value> accumulators, Value panel, Value row,
-            Value from, Value k);
+            Value column, Value from, Value k);
 
   ImplicitLocOpBuilder b;
   const Contraction &op;
@@ -201,6 +203,46 @@ Value Kernel::create() {
 }
 
 Value Kernel::panels(Value result) {
+  // Packing pays when several tiles of rows use a panel, and it is needed when
+  // a row of the panel is not contiguous.
+  if (op.rhs.loops.back() != op.columns)
+    return packedPanels(result);
+  if (!op.rows)
+    return inPlace(result);
+  if (auto rows = getConstantIntValue(op.extents[*op.rows]))
+    return *rows <= sizes.fewRows ? inPlace(result) : packedPanels(result);
+  Value few = arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
+                                    extents[*op.rows], constant(sizes.fewRows));
+  auto choice = scf::IfOp::create(b, result.getType(), few,
+                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(b, inPlace(result));
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, packedPanels(result));
+  return choice.getResult(0);
+}
+
+/// Reads the right-hand side where it is, a few of its rows from end to end.
+Value Kernel::inPlace(Value result) {
+  auto block = [&](Value carried, Value from, Value count) {
+    return loop(zero, extents[op.columns], sizes.columns, carried,
+                [&](Value column, Value inner) {
+                  return tiles(inner, /*panel=*/{}, column, from, count);
+                });
+  };
+  Value whole = roundDown(extents[op.depth], sizes.shortDepth);
+  result = loop(zero, whole, sizes.shortDepth, result,
+                [&](Value from, Value carried) {
+                  return block(carried, from, constant(sizes.shortDepth));
+                });
+  return loop(whole, extents[op.depth], 1, result,
+              [&](Value from, Value carried) {
+                return block(carried, from, constant(1));
+              });
+}
+
+Value Kernel::packedPanels(Value result) {
   // The panel is a buffer: what it holds never outlives one block of depth.
   Value longest = minimum(extents[op.depth], constant(sizes.depth));
   Value panel = tensor::EmptyOp::create(
@@ -335,7 +377,7 @@ Value Kernel::tile(int64_t height, Value result, Value panel, Value row,
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     SmallVector<Value> sums(loop.getRegionIterArgs());
-    step(sums, panel, row, from, loop.getInductionVar());
+    step(sums, panel, row, column, from, loop.getInductionVar());
     scf::YieldOp::create(b, sums);
   }
 
@@ -348,11 +390,18 @@ Value Kernel::tile(int64_t height, Value result, Value panel, Value row,
 
 /// One step of the depth: every accumulator of the tile takes one product.
 void Kernel::step(MutableArrayRef<Value> accumulators, Value panel, Value row,
-                  Value from, Value k) {
+                  Value column, Value from, Value k) {
   int64_t vectors = sizes.columns / sizes.lanes;
   SmallVector<Value> columns;
-  for (int64_t j = 0; j < vectors; ++j)
-    columns.push_back(readVector(panel, {k, constant(j * sizes.lanes)}, true));
+  for (int64_t j = 0; j < vectors; ++j) {
+    Value offset = constant(j * sizes.lanes);
+    columns.push_back(
+        panel ? readVector(panel, {k, offset}, true)
+              : widen(readVector(
+                    op.rhs.tensor,
+                    position(op.rhs, {}, add(column, offset), add(from, k)),
+                    wholePanels)));
+  }
   for (size_t i = 0; i < accumulators.size() / vectors; ++i) {
     Value at = row ? add(row, constant(i)) : Value();
     Value element = tensor::ExtractOp::create(
