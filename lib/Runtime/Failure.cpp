@@ -1,0 +1,53 @@
+//===- Failure.cpp - Failures of compiled code ----------------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Compiled code has no unwind tables: a failure is a longjmp to the innermost
+// frame of its thread, an invocation or a worker of a parallel loop.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Invocation.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+using namespace mlir::moe;
+
+thread_local rt::ThreadState rt::threadState;
+
+void rt::jumpToFrame() { std::longjmp(threadState.frame->target, 1); }
+
+void rt::fail(Status status, std::string_view message) {
+  FailureFrame *frame = threadState.frame;
+  if (!frame) {
+    std::fprintf(stderr,
+                 "moe runtime: failure outside of an invocation: %.*s\n",
+                 static_cast<int>(message.size()), message.data());
+    std::abort();
+  }
+  frame->status = status;
+  frame->message.assign(message);
+  jumpToFrame();
+}
+
+rt::Result rt::invoke(const std::function<void()> &body) {
+  BlockList blocks;
+  FailureFrame frame;
+  const ThreadState outer = threadState;
+  if (setjmp(frame.target) == 0) {
+    threadState = {&frame, &blocks, outer.inParallelLoop};
+    body();
+    threadState = outer;
+    blocks.release();
+    return {};
+  }
+  threadState = outer;
+  blocks.clear();
+  return {frame.status, std::move(frame.message)};
+}
+
+extern "C" void moe_rt_fail(const char *message, int64_t length) {
+  rt::fail(rt::Status::Error, {message, static_cast<size_t>(length)});
+}

@@ -1,0 +1,107 @@
+//===- Parallel.cpp - Parallel loops of compiled code ---------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One team of OpenMP threads takes indices one by one in ascending order. When
+// bodies fail, the failure of the lowest index is the one reported: all lower
+// indices have been taken before, and each taken body runs to its end, so the
+// message does not depend on the number of threads.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Invocation.h"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <omp.h>
+
+using namespace mlir::moe;
+
+static std::atomic<int> requestedThreads{0};
+
+void rt::setThreads(int count) { requestedThreads = std::max(count, 0); }
+
+int rt::threads() {
+  int requested = requestedThreads.load(std::memory_order_relaxed);
+  return requested > 0 ? requested : omp_get_max_threads();
+}
+
+namespace {
+/// A loop that a team works on.
+struct ParallelLoop {
+  void (*body)(int64_t, void *);
+  void *context;
+  int64_t count;
+  rt::BlockList *blocks;
+  alignas(64) std::atomic<int64_t> next{0};
+
+  alignas(64) std::mutex lock{};
+  int64_t failedIndex = std::numeric_limits<int64_t>::max();
+  rt::Status status = rt::Status::Ok;
+  std::string message{};
+
+  void takeIndices();
+  /// Out of line, so that setjmp's function keeps no values in registers.
+  [[gnu::noinline]] void recordFailure(int64_t index, rt::FailureFrame &frame);
+};
+} // namespace
+
+void ParallelLoop::recordFailure(int64_t index, rt::FailureFrame &frame) {
+  next = count;
+  std::lock_guard<std::mutex> guard(lock);
+  if (index > failedIndex)
+    return;
+  failedIndex = index;
+  status = frame.status;
+  message = std::move(frame.message);
+}
+
+/// The work of one thread of the team.
+void ParallelLoop::takeIndices() {
+  rt::FailureFrame frame;
+  const rt::ThreadState outer = rt::threadState;
+  rt::threadState = {&frame, blocks, /*inParallelLoop=*/true};
+  // Read after a longjmp to here, hence volatile.
+  volatile int64_t index = 0;
+  if (setjmp(frame.target) == 0) {
+    while ((index = next.fetch_add(1, std::memory_order_relaxed)) < count) {
+      body(index, context);
+      rt::endNestedRuns();
+    }
+  } else {
+    rt::endNestedRuns();
+    recordFailure(index, frame);
+  }
+  rt::threadState = outer;
+}
+
+/// Returns whether the loop ended with a failure, which is then in the frame of
+/// this thread.
+static bool runTeam(void (*body)(int64_t, void *), void *context, int64_t count,
+                    int team) {
+  rt::FailureFrame *frame = rt::threadState.frame;
+  ParallelLoop loop{body, context, count, rt::threadState.blocks};
+#pragma omp parallel num_threads(team)
+  loop.takeIndices();
+  if (loop.status == rt::Status::Ok)
+    return false;
+  if (!frame)
+    rt::fail(loop.status, loop.message);
+  frame->status = loop.status;
+  frame->message = std::move(loop.message);
+  return true;
+}
+
+extern "C" void moe_rt_parallel_for(void (*body)(int64_t, void *),
+                                    void *context, int64_t count) {
+  int64_t team = std::min<int64_t>(rt::threads(), count);
+  if (team <= 1 || rt::threadState.inParallelLoop) {
+    for (int64_t index = 0; index < count; ++index)
+      body(index, context);
+    return;
+  }
+  if (runTeam(body, context, count, static_cast<int>(team)))
+    rt::jumpToFrame();
+}
