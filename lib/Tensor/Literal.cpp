@@ -17,6 +17,8 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -278,15 +280,28 @@ std::string mlir::moe::printElement(const HostTensor &tensor, int64_t index) {
   if (std::isinf(value))
     return value < 0 ? "-inf" : "inf";
   // 17 digits tell all doubles apart.
-  char text[40];
-  for (int digits = 1; digits <= 17; ++digits) {
-    std::snprintf(text, sizeof(text), "%.*g", digits, value);
+  char text[64];
+  int digits = 0;
+  bool same = false;
+  while (!same && digits < 17) {
+    std::snprintf(text, sizeof(text), "%.*e", digits++, value);
     Expected<uint64_t> bits = parseFloat(text, type);
-    if (bits && *bits == tensor.readBits(index))
-      break;
+    same = bits && *bits == tensor.readBits(index);
     llvm::consumeError(bits.takeError());
   }
-  return text;
+  // Without an exponent where that stays short: 100 and 0.01, but 1e+20.
+  int exponent = std::atoi(std::strchr(text, 'e') + 1);
+  if (exponent < -5 || exponent >= 16)
+    return text;
+  if (exponent < digits) {
+    std::snprintf(text, sizeof(text), "%.*f",
+                  std::max(digits - 1 - exponent, 0), value);
+    return text;
+  }
+  // More places than digits: zeros, not the digits of the exact value.
+  std::string spelled = StringRef(text).split('e').first.str();
+  llvm::erase(spelled, '.');
+  return spelled + std::string(exponent + 1 - digits, '0');
 }
 
 namespace {

@@ -1,0 +1,82 @@
+//===- FileTest.cpp - Tests of reading and writing files ------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Tensor/File.h"
+
+#include "../Support/TestFiles.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace mlir;
+using namespace mlir::moe;
+
+TEST(File, ReadsRegularFilesOnly) {
+  TestDirectory files;
+  std::string name = files.write("x", "abc");
+  EXPECT_EQ(llvm::cantFail(readFile(name))->getBuffer(), "abc");
+  EXPECT_TRUE(isMemoryError(readFile(name, 2).takeError()));
+  EXPECT_ERROR(readFile(files.path("y")), "cannot open: No such file");
+  EXPECT_ERROR(readFile(files.path()), "not a regular file");
+  EXPECT_ERROR(readFile("/dev/zero"), "/dev/zero: not a regular file");
+  ASSERT_EQ(::mkfifo(files.path("pipe").c_str(), 0600), 0);
+  EXPECT_ERROR(readFile(files.path("pipe")), "not a regular file");
+  EXPECT_ERROR(InputFile::open(StringRef("a\0b", 3)), "null byte");
+  InputFile file = llvm::cantFail(InputFile::open(name));
+  char buffer[4];
+  EXPECT_ERROR(file.read(buffer, 4, 1), "ends at byte 3, 2 bytes too early");
+}
+
+TEST(File, AppearsWholeOrNotAtAll) {
+  TestDirectory files;
+  files.write("x", "old");
+  {
+    OutputFile file = llvm::cantFail(OutputFile::create(files.path("x")));
+    file.os() << "new";
+    EXPECT_EQ(message(file.finish()), "");
+    EXPECT_EQ(files.read("x"), "old");
+  }
+  EXPECT_EQ(files.read("x"), "old");
+  EXPECT_EQ(files.list(), std::vector<std::string>{"x"});
+  EXPECT_EQ(message(writeFile(files.path("x"), "new")), "");
+  EXPECT_EQ(files.read("x"), "new");
+  EXPECT_EQ(files.list(), std::vector<std::string>{"x"});
+}
+
+TEST(File, WritesThroughSymbolicLinks) {
+  TestDirectory files;
+  files.write("target", "old");
+  ASSERT_EQ(::symlink("target", files.path("link").c_str()), 0);
+  EXPECT_EQ(message(writeFile(files.path("link"), "new")), "");
+  EXPECT_EQ(files.read("target"), "new");
+  EXPECT_EQ(files.list(), (std::vector<std::string>{"link", "target"}));
+}
+
+TEST(File, ReportsWhatCannotBeWritten) {
+  TestDirectory files;
+  EXPECT_ERROR(writeFile(files.path("no/x"), "a"),
+               "cannot write: No such file");
+  EXPECT_ERROR(writeFile(files.path(), "a"), "is a directory");
+  EXPECT_ERROR(writeFile("/dev/full", "a"),
+               "/dev/full: cannot write: No space left on device");
+  EXPECT_EQ(message(writeFile("/dev/null", "a")), "");
+  // A large write fails before the commit.
+  EXPECT_ERROR(writeFile("/dev/full", std::string(1 << 20, 'a')), "No space");
+}
+
+TEST(File, KnowsTheSameFileByOtherNames) {
+  TestDirectory files;
+  std::string a = files.write("a", ""), b = files.write("b", "");
+  ASSERT_EQ(::symlink("a", files.path("link").c_str()), 0);
+  ASSERT_EQ(::link(a.c_str(), files.path("hard").c_str()), 0);
+  EXPECT_TRUE(sameFile(a, a));
+  EXPECT_TRUE(sameFile(a, files.path("link")));
+  EXPECT_TRUE(sameFile(a, files.path("hard")));
+  EXPECT_TRUE(sameFile(files.path("new"), files.path("./new")));
+  EXPECT_FALSE(sameFile(a, b));
+  EXPECT_FALSE(sameFile(a, files.path("new")));
+}
