@@ -221,9 +221,9 @@ const Parameter *Checkpoint::lookup(StringRef name) const {
 }
 
 StringRef Checkpoint::nearest(StringRef name) const {
-  // One letter in four may be wrong: enough for a missing "model." or
+  // One letter in three may be wrong: enough for a missing "model." or
   // ".weight", too little for another layer's name to seem a typing error.
-  unsigned best = std::max<unsigned>(2, name.size() / 4) + 1;
+  unsigned best = std::max<unsigned>(2, name.size() / 3) + 1;
   StringRef found;
   for (const Parameter &parameter : tensors) {
     unsigned distance =

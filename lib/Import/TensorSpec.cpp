@@ -32,28 +32,31 @@ Expected<TensorSpec> mlir::moe::parseTensorSpec(StringRef spec) {
     result.kind = TensorSpec::Kind::Literal;
     return result;
   }
-  size_t bracket = path.rfind('[');
-  bool hasKey = path.ends_with("]") && bracket != StringRef::npos;
-  if (hasKey) {
-    result.key = path.substr(bracket + 1).drop_back().str();
-    path = path.take_front(bracket);
-    if (result.key.empty())
+  using Kind = TensorSpec::Kind;
+  for (auto [ending, kind] :
+       {std::pair(".npy", Kind::Npy), std::pair(".npz", Kind::Npz),
+        std::pair(".safetensors", Kind::SafeTensors)}) {
+    // Both a directory's name and a key may have brackets.
+    size_t bracket = path.find(std::string(ending) + "[");
+    bool hasKey = path.ends_with("]") && bracket != StringRef::npos;
+    if (!hasKey && !path.ends_with(ending))
+      continue;
+    result.kind = kind;
+    result.path = path.str();
+    if (!hasKey)
+      return result;
+    auto [name, key] = path.drop_back().split(std::string(ending) + "[");
+    result.path = name.str() + ending;
+    result.key = key.str();
+    if (key.empty())
       return createStringError(quote(spec) + ": empty key in brackets");
+    if (kind == Kind::Npy)
+      return createStringError(quote(spec) +
+                               ": an npy file holds one tensor, without a key");
+    return result;
   }
-  result.path = path.str();
-  if (path.ends_with(".npy"))
-    result.kind = TensorSpec::Kind::Npy;
-  else if (path.ends_with(".npz"))
-    result.kind = TensorSpec::Kind::Npz;
-  else if (path.ends_with(".safetensors"))
-    result.kind = TensorSpec::Kind::SafeTensors;
-  else
-    return createStringError(
-        quote(spec) + ": expected a file name in .npy, .npz or .safetensors");
-  if (result.kind == TensorSpec::Kind::Npy && hasKey)
-    return createStringError(quote(spec) +
-                             ": an npy file holds one tensor, without a key");
-  return result;
+  return createStringError(quote(spec) + ": expected a file name in .npy, " +
+                           ".npz or .safetensors");
 }
 
 Expected<TensorSpec> mlir::moe::parseOutputSpec(StringRef spec) {

@@ -93,9 +93,11 @@ template <typename T> std::string bytesOf(std::vector<T> values) {
 /// An error of one line that holds `part`.
 #define EXPECT_ERROR(value, part)                                              \
   do {                                                                         \
-    std::string text = mlir::moe::message(value);                              \
-    EXPECT_TRUE(mlir::moe::contains(text, part)) << "message: " << text;       \
-    EXPECT_FALSE(mlir::moe::contains(text, "\n")) << "message: " << text;      \
+    std::string errorText = mlir::moe::message(value);                         \
+    EXPECT_TRUE(mlir::moe::contains(errorText, part))                          \
+        << "message: " << errorText;                                           \
+    EXPECT_FALSE(mlir::moe::contains(errorText, "\n"))                         \
+        << "message: " << errorText;                                           \
   } while (false)
 
 #endif // MOE_TEST_UNIT_SUPPORT_TESTFILES_H
