@@ -1,0 +1,109 @@
+"""Runs moe-run and reads and writes its files, for tests written in Python.
+
+NumPy has no bf16: such a tensor is a float32 array whose values bf16 can hold,
+wrapped as `BF16`.
+"""
+
+import json
+import os
+import struct
+import subprocess
+
+import numpy as np
+
+DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
+          "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_}
+NAMES = {np.dtype(d): n for n, d in DTYPES.items()}
+
+
+class BF16:
+    """A bf16 tensor, as float32 values."""
+
+    def __init__(self, values):
+        self.values = to_bf16(values)
+        self.shape = self.values.shape
+
+
+def to_bf16(values):
+    """Rounded to the nearest bf16, ties to even; float32."""
+    with np.errstate(all="ignore"):
+        values = np.asarray(values, np.float32)
+    bits = np.atleast_1d(values).view(np.uint32).astype(np.uint64)
+    rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16 << 16).astype(np.uint32).view(np.float32)
+    return np.where(np.isnan(values), np.float32(np.nan), rounded.reshape(values.shape)).astype(np.float32)
+
+
+def plain(tensor):
+    """The values of a tensor as an ordinary array."""
+    return tensor.values if isinstance(tensor, BF16) else tensor
+
+
+def _encoded(tensor):
+    if isinstance(tensor, BF16):
+        return "BF16", (np.ascontiguousarray(tensor.values).view(np.uint32) >> 16).astype("<u2").tobytes()
+    return NAMES[tensor.dtype], np.ascontiguousarray(tensor).tobytes()
+
+
+def save_safetensors(path, tensors, align=8):
+    """Writes tensors; the header is padded so that the data begin at a multiple of align."""
+    header, data = {}, []
+    offset = 0
+    for name, tensor in tensors.items():
+        dtype, raw = _encoded(tensor)
+        header[name] = {"dtype": dtype, "shape": list(tensor.shape), "data_offsets": [offset, offset + len(raw)]}
+        offset += len(raw)
+        data.append(raw)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-(len(text) + 8) % align)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + b"".join(data))
+
+
+def load_safetensors(path):
+    with open(path, "rb") as f:
+        raw = f.read()
+    size, = struct.unpack_from("<Q", raw)
+    tensors = {}
+    for name, entry in json.loads(raw[8:8 + size]).items():
+        if name == "__metadata__":
+            continue
+        begin, end = entry["data_offsets"]
+        part = raw[8 + size + begin:8 + size + end]
+        if entry["dtype"] == "BF16":
+            values = (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32)
+            tensors[name] = BF16(values.reshape(entry["shape"]))
+        else:
+            tensors[name] = np.frombuffer(part, DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return tensors
+
+
+class Failed(Exception):
+    """moe-run ended with another status than 0."""
+
+
+def execute(command, timeout=300, **options):
+    """Runs a command; its standard output, or Failed with what it said."""
+    command = [str(c) for c in command]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"more than {timeout} s: {' '.join(command)}") from None
+    if done.returncode:
+        raise Failed(f"exit {done.returncode}: {done.stderr.strip()[-2000:]}\n  {' '.join(command)}")
+    return done.stdout
+
+
+def run(build, model, inputs, results, scratch, parameters=None, flags=(), prefix=(), **options):
+    """Results as arrays, and the statistics."""
+    outputs = [os.path.join(scratch, f"result{i}.npy") for i in range(results)]
+    stats = os.path.join(scratch, "stats.json")
+    for path in (*outputs, stats):
+        if os.path.exists(path):
+            os.remove(path)
+    command = [*prefix, os.path.join(build, "bin", "moe-run"), model, *[f"--input=@{i}" for i in inputs],
+               *[f"--output=@{o}" for o in outputs], "--stats=json", f"--stats-out={stats}", *flags]
+    if parameters:
+        command.append(f"--parameters={parameters}")
+    execute(command, **options)
+    with open(stats) as f:
+        return [np.load(o) for o in outputs], json.load(f)
