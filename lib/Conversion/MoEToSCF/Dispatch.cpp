@@ -260,6 +260,7 @@ SmallVector<Value> DispatchLowering::lowerUnlike(ValueRange packed) {
 void DispatchLowering::runTile(ImplicitLocOpBuilder &b, Tile tile,
                                Region &region, ValueRange outs) {
   counting.evaluate(b, tile.expert);
+  bool dense = isDense(region); // inlining takes the region's arguments
   SmallVector<Value> rows = inlineBody(b, tile, region);
   if (!isRowWise(op, region))
     for (Value result : rows)
@@ -267,7 +268,7 @@ void DispatchLowering::runTile(ImplicitLocOpBuilder &b, Tile tile,
                   tile.count,
                   "moe.dispatch: an expert yields another number of rows than "
                   "it was given");
-  if (isDense(region))
+  if (dense)
     return keepChosen(b, tile, rows, outs);
   auto parallel = scf::InParallelOp::create(b);
   b.setInsertionPointToStart(parallel.getBody());
