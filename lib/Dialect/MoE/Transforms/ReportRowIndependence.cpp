@@ -1,4 +1,4 @@
-//===- ReportRowIndependence.cpp - Say which experts are row-wise -*- C++ -*-===//
+//===- ReportRowIndependence.cpp - Say which experts are row-wise ---------===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -71,16 +71,65 @@ def AnnotateDispatchesPass
     : Pass<"moe-annotate-dispatches", "::mlir::ModuleOp"> {
   let summary = "Number dispatches and record which bodies are row-wise";
   let description = [{
-    Puts `moe.number` and `moe.row_wise` on each dispatch. With `count`, also
+    Puts `moe.number` and `moe.row_wise` on each dispatch. With `counters`, also
     inserts calls that count floating-point operations and the weights read,
     and describes the dispatches in the module's `moe.dispatches`.
   }];
-  let options = [Option<"count", "count", "bool", "false",
+  let options = [Option<"counters", "counters", "bool", "false",
                         "Count what the dispatches do while running">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
     "::mlir::tensor::TensorDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Between phases
+//===----------------------------------------------------------------------===//
+
+def VerifyContractPass : Pass<"moe-verify-contract", "::mlir::ModuleOp"> {
+  let summary = "Check what a phase promises";
+  let description = [{
+    Fails, with one error, at the first operation, type or attribute that must
+    not be left after the phase. Changes nothing.
+
+    | phase            | what may be left                                        |
+    |------------------|---------------------------------------------------------|
+    | import, routed   | func, moe, linalg, tensor, arith, math, scf, ub, ml_program, cf.assert; ranked tensors |
+    | grouped          | the same without `moe.gate`                             |
+    | regions          | nothing of the moe dialect; memref and bufferization in place of ml_program |
+    | tiled            | vector as well                                          |
+    | buffers          | no tensor; identity layout at the boundary              |
+    | machine          | llvm                                                    |
+  }];
+  let options = [Option<"phase", "phase", "std::string", "\"routed\"",
+                        "The phase whose contract to check">];
+}
+
+//===----------------------------------------------------------------------===//
+// Trust
+//===----------------------------------------------------------------------===//
+
+def GuardAccesses : Pass<"moe-guard-accesses"> {
+  let summary = "check accesses that are not known to be in bounds";
+  let description = [{
+    For models that nobody vouches for. In front of each operation on tensors
+    whose operands can be wrong, a `cf.assert` (marked `moe.guard`) checks them
+    while running: indices, slices, sizes of new tensors, shapes of operands
+    that have to agree, numbers of parameters. What can be seen to hold is not
+    checked. Integer divisions and shifts are checked, conversions to integers
+    saturate, and flags that promise something (`nsw`, `exact`, `nnan`) are
+    dropped, since a compiler may conclude from them that a check is not needed.
+    Operations of the tensor and linalg dialects whose accesses cannot be
+    checked are refused.
+
+    What is an error while running in any model, such as a token tensor with
+    another number of rows than the routing, is checked where it is lowered.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::cf::ControlFlowDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 #endif // MOE_DIALECT_MOE_TRANSFORMS_PASSES_TD

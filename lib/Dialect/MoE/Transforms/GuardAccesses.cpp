@@ -1,0 +1,150 @@
+//===- GuardAccesses.cpp - Check accesses while running ---------*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Makes a model that nobody vouches for safe to run: whatever its data, it
+// reads and writes its own tensors, or fails. Upstream's
+// generate-runtime-verification is not used: it accepts slices of negative
+// size, trusts products that wrap around, skips structured operations with an
+// empty loop, knows neither insert_slice nor expand_shape nor sizes of new
+// tensors, and writes the operation into the message.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AccessChecks.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Iterators.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/DialectConversion.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+namespace mlir::moe {
+#define GEN_PASS_DEF_GUARDACCESSES
+#include "moe/Dialect/MoE/Transforms/Passes.h.inc"
+} // namespace mlir::moe
+
+/// Elementwise operations on tensors that are undefined for some elements
+/// become loops, in which an element can be checked.
+static LogicalResult exposeTensorArithmetic(Operation *root) {
+  auto mustExpose = [](Operation *op) {
+    return OpTrait::hasElementwiseMappableTraits(op) &&
+           llvm::any_of(op->getResultTypes(), llvm::IsaPred<TensorType>) &&
+           hasUndefinedCases(op);
+  };
+  ConversionTarget target(*root->getContext());
+  target.markUnknownOpDynamicallyLegal(
+      [&](Operation *op) { return !mustExpose(op); });
+  RewritePatternSet patterns(root->getContext());
+  linalg::populateElementwiseToLinalgConversionPatterns(patterns);
+  return applyPartialConversion(root, target, std::move(patterns));
+}
+
+/// Whether an operation has its body from its name. The text of such an
+/// operation may still hold any body.
+static bool isNamed(linalg::LinalgOp op) {
+  return !isa<linalg::GenericOp, linalg::MapOp, linalg::ReduceOp>(op);
+}
+
+static bool needsChecks(Operation *op) {
+  return hasUndefinedCases(op) ||
+         !isa<arith::ArithDialect, math::MathDialect, linalg::LinalgDialect>(
+             op->getDialect());
+}
+
+/// Named operations with something to check become ones that may be written
+/// into.
+static LogicalResult exposeNamedBodies(Operation *root) {
+  SmallVector<linalg::LinalgOp> named;
+  root->walk([&](linalg::LinalgOp op) {
+    WalkResult walk = op.getBlock()->walk([](Operation *nested) {
+      return needsChecks(nested) ? WalkResult::interrupt()
+                                 : WalkResult::advance();
+    });
+    if (isNamed(op) && walk.wasInterrupted())
+      named.push_back(op);
+  });
+  IRRewriter rewriter(root->getContext());
+  for (linalg::LinalgOp op : named) {
+    rewriter.setInsertionPoint(op);
+    if (failed(linalg::generalizeNamedOp(rewriter, op)))
+      return op->emitOpError("has a body that cannot be checked");
+  }
+  return success();
+}
+
+/// The number of tokens times the columns does not wrap around.
+static LogicalResult checkColumns(IndicesOp op) {
+  int64_t columns = cast<RankedTensorType>(op.getType()).getDimSize(1);
+  if (columns <= std::max<int64_t>(op.getRouting().getType().getExperts(), 256))
+    return success();
+  return op.emitOpError("has more columns than there are experts, so that only "
+                        "a trusted model may have it");
+}
+
+/// moe.pick and moe.parameter take a number that must be below a count.
+static void checkNumbers(Operation *op) {
+  AccessChecks checks(op);
+  if (auto pick = dyn_cast<PickOp>(op))
+    checks.requireBelow(pick.getNumber(),
+                        checks.b.getIndexAttr(pick.getTensors().size()),
+                        "number of a tensor is out of range");
+  auto parameter = dyn_cast<ParameterOp>(op);
+  if (!parameter)
+    return;
+  auto family = SymbolTable::lookupNearestSymbolFrom<ParametersOp>(
+      op, parameter.getParametersAttr());
+  for (auto [number, count] :
+       llvm::zip_equal(parameter.getNumbers(), family.getCounts()))
+    checks.requireBelow(number, checks.b.getIndexAttr(count),
+                        "number of a parameter is out of range");
+}
+
+namespace {
+struct GuardAccesses : moe::impl::GuardAccessesBase<GuardAccesses> {
+  void runOnOperation() final {
+    if (failed(exposeTensorArithmetic(getOperation())) ||
+        failed(exposeNamedBodies(getOperation())))
+      return signalPassFailure();
+    SmallVector<Operation *> ops;
+    getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
+      dropPromises(op);
+      if (op != getOperation())
+        ops.push_back(op);
+    });
+    for (Operation *op : ops)
+      if (failed(guard(op)))
+        return signalPassFailure();
+    // Sizes that turned out to be known to agree.
+    getOperation()->walk<WalkOrder::PostOrder, ReverseIterator>(
+        [](Operation *op) {
+          if (isOpTriviallyDead(op))
+            op->erase();
+        });
+  }
+
+  LogicalResult guard(Operation *op) {
+    auto around = op->getParentOfType<linalg::LinalgOp>();
+    if (around && isNamed(around))
+      return success();
+    if (auto structured = dyn_cast<linalg::LinalgOp>(op))
+      return checkStructuredAccesses(structured);
+    if (auto indices = dyn_cast<IndicesOp>(op))
+      return checkColumns(indices);
+    if (failed(checkTensorAccesses(op)))
+      return failure();
+    checkNumbers(op);
+    checkArithmetic(op);
+    return success();
+  }
+};
+} // namespace
