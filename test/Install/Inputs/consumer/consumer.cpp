@@ -1,6 +1,6 @@
-#include "moe/Dialect/MoE/IR/MoE.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
 
 int main() {
   mlir::MLIRContext context;
