@@ -1,0 +1,58 @@
+//===- Executable.h - A model as machine code -------------------*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Links a lowered model against the runtime and its weights, and calls it with
+// tensors of the host.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_EXECUTION_EXECUTABLE_H
+#define MOE_EXECUTION_EXECUTABLE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "moe/Execution/LazyJIT.h"
+#include "moe/Execution/Model.h"
+
+namespace mlir::moe {
+
+struct ExecutableOptions {
+  /// Weights and what comes with them; the runtime's functions are added.
+  llvm::StringMap<const void *> symbols;
+  /// Where object files are written; empty: nowhere.
+  std::string dumpObjectsDir;
+  /// Whether the module may link nothing but the table even if it tries; a
+  /// trusted one is not looked at, though it links no more.
+  bool trusted = false;
+};
+
+class Executable {
+public:
+  /// `module` is in phase `machine`; `entry` is what it was when imported.
+  static llvm::Expected<std::unique_ptr<Executable>>
+  create(ModuleOp module, EntryPoint entry, ExecutableOptions options);
+
+  /// An error that names the first input that the function does not take.
+  static llvm::Error checkInputs(const EntryPoint &entry,
+                                 ArrayRef<HostTensor> inputs);
+
+  /// Compiles what is not compiled on first use. run() does so if need be.
+  llvm::Error compile();
+
+  /// Calls the function once. Inputs are as checkInputs wants them.
+  llvm::Expected<std::vector<HostTensor>> run(ArrayRef<HostTensor> inputs);
+
+  const LazyJIT &jit() const { return *code; }
+
+private:
+  explicit Executable(EntryPoint entry) : entry(std::move(entry)) {}
+
+  EntryPoint entry;
+  std::unique_ptr<LazyJIT> code;
+  void (*invoke)(void **) = nullptr;
+};
+
+} // namespace mlir::moe
+
+#endif // MOE_EXECUTION_EXECUTABLE_H

@@ -1,0 +1,38 @@
+//===- Lowering.h - Taking a model down the road ----------------*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs the pipeline phase by phase: errors come back in one line, phases can be
+// written to a directory, and a crash leaves a reproducer.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_EXECUTION_LOWERING_H
+#define MOE_EXECUTION_LOWERING_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "moe/Pipelines/Pipelines.h"
+#include "llvm/Support/Error.h"
+
+namespace mlir::moe {
+
+struct LoweringOptions {
+  Phase from = Phase::Import;
+  Phase to = Phase::Machine;
+  /// "active" or "all".
+  std::string experts = "active";
+  bool stats = false;
+  bool checkAccesses = true;
+  std::vector<std::string> misaligned;
+  /// Where the module is written after each phase; empty: nowhere.
+  std::string dumpPhasesDir;
+};
+
+/// Takes `module` from phase `from` to phase `to`. `fileName` is for messages.
+llvm::Error lowerModule(ModuleOp module, const LoweringOptions &options,
+                        StringRef fileName);
+
+} // namespace mlir::moe
+
+#endif // MOE_EXECUTION_LOWERING_H

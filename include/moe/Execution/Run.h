@@ -1,0 +1,71 @@
+//===- Run.h - What moe-run does --------------------------------*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The whole way of a model: found, checked, compiled, run, compared, measured.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_EXECUTION_RUN_H
+#define MOE_EXECUTION_RUN_H
+
+#include "mlir/IR/DialectRegistry.h"
+#include "moe/Pipelines/Pipelines.h"
+#include "llvm/Support/Error.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mlir::moe {
+
+struct RunOptions {
+  std::string model;
+  std::string function = "main";
+  bool describe = false;
+
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  std::vector<std::string> expectedOutputs;
+  double rtol = 1e-5;
+  double atol = 1e-5;
+
+  std::vector<std::string> parameters;
+  bool allowUnusedParameters = false;
+
+  /// "active" or "all".
+  std::string experts = "active";
+
+  enum class Format { None, Text, JSON };
+  Format stats = Format::None;
+  std::string statsOut;
+
+  Format benchmark = Format::None;
+  std::string benchmarkOut;
+  int64_t warmup = 1;
+  int64_t repetitions = 10;
+
+  std::optional<Phase> compileTo;
+  std::optional<Phase> compileFrom;
+  std::string output; // of compileTo
+  std::string dumpPhasesDir;
+  std::string dumpObjectsDir;
+
+  /// Bytes that a run may hold at a time; 0 is the default, eight tenths of
+  /// the machine's memory.
+  int64_t maxMemory = 0;
+  /// Seconds; 0 is no limit.
+  double timeout = 0;
+  bool trustModel = false;
+
+  /// What a lowering needs beyond the dialects of a model.
+  const DialectRegistry *registry = nullptr;
+};
+
+/// Does what the options say. An error carries its exit code; a comparison that
+/// failed is one too.
+llvm::Error run(const RunOptions &options);
+
+} // namespace mlir::moe
+
+#endif // MOE_EXECUTION_RUN_H

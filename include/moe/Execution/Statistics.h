@@ -1,0 +1,70 @@
+//===- Statistics.h - What a run did ----------------------------*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What was counted while compiled code ran, next to what the dense form would
+// have done, as JSON and as text.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_EXECUTION_STATISTICS_H
+#define MOE_EXECUTION_STATISTICS_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "moe/Execution/LazyJIT.h"
+#include "moe/Runtime/Runtime.h"
+
+namespace mlir::moe {
+
+/// One dispatch on one static call path, summed over its runs.
+struct DispatchStatistics {
+  std::string location;
+  int64_t experts = 0;
+  /// Work of the dense form; none where it depends on data.
+  std::optional<int64_t> denseFlops;
+  int64_t totalWeightBytes = 0;
+  rt::DispatchCounters counters;
+};
+
+struct Statistics {
+  /// In the order of the program.
+  std::vector<DispatchStatistics> dispatches;
+  /// Bodies of unlike experts: those that became machine code, and all.
+  int64_t functionsCompiled = 0;
+  int64_t functionsTotal = 0;
+  /// Misaligned tensors that had to be copied.
+  int64_t alignedCopies = 0;
+  /// Tensors at hand that the model does not use.
+  int64_t unusedParameters = 0;
+
+  void printJSON(raw_ostream &os) const;
+  /// A bar for each expert.
+  void printText(raw_ostream &os) const;
+};
+
+/// What must be asked of a lowered module before it is gone.
+class StatisticsTable {
+public:
+  explicit StatisticsTable(ModuleOp module);
+  /// Joined with the counters of the runtime.
+  Statistics collect(const LazyJIT &jit) const;
+
+private:
+  struct Dispatch {
+    std::string location;
+    int64_t experts;
+    std::optional<int64_t> denseFixed;
+    std::optional<int64_t> densePerToken;
+    int64_t weightBytes;
+  };
+  DispatchStatistics join(const Dispatch &dispatch,
+                          rt::DispatchCounters counters) const;
+
+  std::vector<Dispatch> dispatches;
+  int64_t functionsTotal = 0;
+};
+
+} // namespace mlir::moe
+
+#endif // MOE_EXECUTION_STATISTICS_H

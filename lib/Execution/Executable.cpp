@@ -1,0 +1,139 @@
+//===- Executable.cpp - A model as machine code ---------------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From the llvm dialect to a function pointer.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Execution/Executable.h"
+#include "CallFrame.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "moe/Execution/Error.h"
+#include "moe/Execution/SymbolGate.h"
+#include "moe/Runtime/Runtime.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+/// Adds a function that loads each argument of `callee` through an array of
+/// pointers, so that the host needs no signature.
+static void addWrapper(llvm::Function &callee, StringRef name) {
+  llvm::Module &module = *callee.getParent();
+  llvm::IRBuilder<> builder(module.getContext());
+  llvm::PointerType *pointer = builder.getPtrTy();
+  auto *type = llvm::FunctionType::get(builder.getVoidTy(), {pointer}, false);
+  auto *wrapper = llvm::Function::Create(
+      type, llvm::GlobalValue::ExternalLinkage, name, module);
+  builder.SetInsertPoint(
+      llvm::BasicBlock::Create(module.getContext(), "", wrapper));
+  auto place = [&](unsigned index) {
+    llvm::Value *slot =
+        builder.CreateConstGEP1_32(pointer, wrapper->getArg(0), index);
+    return builder.CreateLoad(pointer, slot);
+  };
+  SmallVector<llvm::Value *> arguments;
+  for (llvm::Argument &argument : callee.args())
+    arguments.push_back(
+        builder.CreateLoad(argument.getType(), place(argument.getArgNo())));
+  llvm::Value *result = builder.CreateCall(&callee, arguments);
+  if (!result->getType()->isVoidTy())
+    builder.CreateStore(result, place(arguments.size()));
+  builder.CreateRetVoid();
+}
+
+static llvm::Expected<std::unique_ptr<llvm::Module>>
+translate(ModuleOp module, const EntryPoint &entry,
+          llvm::LLVMContext &context) {
+  registerBuiltinDialectTranslation(*module->getContext());
+  registerLLVMDialectTranslation(*module->getContext());
+  DiagnosticCollector diagnostics(module->getContext(), entry.name);
+  auto translated = translateModuleToLLVMIR(module, context, entry.name);
+  if (!translated)
+    return diagnostics.takeError("the module cannot be translated to LLVM IR");
+  llvm::Function *callee =
+      translated->getFunction("_mlir_ciface_" + entry.name);
+  if (!callee || callee->isDeclaration())
+    return makeError("function " + quote(entry.name) +
+                     " has no C interface after lowering");
+  addWrapper(*callee, "moe_invoke_" + entry.name);
+  return translated;
+}
+
+llvm::Expected<std::unique_ptr<Executable>>
+Executable::create(ModuleOp module, EntryPoint entry,
+                   ExecutableOptions options) {
+  auto context = std::make_unique<llvm::LLVMContext>();
+  auto translated = translate(module, entry, *context);
+  if (!translated)
+    return translated.takeError();
+
+  LazyJITOptions jit;
+  jit.symbols = std::move(options.symbols);
+  for (const rt::Symbol &symbol : rt::symbols())
+    jit.symbols[symbol.name] = symbol.address;
+  jit.dumpObjectsDir = std::move(options.dumpObjectsDir);
+  if (!options.trusted)
+    if (llvm::Error error = checkLinkage(**translated, [&](StringRef name) {
+          return jit.symbols.contains(name);
+        }))
+      return error;
+
+  std::unique_ptr<Executable> executable(new Executable(std::move(entry)));
+  auto code = LazyJIT::create(std::move(jit));
+  if (!code)
+    return code.takeError();
+  executable->code = std::move(*code);
+  if (llvm::Error error = executable->code->addModule(std::move(*translated),
+                                                      std::move(context)))
+    return error;
+  return executable;
+}
+
+llvm::Error Executable::compile() {
+  if (invoke)
+    return llvm::Error::success();
+  auto address = code->lookup("moe_invoke_" + entry.name);
+  if (!address)
+    return address.takeError();
+  invoke = reinterpret_cast<void (*)(void **)>(*address);
+  return llvm::Error::success();
+}
+
+llvm::Error Executable::checkInputs(const EntryPoint &entry,
+                                    ArrayRef<HostTensor> inputs) {
+  if (inputs.size() != entry.inputs.size())
+    return usageError("function " + quote(entry.name) + " takes " +
+                      llvm::Twine(entry.inputs.size()) + " inputs, got " +
+                      llvm::Twine(inputs.size()));
+  for (auto [index, input] : llvm::enumerate(inputs)) {
+    const ValueType &type = entry.inputs[index];
+    std::string place = "input " + std::to_string(index);
+    if (!type.accepts(input))
+      return makeError(place + " is " + input.typeString() + ", function " +
+                       quote(entry.name) + " takes " + type.str());
+    if (llvm::Error error = input.checkBooleans(place))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::vector<HostTensor>>
+Executable::run(ArrayRef<HostTensor> inputs) {
+  if (llvm::Error error = compile())
+    return error;
+  CallFrame frame(entry, inputs);
+  void **arguments = frame.arguments();
+  auto *function = invoke;
+  rt::Result result = rt::invoke([=] { function(arguments); });
+  if (result.status == rt::Status::Limit)
+    return limitError(result.message);
+  if (result.status == rt::Status::Error)
+    return makeError(result.message);
+  return frame.takeResults();
+}

@@ -1,0 +1,100 @@
+//===- Lowering.cpp - Taking a model down the road ------------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The pass manager, as moe-run uses it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Execution/Lowering.h"
+#include "mlir/Pass/PassManager.h"
+#include "moe/Execution/Error.h"
+#include "moe/Execution/Model.h"
+#include "moe/Tensor/File.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+static llvm::Error writePhase(ModuleOp module, Phase phase, StringRef dir) {
+  if (std::error_code error = llvm::sys::fs::create_directories(dir))
+    return makeError(dir + ": " + error.message());
+  SmallString<128> path(dir);
+  llvm::sys::path::append(path, llvm::Twine(static_cast<int>(phase)) + "-" +
+                                    stringifyPhase(phase) + ".mlir");
+  std::string text;
+  llvm::raw_string_ostream(text) << module << "\n";
+  return writeFile(path, text);
+}
+
+static std::string reproducerPath() {
+  SmallString<128> path;
+  llvm::sys::path::system_temp_directory(/*ErasedOnReboot=*/true, path);
+  llvm::sys::path::append(
+      path,
+      "moe-crash-" + llvm::Twine(llvm::sys::Process::getProcessId()) + ".mlir");
+  return path.str().str();
+}
+
+/// What the pass manager says of a pass that fails without a word.
+static bool isCrashMessage(StringRef message) {
+  return message.contains("Failures have been detected while processing");
+}
+
+static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,
+                             Phase from, Phase to, StringRef fileName) {
+  CPUPipelineOptions pipeline;
+  pipeline.experts = options.experts;
+  pipeline.stats = options.stats;
+  pipeline.checkAccesses = options.checkAccesses;
+  for (const std::string &name : options.misaligned)
+    pipeline.misaligned.push_back(name);
+
+  MLIRContext *context = module->getContext();
+  PassManager pm(context, ModuleOp::getOperationName());
+  std::string reproducer = reproducerPath();
+  pm.enableCrashReproducerGeneration(reproducer);
+  if (failed(applyPassManagerCLOptions(pm)))
+    return usageError("the options --mlir-print-ir-* do not agree");
+  applyDefaultTimingPassManagerCLOptions(pm);
+  buildCPUPipeline(pm, pipeline, from, to);
+
+  DiagnosticCollector diagnostics(context, fileName);
+  if (succeeded(pm.run(module)))
+    return llvm::Error::success();
+  auto [message, code] = takeMessage(
+      diagnostics.takeError("the pass pipeline failed without saying why"));
+  if (!isCrashMessage(message)) {
+    llvm::sys::fs::remove(reproducer);
+    return makeError(message);
+  }
+  return llvm::make_error<CodedError>(ExitCode::Bug,
+                                      (fileName +
+                                       ": the compiler crashed; moe-opt "
+                                       "--run-reproducer " +
+                                       reproducer + " repeats it")
+                                          .str());
+}
+
+llvm::Error moe::lowerModule(ModuleOp module, const LoweringOptions &options,
+                             StringRef fileName) {
+  if (options.dumpPhasesDir.empty()) {
+    if (options.from == options.to)
+      return llvm::Error::success();
+    return runPhases(module, options, options.from, options.to, fileName);
+  }
+  for (int phase = static_cast<int>(options.from);; ++phase) {
+    if (llvm::Error error = writePhase(module, static_cast<Phase>(phase),
+                                       options.dumpPhasesDir))
+      return error;
+    if (phase >= static_cast<int>(options.to))
+      return llvm::Error::success();
+    if (llvm::Error error =
+            runPhases(module, options, static_cast<Phase>(phase),
+                      static_cast<Phase>(phase + 1), fileName))
+      return error;
+  }
+}

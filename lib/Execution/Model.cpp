@@ -1,0 +1,227 @@
+//===- Model.cpp - A model file -------------------------------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reading a model, and the host's view of its functions.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Execution/Model.h"
+#include "mlir/Parser/Parser.h"
+#include "moe/Execution/Error.h"
+#include "moe/Execution/Trust.h"
+#include "moe/Tensor/File.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/thread.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+//===----------------------------------------------------------------------===//
+// Diagnostics
+//===----------------------------------------------------------------------===//
+
+static std::string place(Location location, StringRef fileName) {
+  auto file = location->findInstanceOf<FileLineColLoc>();
+  if (!file || file.getFilename().empty())
+    return fileName.str();
+  return (file.getFilename().strref() + ":" + llvm::Twine(file.getLine()) +
+          ":" + llvm::Twine(file.getColumn()))
+      .str();
+}
+
+/// Front ends of MLIR name a dialect that is not registered; to the user it is
+/// one that a model may not use.
+static std::string reword(std::string message) {
+  StringRef text(message);
+  if (text.consume_front("Dialect `"))
+    return "dialect " +
+           quote(text.take_until([](char c) { return c == '\''; })) +
+           " is not allowed in a model";
+  if (size_t end = text.find(" (tried"); end != StringRef::npos)
+    return text.take_front(end).str();
+  // What follows the first line shows the operation.
+  return text.take_until([](char c) { return c == '\n'; }).str();
+}
+
+DiagnosticCollector::DiagnosticCollector(MLIRContext *context,
+                                         StringRef fileName)
+    : ScopedDiagnosticHandler(context), fileName(fileName) {
+  setHandler([this](Diagnostic &diagnostic) {
+    std::string text = place(diagnostic.getLocation(), this->fileName) + ": " +
+                       reword(diagnostic.str());
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
+      if (firstError.empty())
+        firstError = text;
+    } else if (diagnostic.getSeverity() != DiagnosticSeverity::Note) {
+      auto [line, code] = takeMessage(makeError(text));
+      bool warning = diagnostic.getSeverity() == DiagnosticSeverity::Warning;
+      llvm::errs() << "moe-run: " << (warning ? "warning: " : "remark: ")
+                   << line << "\n";
+    }
+    return success();
+  });
+}
+
+llvm::Error DiagnosticCollector::takeError(const llvm::Twine &otherwise) {
+  if (firstError.empty())
+    return makeError(fileName + ": " + otherwise);
+  return makeError(std::exchange(firstError, {}));
+}
+
+//===----------------------------------------------------------------------===//
+// Finding and parsing
+//===----------------------------------------------------------------------===//
+
+llvm::Expected<ModelSource> moe::findModel(StringRef model) {
+  ModelSource source;
+  if (model == "-") {
+    auto text = llvm::MemoryBuffer::getSTDIN();
+    if (!text)
+      return makeError("-: " + text.getError().message());
+    source.path = "-";
+    source.text = std::move(*text);
+    return source;
+  }
+  source.path = model.str();
+  if (llvm::sys::fs::is_directory(model)) {
+    SmallString<128> file(model);
+    llvm::sys::path::append(file, "model.mlir");
+    if (!llvm::sys::fs::exists(file)) {
+      SmallString<128> config(model);
+      llvm::sys::path::append(config, "config.json");
+      if (llvm::sys::fs::exists(config))
+        return usageError(model + ": running a checkpoint directory is not "
+                                  "built yet; pass a model.mlir");
+      return makeError(model + ": the directory holds no model.mlir");
+    }
+    source.path = file.str().str();
+    source.weightsDirectory = model.str();
+  } else {
+    SmallString<128> file(model);
+    llvm::sys::path::replace_extension(file, "safetensors");
+    if (file != model && llvm::sys::fs::exists(file))
+      source.weightsFile = file.str().str();
+  }
+  auto text = readFile(source.path);
+  if (!text)
+    return text.takeError();
+  source.text = std::move(*text);
+  return source;
+}
+
+static llvm::Expected<OwningOpRef<ModuleOp>>
+parseAndCheck(const ModelSource &source, MLIRContext &context, bool trusted) {
+  StringRef text = source.text->getBuffer();
+  if (!trusted)
+    if (llvm::Error error = checkSource(text, source.path))
+      return error;
+  DiagnosticCollector diagnostics(&context, source.path);
+  llvm::SourceMgr manager;
+  manager.AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBuffer(text, source.path,
+                                       /*RequiresNullTerminator=*/false),
+      {});
+  ParserConfig config(&context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(manager, config);
+  if (!module)
+    return diagnostics.takeError("not a model");
+  if (trusted)
+    return module;
+  if (failed(checkModel(*module)))
+    return diagnostics.takeError("not a model");
+  dropAnnotations(*module);
+  return module;
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+moe::parseModel(const ModelSource &source, MLIRContext &context, bool trusted) {
+  // What nests in other ways than by brackets, such as aliases of types, has
+  // this much stack.
+  constexpr unsigned stackBytes = 256 << 20;
+  std::optional<llvm::Expected<OwningOpRef<ModuleOp>>> module;
+  llvm::thread parser(std::optional<unsigned>(stackBytes), [&] {
+    module.emplace(parseAndCheck(source, context, trusted));
+  });
+  parser.join();
+  return std::move(*module);
+}
+
+//===----------------------------------------------------------------------===//
+// Entry points
+//===----------------------------------------------------------------------===//
+
+std::string ValueType::str() const {
+  std::string text;
+  for (int64_t size : shape)
+    text += (ShapedType::isDynamic(size) ? "?" : std::to_string(size)) + "x";
+  return text + stringifyElementType(elementType).str();
+}
+
+bool ValueType::accepts(const HostTensor &tensor) const {
+  if (tensor.elementType() != elementType ||
+      tensor.shape().size() != shape.size())
+    return false;
+  return llvm::all_of_zip(tensor.shape(), shape, [](int64_t has, int64_t size) {
+    return ShapedType::isDynamic(size) || has == size;
+  });
+}
+
+std::optional<ValueType> moe::getValueType(Type type) {
+  ValueType value{ElementType::I8, {}, false};
+  if (auto tensor = dyn_cast<RankedTensorType>(type)) {
+    value.isTensor = true;
+    value.shape = llvm::to_vector(tensor.getShape());
+    type = tensor.getElementType();
+  }
+  std::string name;
+  llvm::raw_string_ostream(name) << type;
+  std::optional<ElementType> element = parseElementType(name);
+  if (!element || !isHostElementType(*element))
+    return std::nullopt;
+  value.elementType = *element;
+  return value;
+}
+
+SmallVector<func::FuncOp> moe::getEntryPoints(ModuleOp module) {
+  return llvm::to_vector(llvm::make_filter_range(
+      module.getOps<func::FuncOp>(),
+      [](func::FuncOp f) { return f.isPublic() && !f.isDeclaration(); }));
+}
+
+llvm::Expected<EntryPoint> moe::findEntryPoint(ModuleOp module, StringRef name,
+                                               StringRef fileName) {
+  std::vector<std::string> names;
+  for (func::FuncOp function : getEntryPoints(module)) {
+    names.push_back(function.getName().str());
+    if (function.getName() != name)
+      continue;
+    EntryPoint entry{name.str(), {}, {}};
+    auto add = [&](TypeRange types, std::vector<ValueType> &values) {
+      for (Type type : types)
+        if (std::optional<ValueType> value = getValueType(type))
+          values.push_back(*value);
+    };
+    add(function.getArgumentTypes(), entry.inputs);
+    add(function.getResultTypes(), entry.results);
+    if (entry.inputs.size() == function.getNumArguments() &&
+        entry.results.size() == function.getNumResults())
+      return entry;
+    std::string type;
+    llvm::raw_string_ostream(type) << function.getFunctionType();
+    return makeError(place(function.getLoc(), fileName) + ": function " +
+                     quote(name) +
+                     " cannot be run: inputs and results are "
+                     "ranked tensors and numbers, its type is " +
+                     type);
+  }
+  if (names.empty())
+    return makeError(fileName + ": no public function to run");
+  std::string nearest = didYouMean(name, names);
+  if (nearest.empty())
+    nearest = "; there is " + quote(names.front());
+  return makeError(fileName + ": no public function " + quote(name) + nearest);
+}

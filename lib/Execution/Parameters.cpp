@@ -1,0 +1,225 @@
+//===- Parameters.cpp - Weights for a model -------------------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Binding by name. The names of the symbols are those that
+// moe-convert-parameters-to-memref gives.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Execution/Parameters.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgramAttributes.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Execution/Error.h"
+#include "moe/Execution/Model.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+/// More members than any checkpoint has, and few enough to list.
+static constexpr int64_t maxFamilyMembers = 1 << 22;
+
+//===----------------------------------------------------------------------===//
+// What a model asks for
+//===----------------------------------------------------------------------===//
+
+SmallVector<const RequiredParameter *> Requirements::all() const {
+  SmallVector<const RequiredParameter *> list;
+  for (const RequiredParameter &parameter : parameters)
+    list.push_back(&parameter);
+  for (const RequiredFamily &family : families)
+    for (const RequiredParameter &member : family.members)
+      list.push_back(&member);
+  return list;
+}
+
+static llvm::Expected<RequiredParameter>
+makeParameter(StringRef name, Type type, StringRef fileName) {
+  std::optional<ValueType> value = getValueType(type);
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (value && tensor && tensor.hasStaticShape())
+    return RequiredParameter{name.str(), value->elementType, value->shape};
+  std::string spelling;
+  llvm::raw_string_ostream(spelling) << type;
+  return makeError(fileName + ": parameter " + quote(name) + " has type " +
+                   spelling + ", expected a tensor of static shape");
+}
+
+static llvm::Expected<RequiredFamily> makeFamily(ParametersOp op,
+                                                 StringRef fileName) {
+  RequiredFamily family;
+  family.symbol = op.getSymName().str();
+  family.pattern = op.getPattern().str();
+  family.counts = llvm::to_vector(op.getCounts());
+  std::optional<int64_t> members = checkedNumElements(family.counts);
+  if (!members || *members > maxFamilyMembers)
+    return makeError(fileName + ": parameters " + quote(family.symbol) +
+                     " stand for more than " + llvm::Twine(maxFamilyMembers) +
+                     " tensors");
+  SmallVector<int64_t> numbers(family.counts.size(), 0);
+  for (int64_t member = 0; member < *members; ++member) {
+    int64_t rest = member;
+    for (size_t i = numbers.size(); i-- > 0; rest /= family.counts[i])
+      numbers[i] = rest % family.counts[i];
+    auto parameter =
+        makeParameter(op.getParameterName(numbers), op.getType(), fileName);
+    if (!parameter)
+      return parameter.takeError();
+    family.members.push_back(std::move(*parameter));
+  }
+  return family;
+}
+
+llvm::Expected<Requirements> moe::collectRequirements(ModuleOp module,
+                                                      StringRef fileName) {
+  Requirements required;
+  for (auto global : module.getOps<ml_program::GlobalOp>()) {
+    if (!isa_and_nonnull<ml_program::ExternAttr>(global.getValueAttr()))
+      continue;
+    auto parameter =
+        makeParameter(global.getSymName(), global.getType(), fileName);
+    if (!parameter)
+      return parameter.takeError();
+    required.parameters.push_back(std::move(*parameter));
+  }
+  for (auto op : module.getOps<ParametersOp>()) {
+    auto family = makeFamily(op, fileName);
+    if (!family)
+      return family.takeError();
+    required.families.push_back(std::move(*family));
+  }
+  return required;
+}
+
+//===----------------------------------------------------------------------===//
+// Binding
+//===----------------------------------------------------------------------===//
+
+/// What is wrong with one parameter, empty if nothing is.
+static std::string findFault(const RequiredParameter &parameter,
+                             const Checkpoint *checkpoint, StringRef fileName) {
+  const Parameter *found =
+      checkpoint ? checkpoint->lookup(parameter.name) : nullptr;
+  std::string wanted =
+      stringifyTensorType(parameter.elementType, parameter.shape);
+  if (!checkpoint)
+    return (fileName + ": no weights for parameter " + quote(parameter.name) +
+            " of type " + wanted + "; name a file with --parameters")
+        .str();
+  if (!found) {
+    std::string message = (fileName + ": parameter " + quote(parameter.name) +
+                           " of type " + wanted + " is in no weight file")
+                              .str();
+    StringRef nearest = checkpoint->nearest(parameter.name);
+    if (!nearest.empty())
+      message += ", did you mean " + quote(nearest) + "?";
+    return message;
+  }
+  if (found->elementType == parameter.elementType &&
+      ArrayRef<int64_t>(found->shape) == ArrayRef<int64_t>(parameter.shape))
+    return "";
+  return checkpoint->files()[found->file].path + ": parameter " +
+         quote(parameter.name) + " is " + found->typeString() +
+         ", the model expects " + wanted;
+}
+
+std::vector<std::string> moe::findFaults(const Requirements &required,
+                                         const Checkpoint *checkpoint,
+                                         StringRef fileName) {
+  std::vector<std::string> faults;
+  for (const RequiredParameter *parameter : required.all())
+    if (std::string fault = findFault(*parameter, checkpoint, fileName);
+        !fault.empty())
+      faults.push_back(std::move(fault));
+  return faults;
+}
+
+namespace {
+/// The misaligned tensors of the process, by the address that code uses.
+/// Filled before code runs, read while it runs.
+llvm::DenseMap<const void *, std::pair<const Checkpoint *, const Parameter *>>
+    misalignedTensors;
+} // namespace
+
+/// Called by compiled code before it uses a tensor of which the place in the
+/// file is misaligned.
+static void alignParameter(int64_t address) {
+  auto found = misalignedTensors.find(reinterpret_cast<const void *>(address));
+  if (found != misalignedTensors.end())
+    found->second.first->copyAligned(*found->second.second);
+}
+
+llvm::Error BoundParameters::add(const RequiredParameter &parameter,
+                                 const Checkpoint &checkpoint,
+                                 const void *&address) {
+  const Parameter *found = checkpoint.lookup(parameter.name);
+  if (parameter.elementType == ElementType::I1)
+    if (llvm::Error error = checkpoint.checkBooleans(*found))
+      return error;
+  address = found->alignedAddress;
+  if (found->misaligned) {
+    toAlign.push_back(parameter.name);
+    misalignedTensors[address] = {&checkpoint, found};
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error BoundParameters::checkUnused(const Requirements &required,
+                                         const Checkpoint &checkpoint,
+                                         bool allowUnused) {
+  llvm::StringSet<> used;
+  for (const RequiredParameter *parameter : required.all())
+    used.insert(parameter->name);
+  for (const Parameter &parameter : checkpoint.parameters()) {
+    if (used.contains(parameter.name))
+      continue;
+    ++unused;
+    const CheckpointFile &file = checkpoint.files()[parameter.file];
+    if (!allowUnused && !file.fromDirectory)
+      return makeError(file.path + ": the model does not use tensor " +
+                       quote(parameter.name) +
+                       "; --allow-unused-parameters permits that");
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::unique_ptr<BoundParameters>>
+BoundParameters::bind(const Requirements &required,
+                      const Checkpoint *checkpoint, StringRef fileName,
+                      bool allowUnused) {
+  std::unique_ptr<BoundParameters> bound(new BoundParameters);
+  for (const RequiredParameter *parameter : required.all())
+    if (std::string fault = findFault(*parameter, checkpoint, fileName);
+        !fault.empty())
+      return makeError(fault);
+  bound->table["moe_rt_align"] = reinterpret_cast<void *>(&alignParameter);
+  if (!checkpoint)
+    return bound;
+  if (llvm::Error error =
+          bound->checkUnused(required, *checkpoint, allowUnused))
+    return error;
+  for (const RequiredParameter &parameter : required.parameters)
+    if (llvm::Error error =
+            bound->add(parameter, *checkpoint,
+                       bound->table["moe.weight." + parameter.name]))
+      return error;
+  bound->table["moe.arena"] = checkpoint->base();
+  for (const RequiredFamily &family : required.families) {
+    std::vector<int64_t> &offsets = bound->offsets.emplace_back();
+    for (const RequiredParameter &member : family.members) {
+      const void *address = nullptr;
+      if (llvm::Error error = bound->add(member, *checkpoint, address))
+        return error;
+      offsets.push_back(static_cast<const char *>(address) -
+                        checkpoint->base());
+    }
+    bound->table["moe.offsets." + family.symbol] = offsets.data();
+  }
+  return bound;
+}
+
+BoundParameters::~BoundParameters() { misalignedTensors.clear(); }

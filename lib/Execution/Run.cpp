@@ -1,0 +1,373 @@
+//===- Run.cpp - What moe-run does ----------------------------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The order of the steps. What can be told from the command line is told
+// before anything is compiled.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Execution/Run.h"
+#include "Results.h"
+#include "moe/Execution/Benchmark.h"
+#include "moe/Execution/Error.h"
+#include "moe/Execution/Executable.h"
+#include "moe/Execution/Lowering.h"
+#include "moe/Execution/Monitor.h"
+#include "moe/Execution/Parameters.h"
+#include "moe/Execution/Statistics.h"
+#include "moe/Execution/Trust.h"
+#include "moe/Import/TensorSpec.h"
+#include "moe/Runtime/Runtime.h"
+#include "moe/Tensor/File.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include <unistd.h>
+
+using namespace mlir;
+using namespace mlir::moe;
+
+namespace {
+
+class Run {
+public:
+  explicit Run(const RunOptions &options)
+      : options(options), context(MLIRContext::Threading::DISABLED),
+        monitor(options.model, options.timeout) {}
+
+  llvm::Error run();
+
+private:
+  llvm::Error load();
+  llvm::Error openWeights();
+  llvm::Error describe();
+  llvm::Error compileTo(Phase phase);
+  llvm::Error readTensors();
+  llvm::Error lower();
+  llvm::Error execute();
+  llvm::Error runOnce(std::vector<HostTensor> &results);
+  llvm::Error measureRuns(std::vector<HostTensor> &results);
+  llvm::Error report();
+  std::string benchmarkName() const;
+  std::vector<std::string> filesRead() const;
+
+  const RunOptions &options;
+  MLIRContext context;
+  Monitor monitor;
+  ModelSource source;
+  OwningOpRef<ModuleOp> module;
+  EntryPoint entry;
+  Requirements required;
+  std::optional<Checkpoint> checkpoint;
+  std::unique_ptr<BoundParameters> bound;
+  std::vector<HostTensor> inputs;
+  std::vector<std::optional<HostTensor>> expected;
+  std::optional<StatisticsTable> table;
+  std::unique_ptr<Executable> executable;
+  std::optional<Benchmark> benchmark;
+};
+
+} // namespace
+
+static int64_t defaultMemoryLimit() {
+  int64_t bytes =
+      int64_t(sysconf(_SC_PHYS_PAGES)) * int64_t(sysconf(_SC_PAGESIZE));
+  return bytes / 10 * 8;
+}
+
+llvm::Error Run::load() {
+  auto found = findModel(options.model);
+  if (!found)
+    return found.takeError();
+  source = std::move(*found);
+  DialectRegistry dialects;
+  registerModelDialects(dialects);
+  context.appendDialectRegistry(dialects);
+  if (options.trustModel)
+    context.appendDialectRegistry(*options.registry);
+  auto parsed = parseModel(source, context, options.trustModel);
+  if (!parsed)
+    return parsed.takeError();
+  module = std::move(*parsed);
+  if (!options.trustModel)
+    context.appendDialectRegistry(*options.registry);
+  return llvm::Error::success();
+}
+
+static bool hasSafeTensors(StringRef directory) {
+  std::error_code error;
+  for (llvm::sys::fs::directory_iterator it(directory, error), end;
+       !error && it != end; it.increment(error))
+    if (llvm::sys::path::extension(it->path()) == ".safetensors")
+      return true;
+  return false;
+}
+
+/// Where nobody says, the files beside the model are taken.
+llvm::Error Run::openWeights() {
+  std::vector<std::string> paths = options.parameters;
+  if (paths.empty() && !source.weightsDirectory.empty() &&
+      hasSafeTensors(source.weightsDirectory))
+    paths.push_back(source.weightsDirectory);
+  if (paths.empty() && !source.weightsFile.empty())
+    paths.push_back(source.weightsFile);
+  if (paths.empty())
+    return llvm::Error::success();
+  auto opened = Checkpoint::open(paths);
+  if (!opened)
+    return opened.takeError();
+  checkpoint.emplace(std::move(*opened));
+  for (const std::string &warning : checkpoint->warnings())
+    llvm::errs() << "moe-run: warning: " << warning << "\n";
+  return llvm::Error::success();
+}
+
+/// "main(?x8xf32, f32) -> (?x8xf32)", or why not.
+static void describeFunction(raw_ostream &os, ModuleOp module, StringRef name,
+                             StringRef fileName) {
+  auto entry = findEntryPoint(module, name, fileName);
+  os << "function " << name << "\n";
+  if (!entry) {
+    os << "  " << takeMessage(entry.takeError()).first << "\n";
+    return;
+  }
+  for (auto [index, type] : llvm::enumerate(entry->inputs))
+    os << "  input " << index << ": " << type.str() << "\n";
+  for (auto [index, type] : llvm::enumerate(entry->results))
+    os << "  result " << index << ": " << type.str() << "\n";
+}
+
+llvm::Error Run::describe() {
+  auto print = [&](raw_ostream &os) {
+    for (func::FuncOp function : getEntryPoints(*module))
+      describeFunction(os, *module, function.getName(), source.path);
+    for (const RequiredParameter &parameter : required.parameters)
+      os << "parameter " << parameter.name << ": "
+         << stringifyTensorType(parameter.elementType, parameter.shape) << "\n";
+    for (const RequiredFamily &family : required.families) {
+      os << "parameters " << family.pattern << " [";
+      llvm::interleaveComma(family.counts, os);
+      os << "]: "
+         << stringifyTensorType(family.members[0].elementType,
+                                family.members[0].shape)
+         << "\n";
+    }
+    for (const std::string &fault :
+         findFaults(required, checkpoint ? &*checkpoint : nullptr, source.path))
+      os << "lacks: " << fault << "\n";
+  };
+  return writeTo("", llvm::outs(), print);
+}
+
+llvm::Error Run::compileTo(Phase phase) {
+  Phase from = options.compileFrom.value_or(Phase::Import);
+  if (phase < from)
+    return usageError("--compile-to=" + stringifyPhase(phase) +
+                      " is before --compile-from=" + stringifyPhase(from));
+  if (!options.output.empty())
+    for (const std::string &file : filesRead())
+      if (!file.empty() && sameFile(options.output, file))
+        return usageError(options.output +
+                          ": would be overwritten, though the run reads it");
+  LoweringOptions lowering;
+  lowering.from = from;
+  lowering.to = phase;
+  lowering.experts = options.experts;
+  lowering.stats = options.stats != RunOptions::Format::None;
+  lowering.checkAccesses = !options.trustModel;
+  lowering.dumpPhasesDir = options.dumpPhasesDir;
+  monitor.setActivity("compiling");
+  if (llvm::Error error = lowerModule(*module, lowering, source.path))
+    return error;
+  monitor.stop();
+  return writeTo(options.output, llvm::outs(),
+                 [&](raw_ostream &os) { os << *module << "\n"; });
+}
+
+std::vector<std::string> Run::filesRead() const {
+  std::vector<std::string> files = {source.path == "-" ? "" : source.path};
+  for (StringRef spec : options.inputs)
+    files.push_back(fileOfSpec(spec));
+  for (StringRef spec : options.expectedOutputs)
+    files.push_back(fileOfSpec(spec));
+  if (checkpoint)
+    for (const CheckpointFile &file : checkpoint->files())
+      files.push_back(file.path);
+  return files;
+}
+
+llvm::Error Run::readTensors() {
+  if (options.inputs.size() != entry.inputs.size())
+    return usageError("function " + quote(entry.name) + " takes " +
+                      llvm::Twine(entry.inputs.size()) + " inputs, got " +
+                      llvm::Twine(options.inputs.size()));
+  if (llvm::Error error =
+          checkPlaces(options, entry.results.size(), filesRead()))
+    return error;
+  int64_t limit = options.maxMemory ? options.maxMemory : defaultMemoryLimit();
+  rt::setMemoryLimit(limit);
+  for (StringRef spec : options.inputs) {
+    auto tensor = readTensor(spec, limit);
+    if (!tensor)
+      return tensor.takeError();
+    inputs.push_back(std::move(*tensor));
+  }
+  if (llvm::Error error = Executable::checkInputs(entry, inputs))
+    return error;
+  for (StringRef spec : options.expectedOutputs) {
+    expected.emplace_back();
+    if (spec.empty())
+      continue;
+    auto tensor = readTensor(spec, limit);
+    if (!tensor)
+      return tensor.takeError();
+    expected.back() = std::move(*tensor);
+  }
+  return llvm::Error::success();
+}
+
+/// From the parsed module to one whose code can be linked.
+llvm::Error Run::lower() {
+  monitor.setActivity("compiling");
+  for (func::FuncOp function : getEntryPoints(*module))
+    if (function.getName() != entry.name)
+      function.setPrivate();
+  LoweringOptions lowering;
+  lowering.from = options.compileFrom.value_or(Phase::Import);
+  lowering.experts = options.experts;
+  lowering.stats = options.stats != RunOptions::Format::None;
+  lowering.checkAccesses = !options.trustModel;
+  lowering.misaligned = bound->misaligned();
+  lowering.dumpPhasesDir = options.dumpPhasesDir;
+  if (llvm::Error error = lowerModule(*module, lowering, source.path))
+    return error;
+  table.emplace(*module);
+  ExecutableOptions linking;
+  for (const auto &symbol : bound->symbols())
+    linking.symbols[symbol.getKey()] = symbol.getValue();
+  linking.dumpObjectsDir = options.dumpObjectsDir;
+  linking.trusted = options.trustModel;
+  auto created = Executable::create(*module, entry, std::move(linking));
+  if (!created)
+    return created.takeError();
+  executable = std::move(*created);
+  return executable->compile();
+}
+
+llvm::Error Run::runOnce(std::vector<HostTensor> &results) {
+  auto made = executable->run(inputs);
+  if (!made)
+    return made.takeError();
+  results = std::move(*made);
+  return llvm::Error::success();
+}
+
+llvm::Error Run::measureRuns(std::vector<HostTensor> &results) {
+  auto once = [&] { return runOnce(results); };
+  monitor.setActivity("running");
+  auto first = measure(once);
+  if (!first)
+    return first.takeError();
+  if (!benchmark)
+    return llvm::Error::success();
+  benchmark->setFirst(*first);
+  monitor.setActivity("measuring");
+  for (int64_t i = 0; i < options.warmup; ++i)
+    if (llvm::Error error = once())
+      return error;
+  for (int64_t i = 0; i < options.repetitions; ++i) {
+    auto sample = measure(once);
+    if (!sample)
+      return sample.takeError();
+    benchmark->addSteady(*sample);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Run::report() {
+  if (options.stats != RunOptions::Format::None) {
+    Statistics statistics = table->collect(executable->jit());
+    statistics.alignedCopies = checkpoint ? checkpoint->numAlignedCopies() : 0;
+    statistics.unusedParameters = bound->numUnused();
+    auto print = [&](raw_ostream &os) {
+      if (options.stats == RunOptions::Format::JSON)
+        statistics.printJSON(os);
+      else
+        statistics.printText(os);
+    };
+    if (llvm::Error error = writeTo(options.statsOut, llvm::errs(), print))
+      return error;
+  }
+  if (!benchmark)
+    return llvm::Error::success();
+  return writeTo(options.benchmarkOut, llvm::outs(), [&](raw_ostream &os) {
+    if (options.benchmark == RunOptions::Format::JSON)
+      benchmark->printJSON(os);
+    else
+      benchmark->printConsole(os);
+  });
+}
+
+std::string Run::benchmarkName() const {
+  StringRef stem = llvm::sys::path::stem(source.path);
+  if (!source.weightsDirectory.empty())
+    stem = llvm::sys::path::filename(llvm::sys::path::parent_path(source.path));
+  return (stem == "-" ? "stdin" : stem.str()) + "/" + entry.name;
+}
+
+llvm::Error Run::execute() {
+  auto found = findEntryPoint(*module, options.function, source.path);
+  if (!found)
+    return found.takeError();
+  entry = std::move(*found);
+  if (llvm::Error error = readTensors())
+    return error;
+  bool named = !options.parameters.empty();
+  auto binding = BoundParameters::bind(
+      required, checkpoint ? &*checkpoint : nullptr, source.path,
+      options.allowUnusedParameters || !named);
+  if (!binding)
+    return binding.takeError();
+  bound = std::move(*binding);
+
+  if (options.benchmark != RunOptions::Format::None)
+    benchmark.emplace(benchmarkName());
+  auto compiled = measure([&] { return lower(); });
+  if (!compiled)
+    return compiled.takeError();
+  if (benchmark)
+    benchmark->setCompile(*compiled);
+
+  rt::Counters::reset();
+  std::vector<HostTensor> results;
+  if (llvm::Error error = measureRuns(results))
+    return error;
+  // What is written from here on is written whole.
+  monitor.stop();
+  if (llvm::Error error = writeResults(options, results))
+    return error;
+  if (llvm::Error error = report())
+    return error;
+  return compareResults(options, results, expected);
+}
+
+llvm::Error Run::run() {
+  if (llvm::Error error = load())
+    return error;
+  bool wantsWeights = !options.compileTo;
+  auto requirements = collectRequirements(*module, source.path);
+  if (!requirements)
+    return requirements.takeError();
+  required = std::move(*requirements);
+  if (wantsWeights)
+    if (llvm::Error error = openWeights())
+      return error;
+  if (options.describe)
+    return describe();
+  if (options.compileTo)
+    return compileTo(*options.compileTo);
+  return execute();
+}
+
+llvm::Error moe::run(const RunOptions &options) { return Run(options).run(); }

@@ -1,0 +1,185 @@
+//===- Statistics.cpp - What a run did ------------------------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Joins three sources: the module's list of dispatches, the counters of the
+// runtime, and the functions that the JIT compiled.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Execution/Statistics.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+static constexpr StringLiteral expertPrefix = "moe_expert_";
+
+/// "moe_expert_0_3" of "moe_expert_0_3.layer", nothing of other names: a body
+/// may have become several functions.
+static StringRef bodyName(StringRef function) {
+  if (!function.starts_with(expertPrefix))
+    return {};
+  size_t underscore = function.find('_', expertPrefix.size());
+  if (underscore == StringRef::npos)
+    return {};
+  size_t end = function.find_first_not_of("0123456789", underscore + 1);
+  return function.take_front(end);
+}
+
+static std::optional<int64_t> getInteger(DictionaryAttr attributes,
+                                         StringRef name) {
+  if (auto value = attributes.getAs<IntegerAttr>(name))
+    return value.getInt();
+  return std::nullopt;
+}
+
+StatisticsTable::StatisticsTable(ModuleOp module) {
+  auto list = module->getAttrOfType<ArrayAttr>("moe.dispatches");
+  for (Attribute entry : list ? list.getValue() : ArrayRef<Attribute>()) {
+    auto attributes = dyn_cast<DictionaryAttr>(entry);
+    if (!attributes)
+      continue;
+    auto location = attributes.getAs<StringAttr>("location");
+    dispatches.push_back({location ? location.str() : "",
+                          getInteger(attributes, "experts").value_or(0),
+                          getInteger(attributes, "dense_flops_fixed"),
+                          getInteger(attributes, "dense_flops_per_token"),
+                          getInteger(attributes, "weight_bytes").value_or(0)});
+  }
+  llvm::StringSet<> bodies;
+  for (auto function : module.getOps<FunctionOpInterface>())
+    if (StringRef name = bodyName(function.getName());
+        !name.empty() && !function.isExternal())
+      bodies.insert(name);
+  functionsTotal = bodies.size();
+}
+
+DispatchStatistics StatisticsTable::join(const Dispatch &dispatch,
+                                         rt::DispatchCounters counters) const {
+  DispatchStatistics joined;
+  joined.location = dispatch.location;
+  joined.experts = dispatch.experts;
+  if (dispatch.denseFixed && dispatch.densePerToken)
+    joined.denseFlops = *dispatch.denseFixed * counters.runs +
+                        *dispatch.densePerToken * counters.tokens;
+  joined.totalWeightBytes = dispatch.weightBytes * counters.runs;
+  counters.tokensPerExpert.resize(dispatch.experts);
+  counters.evaluated.resize(dispatch.experts);
+  joined.counters = std::move(counters);
+  return joined;
+}
+
+Statistics StatisticsTable::collect(const LazyJIT &jit) const {
+  Statistics statistics;
+  std::vector<rt::DispatchCounters> counted = rt::Counters::read();
+  for (auto [number, dispatch] : llvm::enumerate(dispatches)) {
+    bool ran = false;
+    for (const rt::DispatchCounters &counters : counted)
+      if (counters.dispatch == static_cast<int64_t>(number)) {
+        statistics.dispatches.push_back(join(dispatch, counters));
+        ran = true;
+      }
+    if (!ran)
+      statistics.dispatches.push_back(join(dispatch, {}));
+  }
+  llvm::StringSet<> bodies;
+  for (StringRef name : jit.compiledFunctions())
+    if (StringRef body = bodyName(name); !body.empty())
+      bodies.insert(body);
+  statistics.functionsCompiled = bodies.size();
+  statistics.functionsTotal = functionsTotal;
+  return statistics;
+}
+
+static void printDispatch(llvm::json::OStream &json,
+                          const DispatchStatistics &dispatch) {
+  const rt::DispatchCounters &counters = dispatch.counters;
+  json.attribute("location", llvm::json::fixUTF8(dispatch.location));
+  json.attribute("runs", counters.runs);
+  json.attribute("experts", dispatch.experts);
+  json.attribute("evaluated", counters.evaluatedCount());
+  json.attribute("tokens", counters.tokens);
+  json.attribute("assignments", counters.assignments);
+  json.attributeArray("tokens_per_expert", [&] {
+    for (int64_t tokens : counters.tokensPerExpert)
+      json.value(tokens);
+  });
+  json.attributeObject("flops", [&] {
+    json.attribute("done", counters.flops);
+    if (dispatch.denseFlops)
+      json.attribute("dense", *dispatch.denseFlops);
+    else
+      json.attribute("dense", nullptr);
+  });
+  json.attributeObject("weight_bytes", [&] {
+    json.attribute("touched", counters.weightBytes);
+    json.attribute("total", dispatch.totalWeightBytes);
+  });
+  json.attribute("kernels_launched", 0);
+}
+
+void Statistics::printJSON(raw_ostream &os) const {
+  llvm::json::OStream json(os, 2);
+  json.object([&] {
+    json.attributeArray("dispatches", [&] {
+      for (const DispatchStatistics &dispatch : dispatches)
+        json.object([&] { printDispatch(json, dispatch); });
+    });
+    json.attribute("functions_compiled", functionsCompiled);
+    json.attribute("functions_total", functionsTotal);
+    json.attribute("aligned_copies", alignedCopies);
+    json.attribute("unused_parameters", unusedParameters);
+  });
+  os << "\n";
+}
+
+/// ", 25.0% of DENSE in the dense form"
+static void printShare(raw_ostream &os, int64_t part, int64_t whole) {
+  if (whole > 0)
+    os << llvm::format(" (%.1f%% of %lld)", 100.0 * part / whole,
+                       static_cast<long long>(whole));
+}
+
+static void printBars(raw_ostream &os, const rt::DispatchCounters &counters) {
+  constexpr int64_t width = 40;
+  constexpr size_t maxLines = 256;
+  int64_t most = 1;
+  for (int64_t tokens : counters.tokensPerExpert)
+    most = std::max(most, tokens);
+  for (auto [expert, tokens] : llvm::enumerate(counters.tokensPerExpert)) {
+    if (expert == maxLines) {
+      os << "  ... " << counters.tokensPerExpert.size() - maxLines
+         << " more experts\n";
+      return;
+    }
+    int64_t length = tokens ? std::max<int64_t>(1, tokens * width / most) : 0;
+    os << llvm::format("  expert %4zu |", expert) << std::string(length, '#')
+       << std::string(width - length, ' ') << "| " << tokens
+       << (counters.evaluated[expert] ? "" : ", not run") << "\n";
+  }
+}
+
+void Statistics::printText(raw_ostream &os) const {
+  for (const DispatchStatistics &dispatch : dispatches) {
+    const rt::DispatchCounters &counters = dispatch.counters;
+    os << dispatch.location << ": " << counters.evaluatedCount() << " of "
+       << dispatch.experts << " experts run, " << counters.tokens << " tokens, "
+       << counters.assignments << " assignments, " << counters.runs
+       << (counters.runs == 1 ? " run" : " runs") << "\n";
+    printBars(os, counters);
+    os << "  flops " << counters.flops;
+    printShare(os, counters.flops, dispatch.denseFlops.value_or(0));
+    os << ", weight bytes " << counters.weightBytes;
+    printShare(os, counters.weightBytes, dispatch.totalWeightBytes);
+    os << "\n";
+  }
+  os << "functions compiled: " << functionsCompiled << " of " << functionsTotal
+     << "\n";
+}

@@ -1,0 +1,53 @@
+//===- moe-run.cpp - Compile and run a model ------------------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Exit codes: 0 ok, 1 error in the input, the compilation or the run, 2 usage,
+// 3 comparison failed, 4 limit reached.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CommandLine.h"
+#include "moe/Execution/Error.h"
+#include "moe/Execution/Run.h"
+#include "moe/InitAll.h"
+#include "llvm/Support/InitLLVM.h"
+
+using namespace mlir;
+
+/// Flags such as --mlir-print-ir-after name passes; nothing else needs them.
+static bool namesPasses(int argc, char **argv) {
+  for (int i = 1; i < argc; ++i) {
+    llvm::StringRef argument = llvm::StringRef(argv[i]).ltrim('-');
+    if (argument.starts_with("mlir-") || argument.starts_with("help-"))
+      return true;
+  }
+  return false;
+}
+
+static int fail(llvm::Error error) {
+  auto [message, code] = moe::takeMessage(std::move(error));
+  llvm::outs().flush();
+  llvm::errs() << "moe-run: error: " << message << "\n";
+  return static_cast<int>(code);
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  if (namesPasses(argc, argv))
+    moe::registerAllPasses();
+  auto line = moe::parseCommandLine(argc, argv);
+  if (!line)
+    return fail(line.takeError());
+  if (line->listDevices) {
+    llvm::outs() << "cpu\n";
+    return 0;
+  }
+  DialectRegistry registry;
+  moe::registerAllDialects(registry);
+  line->run.registry = &registry;
+  if (llvm::Error error = moe::run(line->run))
+    return fail(std::move(error));
+  return 0;
+}
