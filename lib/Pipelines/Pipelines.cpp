@@ -9,6 +9,7 @@
 
 #include "moe/Pipelines/Pipelines.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
@@ -56,15 +57,15 @@ static void populateRoutedPipeline(OpPassManager &pm) {
 
 static void populateGroupedPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
+  // While all functions are entry points: those made later are internal.
+  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
   // Bodies are judged before checks and counters are added to them.
   AnnotateDispatchesPassOptions annotate;
-  annotate.count = options.stats;
+  annotate.counters = options.stats;
   pm.addPass(createAnnotateDispatchesPass(annotate));
   pm.addNestedPass<func::FuncOp>(createDecomposeGate());
   // Gates of the same scores share one routing.
   addSimplification(pm);
-  // While all functions are entry points: those made later are internal.
-  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
 }
 
 static void populateRegionsPipeline(OpPassManager &pm,
@@ -80,7 +81,21 @@ static void populateRegionsPipeline(OpPassManager &pm,
 
 static void populateTiledPipeline(OpPassManager &pm,
                                   const CPUPipelineOptions &options) {
-  addSimplification(pm);
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createFuseElementwisePass());
+  addSimplification(functions);
+  VectorizeContractionsPassOptions contractions;
+  contractions.targetName = options.target;
+  functions.addPass(createVectorizeContractionsPass(contractions));
+  VectorizeElementwisePassOptions elementwise;
+  elementwise.targetName = options.target;
+  functions.addPass(createVectorizeElementwisePass(elementwise));
+  // Polynomials work on vectors as on scalars, so that loops without vectors
+  // vectorize later.
+  ApproximateMathPassOptions math;
+  math.targetName = options.target;
+  functions.addPass(createApproximateMathPass(math));
+  addSimplification(functions);
 }
 
 static void populateBuffersPipeline(OpPassManager &pm) {
@@ -102,6 +117,10 @@ static void populateBuffersPipeline(OpPassManager &pm) {
 }
 
 static void populateMachinePipeline(OpPassManager &pm) {
+  VectorTransferToSCFOptions transfers;
+  transfers.enableFullUnroll();
+  transfers.setTargetRank(1);
+  pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(transfers));
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createConvertForallToRuntimePass());
   pm.addPass(createConvertAssertToRuntimePass());

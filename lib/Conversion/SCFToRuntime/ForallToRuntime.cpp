@@ -62,10 +62,14 @@ struct ConvertForallToRuntimePass
 
     // The body as a function (index, context).
     auto parent = loop->getParentOfType<func::FuncOp>();
-    auto function =
-        func::FuncOp::create(loop.getLoc(), (parent.getName() + "_tile").str(),
-                             b.getFunctionType({b.getI64Type(), pointer}, {}));
+    auto function = func::FuncOp::create(
+        loop.getLoc(), ("tile_of_" + parent.getName()).str(),
+        b.getFunctionType({b.getI64Type(), pointer}, {}));
     function.setPrivate();
+    // Compiled together with the function that it was a part of.
+    function->setAttr(
+        "llvm.linkage",
+        LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal));
     Block *entry = function.addEntryBlock();
     Region &body = loop.getRegion();
     IRRewriter rewriter(b);

@@ -38,10 +38,10 @@ struct AnnotateDispatchesPass
       for (Region &region : op.getExperts())
         rowWise.push_back(analyzeRowIndependence(op, region).rowWise);
       op->setAttr(rowWiseAttr, b.getDenseBoolArrayAttr(rowWise));
-      if (count)
+      if (counters)
         op->setAttr(countedAttr, b.getUnitAttr());
     });
-    if (count)
+    if (counters)
       countDispatches(getOperation());
   }
 };

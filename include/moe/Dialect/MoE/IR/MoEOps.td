@@ -96,7 +96,7 @@ def MoE_GateOp : MoE_Op<"gate", [Pure, InferTypeOpAdaptor]> {
     (`top_k` `(` $k^ `)`)?
     (`threshold` `(` $threshold^ `)`)?
     (`argmax` $argmax^)?
-    (`weights` `(` $weights^ `)`)?
+    (`weights` `(` `` $weights^ `)`)?
     (`normalize` $normalize^)?
     (`epsilon` `(` $epsilon^ `)`)?
     (`scale` `(` $scale^ `)`)?
@@ -295,7 +295,6 @@ def MoE_DispatchOp : MoE_Op<"dispatch", [
     ArrayRef<BlockArgument> getTokenArguments(Region &region);
     /// The weights of the expert's rows, or null.
     Value getWeightsArgument(Region &region);
-    static StringRef getDefaultDialect() { return "moe"; }
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
