@@ -89,7 +89,7 @@ def execute(command, timeout=300, **options):
     except subprocess.TimeoutExpired:
         raise Failed(f"more than {timeout} s: {' '.join(command)}") from None
     if done.returncode:
-        raise Failed(f"exit {done.returncode}: {done.stderr.strip()[-2000:]}\n  {' '.join(command)}")
+        raise Failed(f"exit {done.returncode}: {done.stderr.strip()[-1000:]}\n  {' '.join(command)}")
     return done.stdout
 
 
