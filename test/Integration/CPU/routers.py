@@ -1,5 +1,5 @@
 # RUN: %python %s %moe_build
-"""The examples of routers against their golden files; gates of every kind against
+"""The examples of routers against their golden files or NumPy; gates of every kind against
 the NumPy of docs/Dialect.md, for scores that are random, equal, infinite or not a
 number; and every bit pattern of a half-precision number as a score.
 """
@@ -136,6 +136,39 @@ def check_examples():
         compare(name, got, [np.load(files["mask"]), np.load(files["weights"])])
 
 
+def expert_choice(scores):
+    """Each expert takes a quarter of the tokens."""
+    values = dialect.softmax(scores)
+    return values, np.stack([dialect.best(column, -(-len(scores) // 4)) for column in values.T], 1)
+
+
+def sparsemixer(scores):
+    weights, mask = np.zeros(scores.shape), np.zeros(scores.shape, bool)
+    for t, row in enumerate(scores.astype(np.float64)):
+        for e in np.argsort(-row, kind="stable")[:2]:
+            far = (row[e] - row) / np.maximum(abs(row), row[e]) > 0.02
+            powers = np.where(far | mask[t], 0, np.exp(row - row[e]))
+            weights[t, e] = powers[e] / powers.sum()
+            mask[t, e] = True
+    return weights, mask
+
+
+def check_examples_without_golden_files():
+    rng = np.random.default_rng(5)
+    for rule, scores in (
+        (expert_choice, rng.normal(0, 1, (37, 8))),
+        (sparsemixer, rng.normal(3, 0.1, (37, 16))),
+    ):
+        scores[3] = scores[5]
+        scores[7] = 0.5
+        for tokens in (0, 37):
+            part = scores[:tokens].astype(np.float32)
+            np.save(path("scores.npy"), part)
+            weights, mask = rule(part)
+            got = run(os.path.join(EXAMPLES, f"{rule.__name__}.mlir"), path("scores.npy"))
+            compare(f"{rule.__name__}, {tokens} tokens", got, (mask, np.where(mask, weights, 0)))
+
+
 def check_rules():
     for number, rule in enumerate(RULES):
         rng = np.random.default_rng(number)
@@ -174,6 +207,7 @@ def check_bit_patterns():
 
 
 check_examples()
+check_examples_without_golden_files()
 check_rules()
 check_bit_patterns()
 shutil.rmtree(SCRATCH)
