@@ -40,7 +40,7 @@ func.func @known_element(%t: tensor<?xf32>, %u: tensor<8xf32>, %x: tensor<?x8xf3
     scf.yield %w : f32
   }
   // CHECK-NOT: cf.assert
-  // CHECK:     yield
+  // CHECK:     moe.yield
   %q = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<8>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
     %v = tensor.extract %u[%expert] : tensor<8xf32>
@@ -313,7 +313,7 @@ moe.parameters @w "w.{0}" [8] : tensor<8xf32>
 // CHECK-LABEL: @numbers
 func.func @numbers(%x: tensor<?x8xf32>, %w: tensor<8xf32>, %r: !moe.routing<8>, %i: index) -> (tensor<?x8xf32>, tensor<8xf32>, tensor<8xf32>) {
   // CHECK-NOT: cf.assert
-  // CHECK: yield
+  // CHECK: moe.yield
   %q = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<8>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
     %p = moe.parameter @w[%expert] : tensor<8xf32>

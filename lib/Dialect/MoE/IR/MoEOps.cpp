@@ -15,6 +15,34 @@
 using namespace mlir;
 using namespace mlir::moe;
 
+/// weights(SOURCE), or nothing. An enum as TableGen prints it has a space.
+static ParseResult parseWeightSource(OpAsmParser &parser,
+                                     WeightSourceAttr &source) {
+  if (parser.parseOptionalKeyword("weights"))
+    return success();
+  StringRef name;
+  llvm::SMLoc location;
+  if (parser.parseLParen() || parser.getCurrentLocation(&location) ||
+      parser.parseKeyword(&name) || parser.parseRParen())
+    return failure();
+  std::optional<WeightSource> value = symbolizeWeightSource(name);
+  if (!value)
+    return parser.emitError(location, "expects score, softmax, sigmoid or one, "
+                                      "got '")
+           << name << "'";
+  source = WeightSourceAttr::get(parser.getContext(), *value);
+  return success();
+}
+
+static void printWeightSource(OpAsmPrinter &printer, Operation *,
+                              WeightSourceAttr source) {
+  if (source)
+    printer << "weights(" << stringifyWeightSource(source.getValue()) << ')';
+}
+
+#define GET_OP_CLASSES
+#include "moe/Dialect/MoE/IR/MoEOps.cpp.inc"
+
 static RankedTensorType tensorOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
@@ -66,7 +94,12 @@ LogicalResult GateOp::inferReturnTypes(MLIRContext *context,
 }
 
 static LogicalResult verifyGroups(GateOp op, int64_t experts) {
-  if (!op.getGroups())
+  // gate_c5: the text gives all three or none.
+  bool some = op.getGroups() || op.getGroupsKept() || op.getGroupScore();
+  if (some && !(op.getGroups() && op.getGroupsKept() && op.getGroupScore()))
+    return op.emitOpError("expects groups, groups kept and group score "
+                          "together");
+  if (!some)
     return success();
   // gate_c6
   std::optional<int64_t> selected = op.getSelectedPerToken();
@@ -91,7 +124,10 @@ static LogicalResult verifyGroups(GateOp op, int64_t experts) {
 
 LogicalResult GateOp::verify() {
   RankedTensorType scores = tensorOf(getScores());
-  int64_t experts = scores.getDimSize(1);
+  FailureOr<int64_t> inferred = expertsOfScores(getLoc(), scores);
+  if (failed(inferred))
+    return failure();
+  int64_t experts = *inferred;
   if (getBias()) { // gate_c2
     RankedTensorType expected =
         RankedTensorType::get({experts}, scores.getElementType());

@@ -14,9 +14,6 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-#define GET_OP_CLASSES
-#include "moe/Dialect/MoE/IR/MoEOps.cpp.inc"
-
 //===----------------------------------------------------------------------===//
 // PickOp
 //===----------------------------------------------------------------------===//

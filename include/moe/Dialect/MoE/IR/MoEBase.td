@@ -74,8 +74,6 @@ def MoE_WeightSource : I32Enum<"WeightSource",
   let cppNamespace = "::mlir::moe";
 }
 def MoE_WeightSourceAttr
-    : EnumAttr<MoE_Dialect, MoE_WeightSource, "weight_source"> {
-  let assemblyFormat = "`` $value"; // no space inside of weights(...)
-}
+    : EnumAttr<MoE_Dialect, MoE_WeightSource, "weight_source">;
 
 #endif // MOE_DIALECT_MOE_IR_MOEBASE_TD

@@ -1,0 +1,109 @@
+// RUN: moe-opt %s | FileCheck %s
+// RUN: moe-opt %s --verify-roundtrip -o /dev/null
+// RUN: moe-opt %s -mlir-print-op-generic | moe-opt | FileCheck %s
+// RUN: moe-opt %s -emit-bytecode | moe-opt | FileCheck %s
+
+// CHECK: moe.parameters @gate "layers.{0}.experts.{1}.gate_proj.weight" [32, 8] : tensor<96x64xf32>
+moe.parameters @gate "layers.{0}.experts.{1}.gate_proj.weight" [32, 8] : tensor<96x64xf32>
+// CHECK: moe.parameters @ids "{0}/{0}" [2] {note} : tensor<4xi8>
+moe.parameters @ids "{0}/{0}" [2] {note} : tensor<4xi8>
+
+// CHECK-LABEL: func @gates
+func.func @gates(%s: tensor<?x8xf32>, %b: tensor<8xf32>, %h: tensor<4x8xbf16>) {
+  // CHECK: moe.gate %{{.*}} softmax top_k(2) normalize : (tensor<?x8xf32>) -> !moe.routing<8>
+  %0 = moe.gate %s softmax top_k(2) normalize : (tensor<?x8xf32>) -> !moe.routing<8>
+  // CHECK: moe.gate %{{.*}} sigmoid bias(%{{.*}}) groups(4 keep 2 by top2_sum) top_k(2) normalize epsilon(9.9999999999999995E-21) scale(2.500000e+00) : (tensor<?x8xf32>, tensor<8xf32>) -> !moe.routing<8>
+  %1 = moe.gate %s sigmoid bias(%b) groups(4 keep 2 by top2_sum) top_k(2) normalize epsilon(1.0e-20) scale(2.5) : (tensor<?x8xf32>, tensor<8xf32>) -> !moe.routing<8>
+  // CHECK: moe.gate %{{.*}} identity groups(2 keep 1 by max) argmax weights(sigmoid) : (tensor<4x8xbf16>) -> !moe.routing<8>
+  %2 = moe.gate %h identity groups(2 keep 1 by max) argmax weights(sigmoid) : (tensor<4x8xbf16>) -> !moe.routing<8>
+  // CHECK: moe.gate %{{.*}} sigmoid threshold(5.000000e-01) capacity(5) {note = 1 : i64} :
+  %3 = moe.gate %s sigmoid threshold(0.5) capacity(5) {note = 1} : (tensor<?x8xf32>) -> !moe.routing<8>
+  // CHECK: moe.gate %{{.*}} identity threshold(0xFFF0000000000000) weights(one) :
+  %4 = moe.gate %s identity threshold(0xFFF0000000000000) weights(one) : (tensor<?x8xf32>) -> !moe.routing<8>
+  // CHECK: moe.gate %{{.*}} softmax top_k(0) capacity_factor(1.250000e+00) :
+  %5 = moe.gate %s softmax top_k(0) capacity_factor(1.25) : (tensor<?x8xf32>) -> !moe.routing<8>
+  return
+}
+
+// CHECK-LABEL: func @routes
+func.func @routes(%m: tensor<?x8xi1>, %w: tensor<?x8xf16>, %i: tensor<4x2xindex>) {
+  // CHECK: moe.route %{{.*}} : (tensor<?x8xi1>) -> !moe.routing<8>
+  %0 = moe.route %m : (tensor<?x8xi1>) -> !moe.routing<8>
+  // CHECK: moe.route %{{.*}}, %{{.*}} : (tensor<?x8xi1>, tensor<?x8xf16>) -> !moe.routing<8>
+  %1 = moe.route %m, %w : (tensor<?x8xi1>, tensor<?x8xf16>) -> !moe.routing<8>
+  // CHECK: moe.route %{{.*}} : (tensor<4x2xindex>) -> !moe.routing<300>
+  %2 = moe.route %i : (tensor<4x2xindex>) -> !moe.routing<300>
+  return
+}
+
+// CHECK-LABEL: func @readers
+func.func @readers(%r: !moe.routing<8>) {
+  // CHECK: moe.mask %{{.*}} : (!moe.routing<8>) -> tensor<?x8xi1>
+  %0 = moe.mask %r : (!moe.routing<8>) -> tensor<?x8xi1>
+  // CHECK: moe.weights %{{.*}} : (!moe.routing<8>) -> tensor<?x8xf32>
+  %1 = moe.weights %r : (!moe.routing<8>) -> tensor<?x8xf32>
+  // CHECK: moe.indices %{{.*}} : (!moe.routing<8>) -> tensor<?x2xi64>
+  %2 = moe.indices %r : (!moe.routing<8>) -> tensor<?x2xi64>
+  // CHECK: moe.counts %{{.*}} : (!moe.routing<8>) -> tensor<8xi64>
+  %3 = moe.counts %r : (!moe.routing<8>) -> tensor<8xi64>
+  return
+}
+
+// CHECK-LABEL: func @family
+func.func @family(%x: tensor<?x4x2xf32>, %t: tensor<5xi64>, %r: !moe.routing<8>, %y: tensor<?x4x2xf32>) {
+  // CHECK:      moe.dispatch %{{.*}}, %{{.*}} by %{{.*}} attributes {note} : (tensor<?x4x2xf32>, tensor<5xi64>, !moe.routing<8>) -> (tensor<?x4x2xf32>, tensor<?xi64>) {
+  // CHECK-NEXT: ^each(%expert: index, %mine: tensor<?x4x2xf32>, %mine_0: tensor<?xi64>, %weights: tensor<?xf32>):
+  // CHECK-NEXT:   moe.yield %mine, %mine_0 : tensor<?x4x2xf32>, tensor<?xi64>
+  // CHECK-NEXT: }
+  %0:2 = moe.dispatch %x, %t by %r attributes {note} : (tensor<?x4x2xf32>, tensor<5xi64>, !moe.routing<8>) -> (tensor<?x4x2xf32>, tensor<?xi64>) {
+  ^each(%expert: index, %a: tensor<?x4x2xf32>, %b: tensor<?xi64>, %w: tensor<?xf32>):
+    moe.yield %a, %b : tensor<?x4x2xf32>, tensor<?xi64>
+  }
+  // CHECK: moe.rows %{{.*}}#0 by %{{.*}}[7] : (tensor<?x4x2xf32>, !moe.routing<8>) -> tensor<?x4x2xf32>
+  %1 = moe.rows %0#0 by %r[7] : (tensor<?x4x2xf32>, !moe.routing<8>) -> tensor<?x4x2xf32>
+  // CHECK: moe.combine %{{.*}}#0 by %{{.*}} into %{{.*}} unweighted : (tensor<?x4x2xf32>, !moe.routing<8>, tensor<?x4x2xf32>) -> tensor<?x4x2xf32>
+  %2 = moe.combine %0#0 by %r into %y unweighted : (tensor<?x4x2xf32>, !moe.routing<8>, tensor<?x4x2xf32>) -> tensor<?x4x2xf32>
+  // CHECK: moe.combine %{{.*}}#0 by %{{.*}} : (tensor<?x4x2xf32>, !moe.routing<8>) -> tensor<?x4x2xf32>
+  %3 = moe.combine %0#0 by %r : (tensor<?x4x2xf32>, !moe.routing<8>) -> tensor<?x4x2xf32>
+  // CHECK: moe.combine %{{.*}}#1 by %{{.*}} unweighted {note} : (tensor<?xi64>, !moe.routing<8>) -> tensor<?xi64>
+  %4 = moe.combine %0#1 by %r unweighted {note} : (tensor<?xi64>, !moe.routing<8>) -> tensor<?xi64>
+  return
+}
+
+// CHECK-LABEL: func @unlike
+func.func @unlike(%x: tensor<?x8xf32>, %r: !moe.routing<2>) -> tensor<?x8xf32> {
+  // CHECK: moe.dispatch %{{.*}} by %{{.*}} : (tensor<?x8xf32>, !moe.routing<2>) -> tensor<?x8xf32> {
+  // CHECK-NEXT: ^expert0(%mine: tensor<?x8xf32>):
+  // CHECK: }, {
+  // CHECK-NEXT: ^expert1(%mine: tensor<?x8xf32>, %weights: tensor<?xf32>):
+  %0 = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<2>) -> tensor<?x8xf32> {
+  ^expert0(%a: tensor<?x8xf32>):
+    moe.yield %a : tensor<?x8xf32>
+  }, {
+  ^expert1(%a: tensor<?x8xf32>, %w: tensor<?xf32>):
+    %b = arith.negf %a : tensor<?x8xf32>
+    moe.yield %b : tensor<?x8xf32>
+  }
+  return %0 : tensor<?x8xf32>
+}
+
+// One expert with a region of its own, and no token operand.
+// CHECK-LABEL: func @smallest
+func.func @smallest(%r: !moe.routing<1>) -> tensor<?xf32> {
+  // CHECK:      moe.dispatch by %{{.*}} : (!moe.routing<1>) -> tensor<?xf32> {
+  // CHECK-NEXT: ^expert0(%weights: tensor<?xf32>):
+  %0 = moe.dispatch by %r : (!moe.routing<1>) -> tensor<?xf32> {
+  ^only(%w: tensor<?xf32>):
+    moe.yield %w : tensor<?xf32>
+  }
+  return %0 : tensor<?xf32>
+}
+
+// CHECK-LABEL: func @parameters
+func.func @parameters(%layer: index, %expert: index, %w: tensor<96x64xf32>) {
+  // CHECK: moe.parameter @gate[%{{.*}}, %{{.*}}] : tensor<96x64xf32>
+  %0 = moe.parameter @gate[%layer, %expert] : tensor<96x64xf32>
+  // CHECK: moe.pick %{{.*}} [%{{.*}}, %{{.*}}] {note} : tensor<96x64xf32>
+  %1 = moe.pick %expert [%w, %0] {note} : tensor<96x64xf32>
+  return
+}
