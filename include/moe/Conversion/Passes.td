@@ -75,6 +75,95 @@ def ConvertParametersToMemRefPass
 }
 
 //===----------------------------------------------------------------------===//
+// tiled
+//===----------------------------------------------------------------------===//
+
+def FuseElementwisePass
+    : InterfacePass<"moe-fuse-elementwise", "::mlir::FunctionOpInterface"> {
+  let summary = "Fuse elementwise operations on tensors";
+  let description = [{
+    Elementwise linalg operations become `linalg.generic` and take in the
+    elementwise operations that produce their operands, where the result has no
+    other use: no work is done twice. Nothing is fused into a reduction.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def ApproximateMathPass
+    : InterfacePass<"moe-approximate-math", "::mlir::FunctionOpInterface"> {
+  let summary = "Compute functions of f32 by polynomials";
+  let description = [{
+    `math.exp`, `math.expm1`, `math.tanh` and `math.erf` of f32, on scalars and
+    vectors, become arithmetic that vectorizes, and `math.log1p` an expression
+    of `math.log`. The results are within four
+    units in the last place of the exact ones for every argument; NaN,
+    infinities, overflow and gradual underflow are those of the function.
+    Functions of f16 and bf16 are computed in f32. All other functions are left
+    to the mathematical library.
+  }];
+  let options = [
+    Option<"targetName", "target", "std::string", "\"host\"",
+           "Processor to generate code for: host, avx512, avx2 or sse">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
+def VectorizeContractionsPass
+    : InterfacePass<"moe-vectorize-contractions",
+                    "::mlir::FunctionOpInterface"> {
+  let summary = "Turn contractions on tensors into loops over vectors";
+  let description = [{
+    Every linalg operation on tensors that multiplies two operands and adds up
+    the products in f32 or f64, whatever the order of its dimensions, becomes
+    loops and vector operations: panels of the right-hand side are packed (and
+    widened) into a buffer that stays in the cache, and tiles of the result are
+    accumulated in registers. Sizes may be static or dynamic, odd or zero.
+
+    The products of one element are added in ascending order, and the number of
+    rows that are computed together does not change a bit of any of them. All
+    sizes come from the target. A contraction that is left alone is reported by
+    a remark that says why.
+  }];
+  let options = [
+    Option<"targetName", "target", "std::string", "\"host\"",
+           "Processor to generate code for: host, avx512, avx2 or sse">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
+def VectorizeElementwisePass
+    : InterfacePass<"moe-vectorize-elementwise",
+                    "::mlir::FunctionOpInterface"> {
+  let summary = "Turn elementwise operations on tensors into vector loops";
+  let description = [{
+    A linalg operation on tensors without reductions, whose operands either run
+    along the last dimension of the result or do not depend on it, becomes loops
+    over its dimensions, the last in steps of a vector. What is left over at the
+    end of a row is computed with masked reads and writes. Operations that read
+    across the last dimension, hold booleans in memory, or may trap on values
+    that are not there stay as they are.
+  }];
+  let options = [
+    Option<"targetName", "target", "std::string", "\"host\"",
+           "Processor to generate code for: host, avx512, avx2 or sse">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
+//===----------------------------------------------------------------------===//
 // buffers
 //===----------------------------------------------------------------------===//
 
@@ -113,31 +202,6 @@ def ConvertAssertToRuntimePass
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect",
                            "::mlir::LLVM::LLVMDialect"];
-}
-
-def VectorizeContractions
-    : InterfacePass<"moe-vectorize-contractions", "FunctionOpInterface"> {
-  let summary = "Turn contractions on tensors into loops over vectors";
-  let description = [{
-    Every linalg operation on tensors that multiplies two operands and adds up
-    the products in f32 or f64, whatever the order of its dimensions, becomes
-    loops and vector operations: panels of the right-hand side are packed (and
-    widened) into a buffer that stays in the cache, and tiles of the result are
-    accumulated in registers. Sizes may be static or dynamic, odd or zero.
-
-    The products of one element are added in ascending order, and the number of
-    rows that are computed together does not change a bit of any of them. All
-    sizes come from the target. A contraction that is left alone is reported by
-    a remark that says why.
-  }];
-  let options = [
-    Option<"targetName", "target", "std::string", "\"host\"",
-           "Processor to generate code for: host, avx512, avx2 or sse">
-  ];
-  let dependentDialects = [
-    "arith::ArithDialect", "linalg::LinalgDialect", "scf::SCFDialect",
-    "tensor::TensorDialect", "vector::VectorDialect"
-  ];
 }
 
 #endif // MOE_CONVERSION_PASSES_TD

@@ -61,7 +61,9 @@ private:
   Value panels(Value result);
   Value packedPanels(Value result);
   Value inPlace(Value result);
-  Value blockOfDepth(Value result, Value panel, Value column, Value depth);
+  Value blocks(
+      int64_t size, Value result,
+      llvm::function_ref<Value(Value from, Value count, Value carried)> body);
   Value pack(Value panel, Value column, Value from, Value count);
   Value packRows(Value panel, Value column, Value from, Value count);
   Value packTransposed(Value panel, Value column, Value from, Value count);
@@ -70,6 +72,8 @@ private:
   Value tiles(Value result, Value panel, Value column, Value from, Value count);
   Value tile(int64_t height, Value result, Value panel, Value row, Value column,
              Value from, Value count);
+  SmallVector<Value> start(Value result, ArrayRef<SmallVector<Value>> positions,
+                           Value from);
   void step(MutableArrayRef<Value> accumulators, Value panel, Value row,
             Value column, Value from, Value k);
 
@@ -136,6 +140,9 @@ Value Kernel::loop(Value from, Value to, int64_t step, Value init,
                    LoopBody body) {
   if (isEmpty(from, to))
     return init;
+  std::optional<int64_t> end = getConstantIntValue(to);
+  if (from == zero && end && *end <= step)
+    return body(zero, init);
   OpBuilder::InsertionGuard guard(b);
   auto loop = scf::ForOp::create(b, from, to, constant(step), init);
   b.setInsertionPointToStart(loop.getBody());
@@ -223,23 +230,33 @@ Value Kernel::panels(Value result) {
   return choice.getResult(0);
 }
 
+/// Runs `body` over blocks of the depth, given where each begins and how long
+/// it is.
+Value Kernel::blocks(
+    int64_t size, Value result,
+    llvm::function_ref<Value(Value from, Value count, Value carried)> body) {
+  Value end = extents[op.depth];
+  std::optional<int64_t> extent = getConstantIntValue(end);
+  // Where there is nothing to add, the initial value is stored all the same.
+  Value stop =
+      op.initial ? b.createOrFold<arith::MaxSIOp>(end, constant(1)) : end;
+  return loop(zero, stop, size, result, [&](Value from, Value carried) {
+    Value count = constant(extent ? std::min(size, *extent) : size);
+    if (!extent || (*extent > size && *extent % size != 0))
+      count = minimum(count, subtract(end, from));
+    return body(from, count, carried);
+  });
+}
+
 /// Reads the right-hand side where it is, a few of its rows from end to end.
 Value Kernel::inPlace(Value result) {
-  auto block = [&](Value carried, Value from, Value count) {
-    return loop(zero, extents[op.columns], sizes.columns, carried,
-                [&](Value column, Value inner) {
-                  return tiles(inner, /*panel=*/{}, column, from, count);
-                });
-  };
-  Value whole = roundDown(extents[op.depth], sizes.shortDepth);
-  result = loop(zero, whole, sizes.shortDepth, result,
-                [&](Value from, Value carried) {
-                  return block(carried, from, constant(sizes.shortDepth));
-                });
-  return loop(whole, extents[op.depth], 1, result,
-              [&](Value from, Value carried) {
-                return block(carried, from, constant(1));
-              });
+  return blocks(
+      sizes.shortDepth, result, [&](Value from, Value count, Value outer) {
+        return loop(zero, extents[op.columns], sizes.columns, outer,
+                    [&](Value column, Value inner) {
+                      return tiles(inner, /*panel=*/{}, column, from, count);
+                    });
+      });
 }
 
 Value Kernel::packedPanels(Value result) {
@@ -251,24 +268,14 @@ Value Kernel::packedPanels(Value result) {
                              b.getIndexAttr(sizes.columns)},
       accumulator);
   return loop(zero, extents[op.columns], sizes.columns, result,
-              [&](Value column, Value carried) {
-                return loop(zero, extents[op.depth], sizes.depth, carried,
-                            [&](Value depth, Value inner) {
-                              return blockOfDepth(inner, panel, column, depth);
-                            });
+              [&](Value column, Value outer) {
+                return blocks(sizes.depth, outer,
+                              [&](Value from, Value count, Value inner) {
+                                Value packed = pack(panel, column, from, count);
+                                return tiles(inner, packed, column, from,
+                                             count);
+                              });
               });
-}
-
-Value Kernel::blockOfDepth(Value result, Value panel, Value column,
-                           Value depth) {
-  Value count = constant(sizes.depth);
-  std::optional<int64_t> extent = getConstantIntValue(op.extents[op.depth]);
-  if (extent && *extent <= sizes.depth)
-    count = constant(*extent);
-  else if (!extent || *extent % sizes.depth != 0)
-    count = minimum(count, subtract(extents[op.depth], depth));
-  panel = pack(panel, column, depth, count);
-  return tiles(result, panel, column, depth, count);
 }
 
 Value Kernel::pack(Value panel, Value column, Value from, Value count) {
@@ -361,16 +368,13 @@ Value Kernel::tiles(Value result, Value panel, Value column, Value from,
 
 Value Kernel::tile(int64_t height, Value result, Value panel, Value row,
                    Value column, Value from, Value count) {
-  auto forEachVector = [&](llvm::function_ref<void(ValueRange)> body) {
-    for (int64_t i = 0; i < height; ++i)
-      for (int64_t j = 0; j < sizes.columns; j += sizes.lanes)
-        body(position(op.result, row ? add(row, constant(i)) : Value(),
-                      add(column, constant(j)), /*depth=*/{}));
-  };
-  SmallVector<Value> accumulators;
-  forEachVector([&](ValueRange at) {
-    accumulators.push_back(readVector(result, at, wholePanels));
-  });
+  SmallVector<SmallVector<Value>> positions;
+  for (int64_t i = 0; i < height; ++i)
+    for (int64_t j = 0; j < sizes.columns; j += sizes.lanes)
+      positions.push_back(position(op.result,
+                                   row ? add(row, constant(i)) : Value(),
+                                   add(column, constant(j)), /*depth=*/{}));
+  SmallVector<Value> accumulators = start(result, positions, from);
 
   auto loop = scf::ForOp::create(b, zero, count, constant(1), accumulators);
   {
@@ -381,11 +385,37 @@ Value Kernel::tile(int64_t height, Value result, Value panel, Value row,
     scf::YieldOp::create(b, sums);
   }
 
-  unsigned next = 0;
-  forEachVector([&](ValueRange at) {
-    result = writeVector(loop.getResult(next++), result, at, wholePanels);
-  });
+  for (auto [sum, at] : llvm::zip_equal(loop.getResults(), positions))
+    result = writeVector(sum, result, at, wholePanels);
   return result;
+}
+
+/// The accumulators of a tile before the block of depth that begins at `from`.
+SmallVector<Value> Kernel::start(Value result,
+                                 ArrayRef<SmallVector<Value>> positions,
+                                 Value from) {
+  auto read = [&] {
+    SmallVector<Value> values;
+    for (ValueRange at : positions)
+      values.push_back(readVector(result, at, wholePanels));
+    return values;
+  };
+  if (!op.initial)
+    return read();
+  SmallVector<Value> initial(
+      positions.size(), vector::BroadcastOp::create(b, vector, op.initial));
+  // There is only one block.
+  if (getConstantIntValue(from) == 0)
+    return initial;
+  Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, from, zero);
+  auto choice = scf::IfOp::create(b, ValueRange(initial).getTypes(), first,
+                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(b, initial);
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, read());
+  return SmallVector<Value>(choice.getResults());
 }
 
 /// One step of the depth: every accumulator of the tile takes one product.

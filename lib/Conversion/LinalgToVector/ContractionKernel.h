@@ -32,6 +32,8 @@ struct ContractionOperand {
 /// holds the element type of the accumulation.
 struct Contraction {
   ContractionOperand lhs, rhs, result;
+  /// What every element of the result starts from, instead of what it holds.
+  Value initial;
   /// Extents of all loops; those that are none of the three below are run
   /// one by one around the kernel, in the order given by `outer`.
   SmallVector<OpFoldResult> extents;

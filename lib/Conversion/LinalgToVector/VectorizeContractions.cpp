@@ -23,7 +23,7 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace mlir::moe {
-#define GEN_PASS_DEF_VECTORIZECONTRACTIONS
+#define GEN_PASS_DEF_VECTORIZECONTRACTIONSPASS
 #include "moe/Conversion/Passes.h.inc"
 } // namespace mlir::moe
 
@@ -71,8 +71,41 @@ static ContractionOperand operandOf(linalg::LinalgOp op, OpOperand &operand) {
   return result;
 }
 
-/// The loops of `op` as a contraction, or a null reference to the reason why
-/// it is none that can be vectorized.
+/// Whether `op` only moves elements of its one input to other places, and
+/// perhaps widens them.
+static bool isMove(linalg::LinalgOp op) {
+  if (!op.hasPureTensorSemantics() || op.getNumParallelLoops() == 0 ||
+      op.getNumParallelLoops() != op.getNumLoops() ||
+      op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1)
+    return false;
+  if (!op.getMatchingIndexingMap(op.getDpsInputOperand(0))
+           .isProjectedPermutation() ||
+      !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isPermutation())
+    return false;
+  Block *body = op.getBlock();
+  return sourceArgument(body->getTerminator()->getOperand(0)) ==
+         body->getArgument(0);
+}
+
+/// Reads an operand from where a transposition, broadcast or widening has it
+/// from, so that weights are not copied.
+static void lookThroughMoves(ContractionOperand &operand) {
+  while (auto move = operand.tensor.getDefiningOp<linalg::LinalgOp>()) {
+    if (!isMove(move))
+      return;
+    // Loop of the contraction for each loop of the move.
+    ContractionOperand to = operandOf(move, *move.getDpsInitOperand(0));
+    SmallVector<unsigned> loops(move.getNumLoops());
+    for (auto [mine, outer] : llvm::zip_equal(to.loops, operand.loops))
+      loops[mine] = outer;
+    operand = operandOf(move, *move.getDpsInputOperand(0));
+    for (unsigned &loop : operand.loops)
+      loop = loops[loop];
+  }
+}
+
+/// Finds the loops of `op` as a contraction; returns why it is none that can
+/// be vectorized, or null.
 static const char *recognize(linalg::LinalgOp op, Contraction &contraction) {
   if (!op.hasPureTensorSemantics())
     return "not on tensors";
@@ -90,6 +123,8 @@ static const char *recognize(linalg::LinalgOp op, Contraction &contraction) {
   contraction.lhs = operandOf(op, *op.getDpsInputOperand(0));
   contraction.rhs = operandOf(op, *op.getDpsInputOperand(1));
   contraction.result = operandOf(op, *op.getDpsInitOperand(0));
+  lookThroughMoves(contraction.lhs);
+  lookThroughMoves(contraction.rhs);
   if (contraction.result.loops.empty())
     return "result is a scalar";
 
@@ -153,12 +188,28 @@ static Value widenTensor(OpBuilder &b, Location loc, Value tensor,
       .getResult(0);
 }
 
+/// Starts from the value of a fill instead of filling a tensor and reading it:
+/// what several contractions start from is then not copied either.
+static void absorbFill(Contraction &contraction) {
+  // The kernel is run several times for a result if an outer loop reduces.
+  if (!llvm::all_of(contraction.outer, [&](unsigned loop) {
+        return llvm::is_contained(contraction.result.loops, loop);
+      }))
+    return;
+  auto fill = contraction.result.tensor.getDefiningOp<linalg::FillOp>();
+  if (!fill || fill.value().getType() != getElementTypeOrSelf(fill.output()))
+    return;
+  contraction.initial = fill.value();
+  contraction.result.tensor = fill.output();
+}
+
 static void vectorize(IRRewriter &rewriter, linalg::LinalgOp op,
                       Contraction &contraction, const CPUTarget &target) {
   Location loc = op.getLoc();
   rewriter.setInsertionPoint(op);
   for (const Range &range : op.createLoopRanges(rewriter, loc))
     contraction.extents.push_back(range.size);
+  absorbFill(contraction);
   // A row of the left-hand side is read once for every panel; an element of
   // the right-hand side is widened while it is packed.
   Type accumulator = getElementTypeOrSelf(contraction.result.tensor);
@@ -170,9 +221,9 @@ static void vectorize(IRRewriter &rewriter, linalg::LinalgOp op,
 }
 
 namespace {
-struct VectorizeContractions
-    : moe::impl::VectorizeContractionsBase<VectorizeContractions> {
-  using VectorizeContractionsBase::VectorizeContractionsBase;
+struct VectorizeContractionsPass
+    : moe::impl::VectorizeContractionsPassBase<VectorizeContractionsPass> {
+  using Base::Base;
 
   LogicalResult initialize(MLIRContext *context) override {
     llvm::Expected<CPUTarget> parsed = CPUTarget::fromName(targetName);

@@ -1,0 +1,66 @@
+//===- FuseElementwise.cpp - Fuse elementwise operations ------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Upstream's fusion of elementwise operations under a control that neither
+// repeats work nor touches reductions.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Conversion/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::moe {
+#define GEN_PASS_DEF_FUSEELEMENTWISEPASS
+#include "moe/Conversion/Passes.h.inc"
+} // namespace mlir::moe
+
+using namespace mlir;
+using namespace mlir::moe;
+
+static bool isParallel(linalg::LinalgOp op) {
+  return op.getNumParallelLoops() == op.getNumLoops();
+}
+
+/// Fusion is upstream's for generic operations alone. A fill stays what it is:
+/// it is folded into its users without being fused.
+static void generalize(Operation *root) {
+  SmallVector<linalg::LinalgOp> named;
+  root->walk([&](linalg::LinalgOp op) {
+    if (op.hasPureTensorSemantics() && isParallel(op) &&
+        !isa<linalg::GenericOp, linalg::FillOp>(op))
+      named.push_back(op);
+  });
+  IRRewriter rewriter(root->getContext());
+  for (linalg::LinalgOp op : named) {
+    rewriter.setInsertionPoint(op);
+    // An operation that cannot be generalized is not fused.
+    (void)linalg::generalizeNamedOp(rewriter, op);
+  }
+}
+
+/// Whether the producer of `operand` may move into its owner.
+static bool mayFuse(OpOperand *operand) {
+  auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
+  return operand->get().hasOneUse() && consumer && isParallel(consumer);
+}
+
+namespace {
+struct FuseElementwisePass
+    : moe::impl::FuseElementwisePassBase<FuseElementwisePass> {
+  void runOnOperation() override {
+    generalize(getOperation());
+    RewritePatternSet patterns(&getContext());
+    linalg::populateElementwiseOpsFusionPatterns(patterns, mayFuse);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace
