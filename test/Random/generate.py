@@ -81,7 +81,8 @@ class Drawing:
         if self.maybe(0.4):
             router["normalize"] = True
             if self.maybe(0.5):
-                router["epsilon"] = self.one([1e-20, 1e-6, 0.125])
+                # Identity scores can sum to 0: weights stay within f32.
+                router["epsilon"] = 0.125 if router["function"] == "identity" else self.one([1e-20, 1e-6, 0.125])
         if self.maybe(0.2):
             router["scale"] = self.one([2.5, 16.0, -1.0, 0.0])
         if self.maybe(0.15):
@@ -290,9 +291,9 @@ class Values(dict):
             elif special == "all_minus_inf":
                 z[t] = -np.inf
             else:
-                z[t, e] = {"nan": np.nan, "inf": np.inf, "minus_inf": -np.inf, "huge": 1e30}[special]
+                z[t, e] = {"nan": np.nan, "inf": np.inf, "minus_inf": -np.inf, "huge": 100 if router["function"] == "identity" else 1e30}[special]
         if router.get("groups") and router["groups"][2] == "top2_sum" and special in ("inf", "huge"):
-            z = np.where(z > 100, np.float32(7), z)
+            z = np.where(z > 50, np.float32(7), z)
         self["scores"] = self.decided(z)
 
     def decided(self, z):
