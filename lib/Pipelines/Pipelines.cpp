@@ -59,7 +59,10 @@ static void populateGroupedPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
   // While all functions are entry points: those made later are internal.
   pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
-  // Bodies are judged before checks and counters are added to them.
+  // What the model says is checked, not what becomes of it. The checks do not
+  // change the judgement of a body; counters would.
+  if (options.checkAccesses)
+    pm.addPass(createGuardAccesses());
   AnnotateDispatchesPassOptions annotate;
   annotate.counters = options.stats;
   pm.addPass(createAnnotateDispatchesPass(annotate));
