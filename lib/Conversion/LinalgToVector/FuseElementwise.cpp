@@ -13,6 +13,8 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -46,10 +48,18 @@ static void generalize(Operation *root) {
   }
 }
 
-/// Whether the producer of `operand` may move into its owner.
+/// Whether the producer of `operand` may move into its owner: nothing else may
+/// need the values.
 static bool mayFuse(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
-  return operand->get().hasOneUse() && consumer && isParallel(consumer);
+  if (!consumer || !isParallel(consumer))
+    return false;
+  return llvm::all_of(operand->get().getUses(), [&](OpOperand &use) {
+    if (use.getOwner() == consumer)
+      return consumer.isDpsInput(&use) ||
+             !consumer.payloadUsesValueFromOperand(&use);
+    return isa<tensor::DimOp>(use.getOwner());
+  });
 }
 
 namespace {
@@ -59,6 +69,8 @@ struct FuseElementwisePass
     generalize(getOperation());
     RewritePatternSet patterns(&getContext());
     linalg::populateElementwiseOpsFusionPatterns(patterns, mayFuse);
+    // The size of a producer is asked of its operands, or it would be kept.
+    memref::populateResolveRankedShapedTypeResultDimsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
