@@ -6,7 +6,6 @@ import platform
 import shutil
 
 import lit.formats
-import lit.util
 from lit.llvm import llvm_config
 from lit.llvm.subst import ToolSubst
 
@@ -16,10 +15,6 @@ config.suffixes = [".mlir", ".test"]
 config.excludes = ["Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.moe_build, "test")
-
-# A test that hangs fails. Only with psutil can lit end what the test started.
-if lit.util.killProcessAndChildrenIsSupported()[0] and not lit_config.maxIndividualTestTime:
-    lit_config.maxIndividualTestTime = 600
 
 # %moe_src and %moe_build are the roots, %examples is docs/examples, %python has
 # NumPy.
