@@ -84,3 +84,29 @@ func.func @hidden(%a: tensor<?xf32>, %t: tensor<?xf32>, %i: index) -> tensor<?xf
   }) : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
   return %b : tensor<?xf32>
 }
+
+// -----
+
+// What an affine map computes is ordinary arithmetic without promises.
+// CHECK-LABEL: @affine
+func.func @affine(%t: tensor<?xf32>, %i: index, %n: index) -> f32 {
+  // CHECK-NOT: affine
+  // CHECK-NOT: overflow
+  // CHECK: cf.assert %{{.*}}, "division by zero"
+  // CHECK: cf.assert %{{.*}}, "index out of bounds of tensor dimension 0"
+  // CHECK: tensor.extract
+  %j = affine.apply affine_map<(d0)[s0] -> ((d0 * 8) floordiv s0)>(%i)[%n]
+  %v = tensor.extract %t[%j] : tensor<?xf32>
+  return %v : f32
+}
+
+// -----
+
+// CHECK-LABEL: @poison
+func.func @poison(%t: tensor<?xf32>) -> f32 {
+  // CHECK-NOT: ub.poison
+  %i = ub.poison : index
+  // CHECK: cf.assert
+  %v = tensor.extract %t[%i] : tensor<?xf32>
+  return %v : f32
+}

@@ -13,12 +13,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "AccessChecks.h"
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/IR/Iterators.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/DialectConversion.h"
@@ -32,6 +35,28 @@ namespace mlir::moe {
 #define GEN_PASS_DEF_GUARDACCESSES
 #include "moe/Dialect/MoE/Transforms/Passes.h.inc"
 } // namespace mlir::moe
+
+/// Arithmetic that is written as an affine map becomes ordinary operations,
+/// which can be checked; a value that does not matter becomes zero.
+static LogicalResult exposeIndexArithmetic(Operation *root) {
+  ConversionTarget target(*root->getContext());
+  target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+  target.addIllegalOp<affine::AffineApplyOp, affine::AffineMinOp,
+                      affine::AffineMaxOp>();
+  RewritePatternSet patterns(root->getContext());
+  populateAffineToStdConversionPatterns(patterns);
+  if (failed(applyPartialConversion(root, target, std::move(patterns))))
+    return failure();
+  root->walk([](ub::PoisonOp op) {
+    OpBuilder b(op);
+    if (TypedAttr zero = b.getZeroAttr(op.getType())) {
+      op.replaceAllUsesWith(
+          arith::ConstantOp::create(b, op.getLoc(), zero).getResult());
+      op.erase();
+    }
+  });
+  return success();
+}
 
 /// Elementwise operations on tensors that are undefined for some elements
 /// become loops, in which an element can be checked.
@@ -112,7 +137,8 @@ static void checkNumbers(Operation *op) {
 namespace {
 struct GuardAccesses : moe::impl::GuardAccessesBase<GuardAccesses> {
   void runOnOperation() final {
-    if (failed(exposeTensorArithmetic(getOperation())) ||
+    if (failed(exposeIndexArithmetic(getOperation())) ||
+        failed(exposeTensorArithmetic(getOperation())) ||
         failed(exposeNamedBodies(getOperation())))
       return signalPassFailure();
     SmallVector<Operation *> ops;
