@@ -29,7 +29,7 @@ config.substitutions += [
 
 # With MOE_VERIFY_ROUNDTRIP every module that moe-opt reads is also printed and
 # read back, as text and as bytecode.
-moe_opt = "moe-opt"
+moe_opt = os.path.join(config.moe_build, "bin", "moe-opt")
 if os.environ.get("MOE_VERIFY_ROUNDTRIP", "0") != "0":
     moe_opt += " --verify-roundtrip"
 tools = [ToolSubst("moe-opt", moe_opt), "moe-run", "moe-translate", "moe-lsp-server"]
