@@ -45,34 +45,34 @@ static void addSimplification(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-/// Calls are inlined, so that a dispatch has one static call path.
 static void populateRoutedPipeline(OpPassManager &pm) {
+  // Operations on whole tensors have no buffers; linalg does. First of all,
+  // since upstream folds some of them to constants of dynamic shape.
+  pm.addPass(createConvertElementwiseToLinalgPass());
+  pm.addPass(createDecomposeAggregatesPass());
+  // Calls are inlined, so that a dispatch has one static call path.
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
-  pm.addPass(createDecomposeAggregatesPass());
-  // Operations on whole tensors have no buffers; linalg does.
-  pm.addPass(createConvertElementwiseToLinalgPass());
   addSimplification(pm);
 }
 
 static void populateGroupedPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
-  // While all functions are entry points: those made later are internal.
-  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
-  // What the model says is checked, not what becomes of it. The checks do not
-  // change the judgement of a body; counters would.
+  // What the model says is checked, not what becomes of it.
   if (options.checkAccesses)
     pm.addPass(createGuardAccesses());
-  AnnotateDispatchesPassOptions annotate;
-  annotate.counters = options.stats;
-  pm.addPass(createAnnotateDispatchesPass(annotate));
   pm.addNestedPass<func::FuncOp>(createDecomposeGate());
   // Gates of the same scores share one routing.
   addSimplification(pm);
+  // While all functions are entry points: those made later are internal.
+  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
 }
 
 static void populateRegionsPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
+  AnnotateDispatchesPassOptions annotate;
+  annotate.counters = options.stats;
+  pm.addPass(createAnnotateDispatchesPass(annotate));
   ConvertMoEToSCFPassOptions toSCF;
   toSCF.allExperts = options.experts == "all";
   pm.addPass(createConvertMoEToSCFPass(toSCF));
@@ -151,19 +151,20 @@ static void populateMachinePipeline(OpPassManager &pm) {
 void mlir::moe::buildCPUPipeline(OpPassManager &pm,
                                  const CPUPipelineOptions &options, Phase from,
                                  Phase to) {
-  auto runs = [&](Phase phase) { return from < phase && phase <= to; };
-  if (runs(Phase::Routed))
-    populateRoutedPipeline(pm);
-  if (runs(Phase::Grouped))
-    populateGroupedPipeline(pm, options);
-  if (runs(Phase::Regions))
-    populateRegionsPipeline(pm, options);
-  if (runs(Phase::Tiled))
-    populateTiledPipeline(pm, options);
-  if (runs(Phase::Buffers))
-    populateBuffersPipeline(pm);
-  if (runs(Phase::Machine))
-    populateMachinePipeline(pm);
+  auto add = [&](Phase phase, function_ref<void()> populate) {
+    if (phase <= from || phase > to)
+      return;
+    populate();
+    VerifyContractPassOptions contract;
+    contract.phase = stringifyPhase(phase);
+    pm.addPass(createVerifyContractPass(contract));
+  };
+  add(Phase::Routed, [&] { populateRoutedPipeline(pm); });
+  add(Phase::Grouped, [&] { populateGroupedPipeline(pm, options); });
+  add(Phase::Regions, [&] { populateRegionsPipeline(pm, options); });
+  add(Phase::Tiled, [&] { populateTiledPipeline(pm, options); });
+  add(Phase::Buffers, [&] { populateBuffersPipeline(pm); });
+  add(Phase::Machine, [&] { populateMachinePipeline(pm); });
 }
 
 void mlir::moe::registerPipelines() {
