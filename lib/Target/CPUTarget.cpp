@@ -11,6 +11,7 @@
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
@@ -67,13 +68,22 @@ llvm::Expected<CPUTarget> CPUTarget::fromName(llvm::StringRef name) {
                                  "', expected host, avx512, avx2 or sse");
 }
 
-ContractionTile CPUTarget::contractionTile(unsigned accumulatorBits) const {
+ContractionTile
+CPUTarget::contractionTile(unsigned accumulatorBits,
+                           std::optional<int64_t> resultColumns) const {
   ContractionTile tile;
   tile.lanes = lanes(accumulatorBits);
+  if (resultColumns && *resultColumns < tile.lanes) {
+    // Panels are transposed in blocks of the narrowest vector.
+    int64_t narrowest = 128 / accumulatorBits;
+    int64_t needed =
+        llvm::bit_ceil<uint64_t>(std::max<int64_t>(*resultColumns, 1));
+    tile.lanes = std::max(narrowest, needed);
+  }
   // Two vectors per row use each broadcast of a left-hand element twice; one
   // register holds that broadcast and two the row of the panel. More than
   // eight rows, each a power of two apart, would share one set of the L1.
-  constexpr int64_t vectorsPerRow = 2;
+  int64_t vectorsPerRow = resultColumns && *resultColumns <= tile.lanes ? 1 : 2;
   tile.columns = vectorsPerRow * tile.lanes;
   int64_t free = vectorRegisters - vectorsPerRow - 1;
   tile.rows = std::min<int64_t>(8, free / vectorsPerRow);

@@ -15,6 +15,7 @@
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace mlir::moe {
 
@@ -48,8 +49,11 @@ struct CPUTarget {
   /// Number of elements of a vector register.
   int64_t lanes(unsigned elementBits) const { return vectorBits / elementBits; }
 
-  /// The kernel for accumulators of the given width.
-  ContractionTile contractionTile(unsigned accumulatorBits) const;
+  /// The kernel for accumulators of the given width. A result known to be
+  /// narrow gets a narrow one.
+  ContractionTile
+  contractionTile(unsigned accumulatorBits,
+                  std::optional<int64_t> resultColumns = std::nullopt) const;
 };
 
 } // namespace mlir::moe

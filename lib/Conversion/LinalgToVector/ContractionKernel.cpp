@@ -96,7 +96,8 @@ Kernel::Kernel(OpBuilder &builder, Location loc, const Contraction &contraction,
     : b(loc, builder), op(contraction), hasFMA(target.hasFMA),
       accumulator(getElementTypeOrSelf(contraction.result.tensor)),
       outer(contraction.extents.size()) {
-  sizes = target.contractionTile(accumulator.getIntOrFloatBitWidth());
+  sizes = target.contractionTile(accumulator.getIntOrFloatBitWidth(),
+                                 getConstantIntValue(op.extents[op.columns]));
   vector = VectorType::get(sizes.lanes, accumulator);
   zero = constant(0);
   for (OpFoldResult extent : op.extents)
