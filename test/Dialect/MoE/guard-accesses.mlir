@@ -100,7 +100,7 @@ func.func @unknown_loops(%t: tensor<?xf32>, %n: index, %step: index, %z: f32) ->
 // The size of a table is taken outside of the loops over elements.
 // CHECK-LABEL: @look_up
 func.func @look_up(%table: tensor<?xf32>, %ids: tensor<?xi64>, %out: tensor<?xf32>) -> tensor<?xf32> {
-  // CHECK: cf.assert %{{.*}}, "size of dimension 0 of operand 1 is not that of the loop"
+  // CHECK: cf.assert %{{.*}}, "dimension 0 of operand 1 disagrees in size with the other operands"
   // CHECK: %[[N:.*]] = tensor.dim %arg0
   // CHECK: linalg.generic
   // CHECK:   %[[I:.*]] = arith.index_cast
@@ -243,7 +243,7 @@ func.func @operands(%x: tensor<?x8xf32>, %w: tensor<?x?xf32>, %y: tensor<?x8xf32
   // CHECK:      tensor.empty
   // CHECK-NOT:  cf.assert
   // CHECK:      arith.cmpi eq, %c8, %{{.*}}
-  // CHECK-NEXT: cf.assert %{{.*}}, "size of dimension 0 of operand 1 is not that of the loop"
+  // CHECK-NEXT: cf.assert %{{.*}}, "dimension 0 of operand 1 disagrees in size with the other operands"
   // CHECK-NEXT: linalg.matmul
   %z = linalg.matmul ins(%x, %w : tensor<?x8xf32>, tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) -> tensor<?x?xf32>
   // CHECK:      cf.assert %{{.*}}, "tensors differ in dimension 0"

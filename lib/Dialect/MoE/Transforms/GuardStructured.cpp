@@ -104,7 +104,7 @@ LogicalResult StructuredChecks::checkIndex(AffineExpr index, OpFoldResult size,
                                            const Twine &where) {
   if (auto dim = dyn_cast<AffineDimExpr>(index)) {
     checks.requireEqual(lengths[dim.getPosition()], size,
-                        "size of " + where + " is not that of the loop");
+                        where + " disagrees in size with the other operands");
     return success();
   }
   FailureOr<Interval> range = evaluate(index);
