@@ -146,7 +146,7 @@ class Drawing:
             kinds += ["weigh"] * 3 if p["takes_weights"] else []
             kinds += ["nested"] * 4 if p["inner"] else []
             kinds += ["number"] if p["alike"] else []
-        for i in range(self.below(3 if nested or p["experts"] > 64 else 6)):
+        for i in range(self.below(3 if nested or p["experts"] > 64 or not p["alike"] and p["experts"] > 2 else 6)):
             kind, at = self.one(kinds), f"{name}.{i}"
             if kind == "linear":
                 op = self.linear(at, now, self.one(WIDTHS), family)
