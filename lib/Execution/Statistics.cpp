@@ -12,6 +12,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -107,10 +108,14 @@ static void printDispatch(llvm::json::OStream &json,
   json.attribute("evaluated", counters.evaluatedCount());
   json.attribute("tokens", counters.tokens);
   json.attribute("assignments", counters.assignments);
-  json.attributeArray("tokens_per_expert", [&] {
-    for (int64_t tokens : counters.tokensPerExpert)
-      json.value(tokens);
+  // On one line: a line for each of hundreds of experts hides everything else.
+  json.attributeBegin("tokens_per_expert");
+  json.rawValue([&](llvm::raw_ostream &os) {
+    os << '[';
+    llvm::interleaveComma(counters.tokensPerExpert, os);
+    os << ']';
   });
+  json.attributeEnd();
   json.attributeObject("flops", [&] {
     json.attribute("done", counters.flops);
     if (dispatch.denseFlops)
