@@ -172,10 +172,14 @@ bool ValueType::accepts(const HostTensor &tensor) const {
 
 std::optional<ValueType> moe::getValueType(Type type) {
   ValueType value{ElementType::I8, {}, false};
-  if (auto tensor = dyn_cast<RankedTensorType>(type)) {
+  auto buffer = dyn_cast<MemRefType>(type);
+  // A tensor is this buffer from phase `buffers` on.
+  if (isa<RankedTensorType>(type) ||
+      (buffer && buffer.getLayout().isIdentity() && !buffer.getMemorySpace())) {
+    auto shaped = cast<ShapedType>(type);
     value.isTensor = true;
-    value.shape = llvm::to_vector(tensor.getShape());
-    type = tensor.getElementType();
+    value.shape = llvm::to_vector(shaped.getShape());
+    type = shaped.getElementType();
   }
   std::string name;
   llvm::raw_string_ostream(name) << type;

@@ -11,6 +11,7 @@
 #include "moe/Execution/Parameters.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgramAttributes.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Model.h"
@@ -40,7 +41,7 @@ SmallVector<const RequiredParameter *> Requirements::all() const {
 static llvm::Expected<RequiredParameter>
 makeParameter(StringRef name, Type type, StringRef fileName) {
   std::optional<ValueType> value = getValueType(type);
-  auto tensor = dyn_cast<RankedTensorType>(type);
+  auto tensor = dyn_cast<ShapedType>(type);
   if (value && tensor && tensor.hasStaticShape())
     return RequiredParameter{name.str(), value->elementType, value->shape};
   std::string spelling;
@@ -82,6 +83,16 @@ llvm::Expected<Requirements> moe::collectRequirements(ModuleOp module,
       continue;
     auto parameter =
         makeParameter(global.getSymName(), global.getType(), fileName);
+    if (!parameter)
+      return parameter.takeError();
+    required.parameters.push_back(std::move(*parameter));
+  }
+  // From phase `regions` on, weights are these.
+  for (auto global : module.getOps<memref::GlobalOp>()) {
+    StringRef name = global.getSymName();
+    if (!global.isExternal() || !name.consume_front("moe.weight."))
+      continue;
+    auto parameter = makeParameter(name, global.getType(), fileName);
     if (!parameter)
       return parameter.takeError();
     required.parameters.push_back(std::move(*parameter));
@@ -131,7 +142,13 @@ std::vector<std::string> moe::findFaults(const Requirements &required,
                                          const Checkpoint *checkpoint,
                                          StringRef fileName) {
   std::vector<std::string> faults;
-  for (const RequiredParameter *parameter : required.all())
+  SmallVector<const RequiredParameter *> all = required.all();
+  if (!checkpoint && !all.empty())
+    return {(fileName + ": no weights for " + llvm::Twine(all.size()) +
+             (all.size() == 1 ? " parameter" : " parameters") +
+             "; name a file with --parameters")
+                .str()};
+  for (const RequiredParameter *parameter : all)
     if (std::string fault = findFault(*parameter, checkpoint, fileName);
         !fault.empty())
       faults.push_back(std::move(fault));

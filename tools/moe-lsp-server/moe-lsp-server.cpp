@@ -7,11 +7,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Version.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"
 #include "moe/InitAll.h"
 
 int main(int argc, char **argv) {
+  mlir::moe::setVersion();
   mlir::DialectRegistry registry;
   mlir::moe::registerAllDialects(registry);
   return failed(mlir::MlirLspServerMain(argc, argv, registry));

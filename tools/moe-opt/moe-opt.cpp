@@ -7,11 +7,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Version.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "moe/InitAll.h"
 
 int main(int argc, char **argv) {
+  mlir::moe::setVersion();
   mlir::DialectRegistry registry;
   mlir::moe::registerAllDialects(registry);
   mlir::moe::registerAllPasses();

@@ -8,14 +8,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "CommandLine.h"
-#include "Version.inc"
+#include "../Version.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "moe/Execution/Error.h"
 #include "moe/Tensor/HostTensor.h"
-#include "llvm/Config/llvm-config.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
 #include <cmath>
 
@@ -121,8 +121,14 @@ struct Flags {
 
 } // namespace
 
-static void printVersion(raw_ostream &os) {
-  os << "MoE " MOE_VERSION " (" MOE_COMMIT "), LLVM " LLVM_VERSION_STRING "\n";
+/// Leaves the flags of LLVM and MLIR to --help-hidden.
+static void hideOthers() {
+  static const llvm::StringSet<> general = {"help", "help-list", "version"};
+  for (const auto &known : cl::getRegisteredOptions())
+    if (!llvm::is_contained(known.second->Categories, &category()) &&
+        !general.contains(known.first))
+      if (known.second->getOptionHiddenFlag() == cl::NotHidden)
+        known.second->setHiddenFlag(cl::Hidden);
 }
 
 /// The reason in one line, with the nearest of our flags for an unknown one.
@@ -274,8 +280,8 @@ llvm::Expected<CommandLine> moe::parseCommandLine(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
-  cl::HideUnrelatedOptions(category());
-  cl::SetVersionPrinter(printVersion);
+  hideOthers();
+  setVersion();
   std::string text;
   llvm::raw_string_ostream errors(text);
   if (!cl::ParseCommandLineOptions(

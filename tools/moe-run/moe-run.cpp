@@ -13,6 +13,7 @@
 #include "moe/Execution/Run.h"
 #include "moe/InitAll.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/PrettyStackTrace.h"
 
 using namespace mlir;
 
@@ -35,6 +36,8 @@ static int fail(llvm::Error error) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  llvm::setBugReportMsg("moe-run: this is a bug of MoE, not of the model; "
+                        "please report it with the model and what follows\n");
   if (namesPasses(argc, argv))
     moe::registerAllPasses();
   auto line = moe::parseCommandLine(argc, argv);

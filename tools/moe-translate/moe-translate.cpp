@@ -7,10 +7,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Version.h"
 #include "mlir/InitAllTranslations.h"
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
 
 int main(int argc, char **argv) {
+  mlir::moe::setVersion();
   mlir::registerAllTranslations();
   return failed(mlir::mlirTranslateMain(argc, argv, "MoE translation driver"));
 }
