@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/InliningUtils.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "llvm/ADT/TypeSwitch.h"

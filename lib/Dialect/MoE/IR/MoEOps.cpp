@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/PatternMatch.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -427,6 +428,16 @@ LogicalResult CombineOp::inferReturnTypes(MLIRContext *,
                                           Adaptor adaptor,
                                           SmallVectorImpl<Type> &types) {
   types.push_back(adaptor.getPacked().getType());
+  return success();
+}
+
+/// The number of tokens is in the routing alone, unless there is an init.
+LogicalResult
+CombineOp::reifyResultShapes(OpBuilder &builder,
+                             ReifiedRankedShapedTypeDims &shapes) {
+  if (!getInit())
+    return failure();
+  shapes = {tensor::getMixedSizes(builder, getLoc(), getInit())};
   return success();
 }
 

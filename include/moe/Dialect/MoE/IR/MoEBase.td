@@ -26,7 +26,7 @@ def MoE_Dialect : Dialect {
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
-  let hasConstantMaterializer = 0;
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
 class MoE_Op<string mnemonic, list<Trait> traits = []>

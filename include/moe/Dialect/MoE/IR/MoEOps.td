@@ -336,7 +336,10 @@ def MoE_RowsOp : MoE_Op<"rows", [Pure, InferTypeOpAdaptor]> {
   let hasVerifier = 1;
 }
 
-def MoE_CombineOp : MoE_Op<"combine", [Pure, InferTypeOpAdaptor]> {
+def MoE_CombineOp : MoE_Op<"combine", [
+    Pure, InferTypeOpAdaptor,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+      ["reifyResultShapes"]>]> {
   let summary = "bring packed rows back into the order of the tokens";
   let description = [{
     Row t of the result is the sum of the packed rows of token t, each times its
