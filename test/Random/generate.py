@@ -27,7 +27,7 @@ class Drawing:
             "seed": seed, "tokens": self.count([0, 1, 2, 3, 7], 33, 70), "experts": experts,
             "width": one(WIDTHS), "element": "bf16" if self.maybe(0.25) else "f32",
             "alike": alike, "takes_weights": self.maybe(0.3), "unweighted": self.maybe(0.3), "into": self.maybe(0.25),
-            "around": one([None, None, None, "for", "if", "while"]), "rounds": self.below(4), "gate_inside": self.maybe(0.3),
+            "around": one([None, None, None, None, "for", "if", "while", "switch"]), "rounds": self.below(4), "gate_inside": self.maybe(0.3),
             "second": one([None, None, None, "vector", "integers", "cube"]),
             "inner": {"experts": one([1, 2, 3, 5])} if self.maybe(0.2) else None,
             "packed": self.maybe(0.3), "rows": self.below(experts) if self.maybe(0.3) else None,
@@ -139,9 +139,9 @@ class Drawing:
         if family is None:
             family = (p["experts"],) if p["alike"] else ()
         ops, now = [], width
-        kinds = ["linear"] * 4 + ["activation"] * 3 + ["residual", "uniform", "uniform", "norm", "loop", "branch"]
+        kinds = ["linear"] * 5 + ["activation"] * 4 + ["residual", "uniform", "uniform", "norm", "loop", "branch", "switch"]
         if not nested:
-            kinds += ["centre"] if self.maybe(0.15) else []
+            kinds += ["centre", *(["settle"] if p["element"] == "f32" else [])] if self.maybe(0.2) else []
             kinds += ["second"] * 2 if p["second"] == "vector" else []
             kinds += ["weigh"] * 3 if p["takes_weights"] else []
             kinds += ["nested"] * 4 if p["inner"] else []
@@ -164,6 +164,8 @@ class Drawing:
                 op = {**self.linear(at, now, now, family), "op": kind, "rounds": "rounds"}
             elif kind == "branch":
                 op = {"op": kind, "flag": "choice_flag"}
+            elif kind == "switch":
+                op = {"op": kind, "number": "rounds"}
             elif kind == "nested":
                 if now != width:
                     continue

@@ -47,7 +47,7 @@ ACTIVATIONS = {
 class Body:
     """The body of one expert: its operations, one after the other, on its rows."""
 
-    def __init__(self, program, body, tensors, inner=()):
+    def __init__(self, program, body, tensors):
         self.program, self.ops, self.tensors = program, body["ops"], tensors
         self.narrow = program["element"] == "bf16"
 
@@ -110,12 +110,23 @@ class Body:
         return x + second.astype(np.float64)[:, None]
 
     def do_loop(self, x, op, experts, *rest):
-        for _ in range(int(plain(self.tensors[op["rounds"]])[0])):
+        for _ in range(int(self.tensors[op["rounds"]][0])):
             x = np.tanh(self.linear(x, op, experts))
         return x
 
     def do_branch(self, x, op, *rest):
-        return x * 2 if plain(self.tensors[op["flag"]])[0] > 0 else np.tanh(x)
+        return x * 2 if self.tensors[op["flag"]][0] > 0 else np.tanh(x)
+
+    def do_switch(self, x, op, *rest):
+        return {0: x * x, 1: -x}.get(int(self.tensors[op["number"]][0]), x)
+
+    def do_settle(self, x, op, *rest):
+        """As long as its own rows are large together, but not for ever."""
+        for _ in range(4):
+            if not np.abs(x).sum() > 3:
+                break
+            x = x * 0.5
+        return x
 
     def do_number(self, x, op, experts, *rest):
         return x + experts[0] * 0.125
@@ -182,7 +193,7 @@ def _evaluate(program, tensors):
 
     results = {}
     h, packed = x, None
-    rounds = {"for": program["rounds"], "while": program["rounds"], None: 1,
+    rounds = {"for": program["rounds"], "while": program["rounds"], None: 1, "switch": min(program["rounds"], 2),
               "if": 1 if program["around"] == "if" and tensors["flag"][0] > 0 else 0}[program["around"]]
     for _ in range(rounds):
         packed, h = layer(h)

@@ -205,8 +205,13 @@ def features(program, routing):
     if not program["tokens"]:
         found.add("without tokens")
     found.add("with like experts" if program["alike"] else "with unlike experts")
-    if any(op["op"] == "nested" for op in generate.operations(program["bodies"])):
+    operations = {op["op"] for op in generate.operations(program["bodies"])}
+    if "nested" in operations:
         found.add("nested")
+    if operations & {"loop", "branch", "switch", "settle"}:
+        found.add("with control flow in experts")
+    if operations & {"centre", "settle"}:
+        found.add("with experts that are not row-wise")
     if program["around"]:
         found.add(f"in scf.{program['around']}")
     if program["element"] == "bf16":

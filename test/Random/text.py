@@ -188,6 +188,24 @@ class Printer:
         self.line("}")
         return result
 
+    def around_switch(self, x, kind, routing):
+        which = self.limit("limit")
+        result, = self.names(1)
+        self.line(f"{result} = scf.index_switch {which} -> {kind}")
+        self.line("case 0 {")
+        self.line(f"  scf.yield {x} : {kind}")
+        for label, layers in (("case 1", 1), ("default", 2)):
+            self.line("}")
+            self.line(f"{label} {{")
+            self.indent += 1
+            h = x
+            for _ in range(layers):
+                h = self.layer(h, routing)
+            self.line(f"scf.yield {h} : {kind}")
+            self.indent -= 1
+        self.line("}")
+        return result
+
     def combine(self, packed, routing, x, kind=None, inner=None):
         p = self.p
         kind = kind or shaped(["?", p["width"]], self.element)
@@ -435,6 +453,52 @@ class Printer:
         self.line("} else {")
         self.line(f"  %tanh = math.tanh {x} : {kind}")
         self.line(f"  scf.yield %tanh : {kind}")
+        self.line("}")
+        return result
+
+    def print_switch(self, x, op, where, width):
+        number, kind = self.limit(op["number"]), shaped(["?", width])
+        result, = self.names(1)
+        self.line(f"{result} = scf.index_switch {number} -> {kind}")
+        for label, code in (("case 0", f"arith.mulf {x}, {x}"), ("case 1", f"arith.negf {x}")):
+            self.line(f"{label} {{")
+            self.line(f"  %case = {code} : {kind}")
+            self.line(f"  scf.yield %case : {kind}")
+            self.line("}")
+        self.line("default {")
+        self.line(f"  scf.yield {x} : {kind}")
+        self.line("}")
+        return result
+
+    def print_settle(self, x, op, where, width):
+        kind = shaped(["?", width])
+        limit, most = self.value("arith.constant 3.0 : f32"), self.value("arith.constant 4 : index")
+        last, result, i, h, i2, h2 = self.names(6)
+        self.line(f"{last}, {result} = scf.while ({i} = %c0, {h} = {x}) : (index, {kind}) -> (index, {kind}) {{")
+        self.indent += 1
+        empty = self.value("tensor.empty() : tensor<f32>")
+        start = self.value(f"linalg.fill ins(%zero : f32) outs({empty} : tensor<f32>) -> tensor<f32>")
+        total, = self.names(1)
+        self.line(f'{total} = linalg.generic {{indexing_maps = [{ROWS}, affine_map<(t, i) -> ()>], iterator_types = ["reduction", "reduction"]}} '
+                  f"ins({h} : {kind}) outs({start} : tensor<f32>) {{")
+        self.line("^bb0(%v: f32, %acc: f32):")
+        self.line("  %a = math.absf %v : f32")
+        self.line("  %r = arith.addf %acc, %a : f32")
+        self.line("  linalg.yield %r : f32")
+        self.line("} -> tensor<f32>")
+        sum_of = self.value(f"tensor.extract {total}[] : tensor<f32>")
+        large = self.value(f"arith.cmpf ogt, {sum_of}, {limit} : f32")
+        more = self.value(f"arith.cmpi ult, {i}, {most} : index")
+        go_on = self.value(f"arith.andi {large}, {more} : i1")
+        self.line(f"scf.condition({go_on}) {i}, {h} : index, {kind}")
+        self.indent -= 1
+        self.line("} do {")
+        self.line(f"^bb0({i2}: index, {h2}: {kind}):")
+        self.indent += 1
+        next_i = self.value(f"arith.addi {i2}, %c1 : index")
+        halved = self.map([h2], kind, ["%half = arith.constant 0.5 : f32", "%r = arith.mulf %v, %half : f32"], ["%v"])
+        self.line(f"scf.yield {next_i}, {halved} : index, {kind}")
+        self.indent -= 1
         self.line("}")
         return result
 

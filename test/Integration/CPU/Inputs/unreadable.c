@@ -25,8 +25,8 @@ static int isTheFile(int fd) {
 
 void *mmap(void *address, size_t length, int protection, int flags, int fd,
            off_t offset) {
-  char *mapped = (char *)syscall(SYS_mmap, address, length, protection, flags,
-                                 fd, offset);
+  char *mapped =
+      (char *)syscall(SYS_mmap, address, length, protection, flags, fd, offset);
   if (mapped == MAP_FAILED || !isTheFile(fd))
     return mapped;
   const char *ranges = getenv("UNREADABLE");
