@@ -44,6 +44,7 @@ private:
   llvm::Error describe();
   llvm::Error compileTo(Phase phase);
   llvm::Error readTensors();
+  void isolateEntry();
   llvm::Error lower();
   llvm::Error execute();
   llvm::Error runOnce(std::vector<HostTensor> &results);
@@ -227,12 +228,26 @@ llvm::Error Run::readTensors() {
   return llvm::Error::success();
 }
 
-/// From the parsed module to one whose code can be linked.
-llvm::Error Run::lower() {
-  monitor.setActivity("compiling");
+/// Leaves the function that runs as the only public one, under a name that no
+/// function of the runtime has: a model may well call its function "exp".
+void Run::isolateEntry() {
   for (func::FuncOp function : getEntryPoints(*module))
     if (function.getName() != entry.name)
       function.setPrivate();
+  if (llvm::none_of(rt::symbols(), [&](const rt::Symbol &symbol) {
+        return entry.name == symbol.name;
+      }))
+    return;
+  SymbolTable symbols(*module);
+  std::string name = "entry." + entry.name;
+  if (succeeded(symbols.rename(symbols.lookup(entry.name), name)))
+    entry.name = name;
+}
+
+/// From the parsed module to one whose code can be linked.
+llvm::Error Run::lower() {
+  monitor.setActivity("compiling");
+  isolateEntry();
   LoweringOptions lowering;
   lowering.from = options.compileFrom.value_or(Phase::Import);
   lowering.experts = options.experts;
