@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random programs through moe-run, active and all, against their meaning in NumPy.
 
-    run.py BUILD [--seed N] [--programs N] [--jobs N] [--keep DIR]
+    run.py BUILD [--seed N] [--programs N] [--jobs N] [--keep DIR] [--reduce SECONDS]
 
 MOE_SEED and MOE_PROGRAMS are the defaults of --seed and --programs. Program i has
 the seed N + i, and depends on nothing else. For one that fails, a command that
@@ -28,7 +28,6 @@ from moe_run import BF16, Failed, execute, load_safetensors, plain, save_safeten
 
 # Relative to the largest finite value of the result.
 TOLERANCE = {"f32": 2e-5, "bf16": 4e-2}
-REDUCTION_SECONDS = 60
 
 
 def difference(got, want, tolerance):
@@ -168,16 +167,18 @@ def with_fewer_operations(program):
             width = op["width"]
 
 
-def reduce(program, build, why):
-    """The smallest program found for which something is wrong in the same way."""
+def reduce(program, build, why, seconds):
+    """The smallest program found in that time for which the same is wrong."""
     def kind(message):
         return message.split(":")[0] + message.split(":")[1][:12] if ":" in message else message[:12]
 
-    end = time.monotonic() + REDUCTION_SECONDS
+    end = time.monotonic() + seconds
     reduced = True
     while reduced and time.monotonic() < end:
         reduced = False
         for candidate in smaller(program):
+            if time.monotonic() > end:
+                break
             with tempfile.TemporaryDirectory(prefix="moe-random-") as folder:
                 try:
                     new, _ = check(candidate, build, folder)
@@ -236,7 +237,7 @@ def main():
     parser.add_argument("--programs", type=int, default=int(os.environ.get("MOE_PROGRAMS", 300)))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", help="directory for the files of every program")
-    parser.add_argument("--no-reduce", action="store_true")
+    parser.add_argument("--reduce", type=float, default=60, metavar="SECONDS", help="time to make a program that fails smaller; 0 to leave it")
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     os.environ.setdefault("OMP_NUM_THREADS", "1" if options.jobs > 1 else "2")
@@ -251,9 +252,9 @@ def main():
                 print(f"FAILED seed {seed}: {why[:400]}", flush=True)
     for seed, why in failed[:3]:
         print(f"\nAgain: {sys.executable} {os.path.abspath(__file__)} {build} --seed={seed} --programs=1 --keep=DIR")
-        if options.no_reduce:
+        if not options.reduce:
             continue
-        program, why = reduce(generate.draw(seed), build, why)
+        program, why = reduce(generate.draw(seed), build, why, options.reduce)
         with tempfile.TemporaryDirectory(prefix="moe-random-") as folder:
             _, _, command = prepare(program, folder)
             with open(os.path.join(folder, "model.mlir")) as f:
