@@ -59,8 +59,9 @@ static void populateRoutedPipeline(OpPassManager &pm) {
 static void populateGroupedPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
   // What the model says is checked, not what becomes of it.
-  if (options.checkAccesses)
-    pm.addPass(createGuardAccesses());
+  GuardAccessesOptions guard;
+  guard.numbersOnly = !options.checkAccesses;
+  pm.addPass(createGuardAccesses(guard));
   pm.addNestedPass<func::FuncOp>(createDecomposeGate());
   // Gates of the same scores share one routing.
   addSimplification(pm);

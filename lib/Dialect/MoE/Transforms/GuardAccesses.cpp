@@ -136,7 +136,13 @@ static void checkNumbers(Operation *op) {
 
 namespace {
 struct GuardAccesses : moe::impl::GuardAccessesBase<GuardAccesses> {
+  using Base::Base;
+
   void runOnOperation() final {
+    if (numbersOnly) {
+      getOperation()->walk(checkNumbers);
+      return;
+    }
     if (failed(exposeIndexArithmetic(getOperation())) ||
         failed(exposeTensorArithmetic(getOperation())) ||
         failed(exposeNamedBodies(getOperation())))

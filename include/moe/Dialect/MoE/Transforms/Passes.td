@@ -123,13 +123,19 @@ def GuardAccesses : Pass<"moe-guard-accesses"> {
     Operations of the tensor and linalg dialects whose accesses cannot be
     checked are refused.
 
-    What is an error while running in any model, such as a token tensor with
-    another number of rows than the routing, is checked where it is lowered.
+    The number of a `moe.pick` or `moe.parameter` is checked in any model, by
+    this pass alone; other errors of moe operations, such as a token tensor with
+    another number of rows than the routing, where they are lowered.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::cf::ControlFlowDialect",
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"numbersOnly", "numbers-only", "bool", /*default=*/"false",
+           "check what is an error in a trusted model as well: numbers of "
+           "moe.pick and moe.parameter">
+  ];
 }
 
 #endif // MOE_DIALECT_MOE_TRANSFORMS_PASSES_TD
