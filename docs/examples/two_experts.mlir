@@ -2,7 +2,7 @@
 // weight, or to expert B, which multiplies by one. Neither sees the other's
 // rows, and an expert without rows is not run.
 //
-//   moe-run two_experts.mlir --input=5x8xf32=random
+//   moe-run two_experts.mlir --input="5x8xf32=random(seed=1)"
 
 ml_program.global private @gate.kernel(#ml_program.extern<tensor<8x1xf32>>) : tensor<8x1xf32>
 ml_program.global private @gate.bias(#ml_program.extern<tensor<1xf32>>) : tensor<1xf32>

@@ -31,7 +31,7 @@ class Drawing:
             "second": one([None, None, None, "vector", "integers", "cube"]),
             "inner": {"experts": one([1, 2, 3, 5])} if self.maybe(0.2) else None,
             "packed": self.maybe(0.3), "rows": self.below(experts) if self.maybe(0.3) else None,
-            "values": one(["plain", "plain", "plain", "nan", "inf"]), "tensors": {}}
+            "values": one(["plain", "plain", "plain", "nan", "inf"]), "trusted": seed % 2 == 0, "tensors": {}}
         if p["inner"]:
             p["inner"]["k"] = self.below(p["inner"]["experts"] + 1)
         if p["around"]:
