@@ -78,8 +78,7 @@ def ConvertParametersToMemRefPass
 // tiled
 //===----------------------------------------------------------------------===//
 
-def FuseElementwisePass
-    : InterfacePass<"moe-fuse-elementwise", "::mlir::FunctionOpInterface"> {
+def FuseElementwisePass : Pass<"moe-fuse-elementwise"> {
   let summary = "Fuse elementwise operations on tensors";
   let description = [{
     Elementwise linalg operations become `linalg.generic` and take in the
@@ -92,8 +91,7 @@ def FuseElementwisePass
   ];
 }
 
-def ApproximateMathPass
-    : InterfacePass<"moe-approximate-math", "::mlir::FunctionOpInterface"> {
+def ApproximateMathPass : Pass<"moe-approximate-math"> {
   let summary = "Compute functions of f32 by polynomials";
   let description = [{
     `math.exp`, `math.expm1`, `math.tanh` and `math.erf` of f32, on scalars and
@@ -114,9 +112,7 @@ def ApproximateMathPass
   ];
 }
 
-def VectorizeContractionsPass
-    : InterfacePass<"moe-vectorize-contractions",
-                    "::mlir::FunctionOpInterface"> {
+def VectorizeContractionsPass : Pass<"moe-vectorize-contractions"> {
   let summary = "Turn contractions on tensors into loops over vectors";
   let description = [{
     Every linalg operation on tensors that multiplies two operands and adds up
@@ -141,9 +137,7 @@ def VectorizeContractionsPass
   ];
 }
 
-def VectorizeElementwisePass
-    : InterfacePass<"moe-vectorize-elementwise",
-                    "::mlir::FunctionOpInterface"> {
+def VectorizeElementwisePass : Pass<"moe-vectorize-elementwise"> {
   let summary = "Turn elementwise operations on tensors into vector loops";
   let description = [{
     A linalg operation on tensors without reductions, whose operands either run

@@ -19,7 +19,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/TypeUtilities.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::moe {
@@ -180,6 +179,20 @@ struct Approximate : OpRewritePattern<OpTy> {
   bool hasFMA;
 };
 
+} // namespace
+
+/// Upstream's error function of -0 is +0.
+static void keepSignOfZero(Operation *root) {
+  root->walk([](math::ErfOp op) {
+    OpBuilder builder(op->getContext());
+    builder.setInsertionPointAfter(op);
+    auto result = math::CopySignOp::create(builder, op.getLoc(), op.getResult(),
+                                           op.getOperand());
+    op.getResult().replaceAllUsesExcept(result, result);
+  });
+}
+
+namespace {
 struct ApproximateMathPass
     : moe::impl::ApproximateMathPassBase<ApproximateMathPass> {
   using Base::Base;
@@ -196,8 +209,8 @@ struct ApproximateMathPass
                                                             target->hasFMA);
     populateMathF32ExpansionPatterns(set, [](StringRef) { return true; });
     // The error function is made of fused multiply-adds throughout.
-    bool hasFMA = target->hasFMA;
-    populateMathPolynomialApproximationPatterns(set, [=](StringRef name) {
+    hasFMA = target->hasFMA;
+    populateMathPolynomialApproximationPatterns(set, [this](StringRef name) {
       return name == math::Log1pOp::getOperationName() ||
              (hasFMA && name == math::ErfOp::getOperationName());
     });
@@ -206,11 +219,14 @@ struct ApproximateMathPass
   }
 
   void runOnOperation() override {
+    if (hasFMA)
+      keepSignOfZero(getOperation());
     if (failed(applyPatternsGreedily(getOperation(), patterns)))
       signalPassFailure();
   }
 
 private:
+  bool hasFMA;
   FrozenRewritePatternSet patterns;
 };
 } // namespace
