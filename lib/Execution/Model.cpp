@@ -16,6 +16,9 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/thread.h"
+#include <condition_variable>
+#include <mutex>
+#include <unistd.h>
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -48,14 +51,19 @@ static std::string reword(std::string message) {
 }
 
 DiagnosticCollector::DiagnosticCollector(MLIRContext *context,
-                                         StringRef fileName)
-    : ScopedDiagnosticHandler(context), fileName(fileName) {
+                                         StringRef fileName,
+                                         std::function<void()> onError)
+    : ScopedDiagnosticHandler(context), fileName(fileName),
+      onError(std::move(onError)) {
   setHandler([this](Diagnostic &diagnostic) {
     std::string text = place(diagnostic.getLocation(), this->fileName) + ": " +
                        reword(diagnostic.str());
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
-      if (firstError.empty())
-        firstError = text;
+      if (!firstError.empty())
+        return success();
+      firstError = text;
+      if (this->onError)
+        this->onError();
     } else if (diagnostic.getSeverity() != DiagnosticSeverity::Note) {
       auto [line, code] = takeMessage(makeError(text));
       bool warning = diagnostic.getSeverity() == DiagnosticSeverity::Warning;
@@ -113,41 +121,72 @@ llvm::Expected<ModelSource> moe::findModel(StringRef model) {
   return source;
 }
 
-static llvm::Expected<OwningOpRef<ModuleOp>>
-parseAndCheck(const ModelSource &source, MLIRContext &context, bool trusted) {
-  StringRef text = source.text->getBuffer();
-  if (!trusted)
-    if (llvm::Error error = checkSource(text, source.path))
-      return error;
-  DiagnosticCollector diagnostics(&context, source.path);
+namespace {
+/// What the thread that parses hands over.
+struct ParseOutcome {
+  std::mutex lock;
+  std::condition_variable delivered;
+  std::optional<llvm::Expected<OwningOpRef<ModuleOp>>> module;
+
+  void deliver(llvm::Expected<OwningOpRef<ModuleOp>> value) {
+    std::lock_guard<std::mutex> guard(lock);
+    module.emplace(std::move(value));
+    delivered.notify_one();
+  }
+  llvm::Expected<OwningOpRef<ModuleOp>> take() {
+    std::unique_lock<std::mutex> guard(lock);
+    delivered.wait(guard, [&] { return module.has_value(); });
+    return std::move(*module);
+  }
+};
+} // namespace
+
+static void parseAndCheck(const ModelSource &source, MLIRContext &context,
+                          bool trusted, ParseOutcome &outcome) {
+  // After an error the parser of MLIR 22 frees operations that others still
+  // refer to, if a value was used before a region that defines it. So it does
+  // not come back from its first error.
+  DiagnosticCollector *collector = nullptr;
+  auto stop = [&] {
+    outcome.deliver(collector->takeError("not a model"));
+    while (true)
+      pause();
+  };
+  DiagnosticCollector diagnostics(&context, source.path, stop);
+  collector = &diagnostics;
   llvm::SourceMgr manager;
   manager.AddNewSourceBuffer(
-      llvm::MemoryBuffer::getMemBuffer(text, source.path,
+      llvm::MemoryBuffer::getMemBuffer(source.text->getBuffer(), source.path,
                                        /*RequiresNullTerminator=*/false),
       {});
   ParserConfig config(&context);
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(manager, config);
-  if (!module)
-    return diagnostics.takeError("not a model");
-  if (trusted)
-    return module;
-  if (failed(checkModel(*module)))
-    return diagnostics.takeError("not a model");
-  dropAnnotations(*module);
-  return module;
+  if (!module || (!trusted && failed(checkModel(*module))))
+    return outcome.deliver(diagnostics.takeError("not a model"));
+  if (!trusted)
+    dropAnnotations(*module);
+  outcome.deliver(std::move(module));
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>>
 moe::parseModel(const ModelSource &source, MLIRContext &context, bool trusted) {
+  if (!trusted)
+    if (llvm::Error error = checkSource(source.text->getBuffer(), source.path))
+      return error;
   // What nests in other ways than by brackets, such as aliases of types, has
   // this much stack.
   constexpr unsigned stackBytes = 256 << 20;
-  std::optional<llvm::Expected<OwningOpRef<ModuleOp>>> module;
-  llvm::thread parser(std::optional<unsigned>(stackBytes), [&] {
-    module.emplace(parseAndCheck(source, context, trusted));
-  });
-  parser.join();
-  return std::move(*module);
+  auto outcome = std::make_shared<ParseOutcome>();
+  llvm::thread parser(std::optional<unsigned>(stackBytes),
+                      [&source, &context, trusted, outcome] {
+                        parseAndCheck(source, context, trusted, *outcome);
+                      });
+  llvm::Expected<OwningOpRef<ModuleOp>> module = outcome->take();
+  if (module)
+    parser.join();
+  else
+    parser.detach();
+  return module;
 }
 
 //===----------------------------------------------------------------------===//

@@ -17,6 +17,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "moe/Tensor/HostTensor.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include <functional>
 
 namespace mlir::moe {
 
@@ -24,14 +25,17 @@ namespace mlir::moe {
 /// "FILE:line:col: what"; prints remarks and warnings.
 class DiagnosticCollector : public ScopedDiagnosticHandler {
 public:
-  /// `fileName` stands where a location names no file.
-  DiagnosticCollector(MLIRContext *context, StringRef fileName);
+  /// `fileName` stands where a location names no file. `onError` is called
+  /// when there is a first error; it need not return.
+  DiagnosticCollector(MLIRContext *context, StringRef fileName,
+                      std::function<void()> onError = nullptr);
   /// The first error, or, if there is none, `otherwise`.
   llvm::Error takeError(const llvm::Twine &otherwise);
 
 private:
   std::string fileName;
   std::string firstError;
+  std::function<void()> onError;
 };
 
 /// Where a model was found.
@@ -50,7 +54,8 @@ struct ModelSource {
 llvm::Expected<ModelSource> findModel(StringRef model);
 
 /// Parses and verifies. Unless it is trusted, the text is held to what a model
-/// may be, and `context` must know no more than registerModelDialects.
+/// may be, and `context` must know no more than registerModelDialects. After an
+/// error `context` is good for nothing but its end.
 llvm::Expected<OwningOpRef<ModuleOp>>
 parseModel(const ModelSource &source, MLIRContext &context, bool trusted);
 
