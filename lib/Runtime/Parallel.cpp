@@ -94,6 +94,10 @@ static bool runTeam(void (*body)(int64_t, void *), void *context, int64_t count,
   return true;
 }
 
+extern "C" int64_t moe_rt_threads() {
+  return rt::threadState.inParallelLoop ? 1 : rt::threads();
+}
+
 extern "C" void moe_rt_parallel_for(void (*body)(int64_t, void *),
                                     void *context, int64_t count) {
   int64_t team = std::min<int64_t>(rt::threads(), count);

@@ -46,6 +46,7 @@ static std::vector<rt::Symbol> makeSymbols() {
   return {
       {"moe_rt_alloc", address(moe_rt_alloc)},
       {"moe_rt_free", address(moe_rt_free)},
+      {"moe_rt_threads", address(moe_rt_threads)},
       {"moe_rt_parallel_for", address(moe_rt_parallel_for)},
       {"moe_rt_fail", address(moe_rt_fail)},
       {"moe_rt_dispatch", address(moe_rt_dispatch)},

@@ -87,11 +87,18 @@ CPUTarget::contractionTile(unsigned accumulatorBits,
   tile.columns = vectorsPerRow * tile.lanes;
   int64_t free = vectorRegisters - vectorsPerRow - 1;
   tile.rows = std::min<int64_t>(8, free / vectorsPerRow);
-  // The panel is read once per tile of rows: it keeps to two thirds of the
-  // first level, the rest is for the rows that pass by.
+  // A panel is read in order once per tile of rows, which the second level
+  // keeps up with: long blocks read and write the result less often. Where it
+  // is read a few times only, writing and reading it back is what counts, and
+  // it keeps to two thirds of the first level.
   int64_t bytesPerStep = tile.columns * accumulatorBits / 8;
-  tile.depth = std::max<int64_t>(tile.lanes, l1Bytes * 2 / 3 / bytesPerStep);
-  tile.depth -= tile.depth % tile.lanes;
+  auto steps = [&](int64_t bytes) {
+    int64_t whole = bytes / bytesPerStep;
+    return std::max(tile.lanes, whole - whole % tile.lanes);
+  };
+  tile.depth = steps(l2Bytes / 4);
+  tile.shallowDepth = std::min(tile.depth, steps(l1Bytes * 2 / 3));
+  tile.manyRows = 16 * tile.rows;
   tile.fewRows = 4 * tile.rows;
   tile.shortDepth = 16;
   return tile;

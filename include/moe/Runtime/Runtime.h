@@ -34,6 +34,8 @@ void _mlir_memref_to_llvm_free(void *block);
 void memrefCopy(int64_t elementBytes, MoEUnrankedMemRef *source,
                 MoEUnrankedMemRef *target);
 
+/// The threads that a parallel loop would have here; 1 inside a body of one.
+int64_t moe_rt_threads();
 void moe_rt_parallel_for(void (*body)(int64_t index, void *context),
                          void *context, int64_t count);
 [[noreturn]] void moe_rt_fail(const char *message, int64_t length);

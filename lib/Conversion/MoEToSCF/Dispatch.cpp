@@ -101,6 +101,7 @@ private:
   ImplicitLocOpBuilder b;
   PlainRouting routing;
   SmallVector<Value> tokens;
+  Value threads;
   Counting counting;
 };
 
@@ -113,6 +114,10 @@ SmallVector<Value> DispatchLowering::lower() {
                 "moe.dispatch: the number of rows of a token operand differs "
                 "from the number of tokens of the routing");
   counting.run(b, routing.numTokens, routing.offsets);
+  threads = arith::IndexCastOp::create(
+      b, b.getIndexType(),
+      func::CallOp::create(b, threadsFunction, b.getI64Type(), ValueRange())
+          .getResult(0));
   Value total = offsetAt(b, constantIndex(b, op.getNumExperts()));
   SmallVector<Value> packed;
   for (Type type : op.getResultTypes())
@@ -125,14 +130,16 @@ Value DispatchLowering::rowBlock(ImplicitLocOpBuilder &b, Region &region,
   // A body that is not row-wise sees all of its rows at once.
   if (!isRowWise(op, region))
     return arith::MaxUIOp::create(b, rows, constantIndex(b, 1));
-  // Enough tiles for many threads, but not so small that packing weights into
+  // Enough tiles for all threads, but not so small that packing weights into
   // panels costs more than using them.
   Value total =
       isDense(region)
           ? Value(arith::MulIOp::create(b, routing.numTokens,
                                         constantIndex(b, op.getNumExperts())))
           : offsetAt(b, constantIndex(b, op.getNumExperts()));
-  Value share = arith::CeilDivUIOp::create(b, total, constantIndex(b, 16));
+  Value tiles = arith::MulIOp::create(b, threads,
+                                      constantIndex(b, options.tilesPerThread));
+  Value share = arith::CeilDivUIOp::create(b, total, tiles);
   Value least =
       arith::MaxUIOp::create(b, share, constantIndex(b, options.minRowBlock));
   return arith::MinUIOp::create(b, least,

@@ -38,7 +38,7 @@ struct ConvertMoEToSCFPass
 
   void runOnOperation() final {
     ModuleOp module = getOperation();
-    Counting::declare(module);
+    declareRuntime(module);
     TypeConverter converter;
     addRoutingConversion(converter);
     DispatchLoweringOptions options;
@@ -56,12 +56,22 @@ struct ConvertMoEToSCFPass
                                                          target);
     if (failed(applyPartialConversion(module, target, std::move(patterns))))
       return signalPassFailure();
-    eraseUnusedCounters(module);
+    eraseUnusedDeclarations(module);
     // Nobody asks any more whether an assertion is a check of an access.
     module.walk([](cf::AssertOp op) { op->removeAttr(kGuardAttrName); });
   }
 
-  static void eraseUnusedCounters(ModuleOp module) {
+  static void declareRuntime(ModuleOp module) {
+    Counting::declare(module);
+    if (module.lookupSymbol(threadsFunction))
+      return;
+    OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+    func::FuncOp::create(b, module.getLoc(), threadsFunction,
+                         b.getFunctionType({}, b.getI64Type()))
+        .setPrivate();
+  }
+
+  static void eraseUnusedDeclarations(ModuleOp module) {
     for (auto function :
          llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
       if (function.getName().starts_with("moe_rt_") &&

@@ -30,11 +30,15 @@ struct PlainRouting {
 struct DispatchLoweringOptions {
   /// Every body on all tokens, then each token selects its own results.
   bool allExperts = false;
-  /// Bounds of the rows in a tile. Between them the block grows with the number
-  /// of assignments, so that there are tiles for many threads.
+  /// Bounds of the rows in a tile. Between them the block is such that each
+  /// thread has a few tiles.
   int64_t minRowBlock = 64;
   int64_t maxRowBlock = 256;
+  int64_t tilesPerThread = 4;
 };
+
+/// The runtime's function that says how many threads there are: () -> i64.
+inline constexpr llvm::StringLiteral threadsFunction = "moe_rt_threads";
 
 /// Adds the conversion of !moe.routing to its four values.
 void addRoutingConversion(TypeConverter &converter);
