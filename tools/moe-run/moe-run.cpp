@@ -12,8 +12,10 @@
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Run.h"
 #include "moe/InitAll.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
+#include <unistd.h>
 
 using namespace mlir;
 
@@ -34,10 +36,25 @@ static int fail(llvm::Error error) {
   return static_cast<int>(code);
 }
 
+/// LLVM calls these where it cannot return an error.
+static void failOutOfMemory(void *, const char *, bool) {
+  static const char text[] = "moe-run: error: out of memory\n";
+  (void)!write(STDERR_FILENO, text, sizeof(text) - 1); // nothing is allocated
+  _exit(static_cast<int>(moe::ExitCode::Limit));
+}
+static void failFatally(void *, const char *reason, bool isCrash) {
+  if (llvm::StringRef(reason).starts_with("pthread_create failed"))
+    failOutOfMemory(nullptr, reason, isCrash);
+  llvm::errs() << "moe-run: error: " << reason << " (a bug of MoE)\n";
+  _exit(static_cast<int>(moe::ExitCode::Bug));
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   llvm::setBugReportMsg("moe-run: this is a bug of MoE, not of the model; "
                         "please report it with the model and what follows\n");
+  llvm::install_bad_alloc_error_handler(failOutOfMemory);
+  llvm::install_fatal_error_handler(failFatally);
   if (namesPasses(argc, argv))
     moe::registerAllPasses();
   auto line = moe::parseCommandLine(argc, argv);
