@@ -27,6 +27,9 @@ struct ContractionTile {
   int64_t columns;
   int64_t lanes;
   int64_t depth;
+  /// The depth of a panel if the result has less than `manyRows` rows.
+  int64_t shallowDepth;
+  int64_t manyRows;
   /// Up to `fewRows` rows, a right-hand side with contiguous rows is better
   /// read where it is, `shortDepth` of its rows at a time.
   int64_t fewRows;

@@ -44,7 +44,10 @@ private:
   Value minimum(Value lhs, Value rhs);
   /// `value` less what is left over when it is divided by `divisor`.
   Value roundDown(Value value, int64_t divisor);
-  Value loop(Value from, Value to, int64_t step, Value init, LoopBody body);
+  Value loop(Value from, Value to, Value step, Value init, LoopBody body);
+  Value loop(Value from, Value to, int64_t step, Value init, LoopBody body) {
+    return loop(from, to, constant(step), init, body);
+  }
   /// Whether a loop is known not to run.
   static bool isEmpty(Value from, Value to);
   bool isMultiple(unsigned loop, int64_t divisor) const;
@@ -61,8 +64,9 @@ private:
   Value panels(Value result);
   Value packedPanels(Value result);
   Value inPlace(Value result);
+  Value blockDepth();
   Value blocks(
-      int64_t size, Value result,
+      Value size, Value result,
       llvm::function_ref<Value(Value from, Value count, Value carried)> body);
   Value pack(Value panel, Value column, Value from, Value count);
   Value packRows(Value panel, Value column, Value from, Value count);
@@ -137,15 +141,16 @@ bool Kernel::isMultiple(unsigned loop, int64_t divisor) const {
   return extent && *extent % divisor == 0;
 }
 
-Value Kernel::loop(Value from, Value to, int64_t step, Value init,
+Value Kernel::loop(Value from, Value to, Value step, Value init,
                    LoopBody body) {
   if (isEmpty(from, to))
     return init;
   std::optional<int64_t> end = getConstantIntValue(to);
-  if (from == zero && end && *end <= step)
+  std::optional<int64_t> stride = getConstantIntValue(step);
+  if (from == zero && end && stride && *end <= *stride)
     return body(zero, init);
   OpBuilder::InsertionGuard guard(b);
-  auto loop = scf::ForOp::create(b, from, to, constant(step), init);
+  auto loop = scf::ForOp::create(b, from, to, step, init);
   b.setInsertionPointToStart(loop.getBody());
   Value carried = body(loop.getInductionVar(), loop.getRegionIterArg(0));
   scf::YieldOp::create(b, carried);
@@ -231,38 +236,53 @@ Value Kernel::panels(Value result) {
   return choice.getResult(0);
 }
 
+/// How many steps of the depth are packed at a time.
+Value Kernel::blockDepth() {
+  Value deep = constant(sizes.depth), shallow = constant(sizes.shallowDepth);
+  if (!op.rows)
+    return shallow;
+  Value few = b.createOrFold<arith::CmpIOp>(
+      arith::CmpIPredicate::slt, extents[*op.rows], constant(sizes.manyRows));
+  return b.createOrFold<arith::SelectOp>(few, shallow, deep);
+}
+
 /// Runs `body` over blocks of the depth, given where each begins and how long
 /// it is.
 Value Kernel::blocks(
-    int64_t size, Value result,
+    Value size, Value result,
     llvm::function_ref<Value(Value from, Value count, Value carried)> body) {
   Value end = extents[op.depth];
   std::optional<int64_t> extent = getConstantIntValue(end);
+  std::optional<int64_t> known = getConstantIntValue(size);
   // Where there is nothing to add, the initial value is stored all the same.
   Value stop =
       op.initial ? b.createOrFold<arith::MaxSIOp>(end, constant(1)) : end;
   return loop(zero, stop, size, result, [&](Value from, Value carried) {
-    Value count = constant(extent ? std::min(size, *extent) : size);
-    if (!extent || (*extent > size && *extent % size != 0))
-      count = minimum(count, subtract(end, from));
+    Value count = size;
+    if (extent && known && *extent <= *known)
+      count = end;
+    else if (!extent || !known || *extent % *known != 0)
+      count = minimum(size, subtract(end, from));
     return body(from, count, carried);
   });
 }
 
 /// Reads the right-hand side where it is, a few of its rows from end to end.
 Value Kernel::inPlace(Value result) {
-  return blocks(
-      sizes.shortDepth, result, [&](Value from, Value count, Value outer) {
-        return loop(zero, extents[op.columns], sizes.columns, outer,
-                    [&](Value column, Value inner) {
-                      return tiles(inner, /*panel=*/{}, column, from, count);
-                    });
-      });
+  return blocks(constant(sizes.shortDepth), result,
+                [&](Value from, Value count, Value outer) {
+                  return loop(zero, extents[op.columns], sizes.columns, outer,
+                              [&](Value column, Value inner) {
+                                return tiles(inner, /*panel=*/{}, column, from,
+                                             count);
+                              });
+                });
 }
 
 Value Kernel::packedPanels(Value result) {
   // The panel is a buffer: what it holds never outlives one block of depth.
-  Value longest = minimum(extents[op.depth], constant(sizes.depth));
+  Value size = blockDepth();
+  Value longest = minimum(extents[op.depth], size);
   Value panel = tensor::EmptyOp::create(
       b,
       ArrayRef<OpFoldResult>{getAsOpFoldResult(longest),
@@ -270,12 +290,11 @@ Value Kernel::packedPanels(Value result) {
       accumulator);
   return loop(zero, extents[op.columns], sizes.columns, result,
               [&](Value column, Value outer) {
-                return blocks(sizes.depth, outer,
-                              [&](Value from, Value count, Value inner) {
-                                Value packed = pack(panel, column, from, count);
-                                return tiles(inner, packed, column, from,
-                                             count);
-                              });
+                return blocks(
+                    size, outer, [&](Value from, Value count, Value inner) {
+                      Value packed = pack(panel, column, from, count);
+                      return tiles(inner, packed, column, from, count);
+                    });
               });
 }
 

@@ -7,9 +7,10 @@
 // CHECK-LABEL: func.func @transposed(
 // CHECK-SAME: %[[A:.*]]: tensor<?x512xf32>, %[[B:.*]]: tensor<128x512xf32>
 // CHECK-NOT: linalg.
-// CHECK: %[[PANEL:.*]] = tensor.empty() : tensor<160x32xf32>
+// CHECK: %[[DEPTH:.*]] = arith.select %{{.*}}, %c160, %c2048
+// CHECK: tensor.empty(%{{.*}}) : tensor<?x32xf32>
 // CHECK: scf.for {{.*}} step %c32
-// CHECK:   scf.for {{.*}} step %c160
+// CHECK:   scf.for {{.*}} step %[[DEPTH]]
 // CHECK:     vector.transfer_read %[[B]]{{.*}} {in_bounds = [true]} : tensor<128x512xf32>, vector<16xf32>
 // CHECK:     vector.shuffle {{.*}} [0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29]
 // CHECK:     scf.for {{.*}} step %c8
