@@ -20,6 +20,7 @@ def draw(seed):
 class Drawing:
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
+        self.matrices = 0
         one = self.one
         experts = self.count([1, 2, 3, 4, 5, 8], 64, 300)
         alike = experts > 8 or self.maybe(0.5)
@@ -125,6 +126,7 @@ class Drawing:
         return name
 
     def linear(self, name, width, out, family):
+        self.matrices += 1
         transposed = self.maybe(0.6)
         op = {"op": "linear", "in": width, "out": out, "transposed": transposed,
               "style": self.one(["named", "named", "generic"]),
@@ -148,6 +150,9 @@ class Drawing:
             kinds += ["number"] if p["alike"] else []
         for i in range(self.below(3 if nested or p["experts"] > 64 or not p["alike"] and p["experts"] > 2 else 6)):
             kind, at = self.one(kinds), f"{name}.{i}"
+            # Matrices take most of the time to compile.
+            if kind in ("linear", "loop") and self.matrices >= 2:
+                continue
             if kind == "linear":
                 op = self.linear(at, now, self.one(WIDTHS), family)
                 now = op["out"]
