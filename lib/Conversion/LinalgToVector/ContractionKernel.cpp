@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ContractionKernel.h"
+#include "Kernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -19,81 +19,12 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/TypeUtilities.h"
 
 #include <functional>
 
 using namespace mlir;
 using namespace mlir::moe;
-
-namespace {
-using LoopBody = llvm::function_ref<Value(Value index, Value carried)>;
-
-class Kernel {
-public:
-  Kernel(OpBuilder &builder, Location loc, const Contraction &contraction,
-         const CPUTarget &target);
-  Value create();
-
-private:
-  // Index arithmetic, folded where the values are known.
-  Value constant(int64_t value);
-  Value add(Value lhs, Value rhs);
-  Value subtract(Value lhs, Value rhs);
-  Value minimum(Value lhs, Value rhs);
-  /// `value` less what is left over when it is divided by `divisor`.
-  Value roundDown(Value value, int64_t divisor);
-  Value loop(Value from, Value to, Value step, Value init, LoopBody body);
-  Value loop(Value from, Value to, int64_t step, Value init, LoopBody body) {
-    return loop(from, to, constant(step), init, body);
-  }
-  /// Whether a loop is known not to run.
-  static bool isEmpty(Value from, Value to);
-  bool isMultiple(unsigned loop, int64_t divisor) const;
-
-  /// Position in `operand` with the given row, column and depth, each of them
-  /// null where the operand does not have it.
-  SmallVector<Value> position(const ContractionOperand &operand, Value row,
-                              Value column, Value depth) const;
-  Value readVector(Value tensor, ValueRange position, bool inBounds);
-  Value writeVector(Value vector, Value tensor, ValueRange position,
-                    bool inBounds);
-  Value widen(Value value);
-
-  Value panels(Value result);
-  Value packedPanels(Value result);
-  Value inPlace(Value result);
-  Value blockDepth();
-  Value blocks(
-      Value size, Value result,
-      llvm::function_ref<Value(Value from, Value count, Value carried)> body);
-  Value pack(Value panel, Value column, Value from, Value count);
-  Value packRows(Value panel, Value column, Value from, Value count);
-  Value packTransposed(Value panel, Value column, Value from, Value count);
-  Value packElements(Value panel, Value column, Value from, Value begin,
-                     Value count);
-  Value tiles(Value result, Value panel, Value column, Value from, Value count);
-  Value tile(int64_t height, Value result, Value panel, Value row, Value column,
-             Value from, Value count);
-  SmallVector<Value> start(Value result, ArrayRef<SmallVector<Value>> positions,
-                           Value from);
-  void step(MutableArrayRef<Value> accumulators, Value panel, Value row,
-            Value column, Value from, Value k);
-
-  ImplicitLocOpBuilder b;
-  const Contraction &op;
-  ContractionTile sizes;
-  bool hasFMA;
-  Type accumulator;
-  VectorType vector;
-  Value zero;
-  SmallVector<Value> extents;
-  /// The current iteration of the outer loops.
-  SmallVector<Value> outer;
-  bool wholePanels;
-};
-} // namespace
 
 Kernel::Kernel(OpBuilder &builder, Location loc, const Contraction &contraction,
                const CPUTarget &target)
@@ -296,68 +227,6 @@ Value Kernel::packedPanels(Value result) {
                       return tiles(inner, packed, column, from, count);
                     });
               });
-}
-
-Value Kernel::pack(Value panel, Value column, Value from, Value count) {
-  if (op.rhs.loops.back() == op.columns)
-    return packRows(panel, column, from, count);
-  if (op.rhs.loops.back() == op.depth)
-    return packTransposed(panel, column, from, count);
-  return packElements(panel, column, from, zero, count);
-}
-
-Value Kernel::packRows(Value panel, Value column, Value from, Value count) {
-  return loop(zero, count, 1, panel, [&](Value k, Value carried) {
-    for (int64_t j = 0; j < sizes.columns; j += sizes.lanes) {
-      Value read = readVector(
-          op.rhs.tensor,
-          position(op.rhs, /*row=*/{}, add(column, constant(j)), add(from, k)),
-          wholePanels);
-      carried = writeVector(widen(read), carried, {k, constant(j)}, true);
-    }
-    return carried;
-  });
-}
-
-Value Kernel::packTransposed(Value panel, Value column, Value from,
-                             Value count) {
-  Value whole = roundDown(count, sizes.lanes);
-  Value last = subtract(extents[op.columns], constant(1));
-  for (int64_t j = 0; j < sizes.columns; j += sizes.lanes) {
-    // A column beyond the last repeats it: its sums are never stored.
-    SmallVector<Value> columns;
-    for (int64_t i = 0; i < sizes.lanes; ++i) {
-      Value at = add(column, constant(j + i));
-      columns.push_back(wholePanels ? at : minimum(at, last));
-    }
-    panel = loop(zero, whole, sizes.lanes, panel, [&](Value k, Value carried) {
-      SmallVector<Value> square;
-      for (Value at : columns)
-        square.push_back(widen(readVector(
-            op.rhs.tensor, position(op.rhs, {}, at, add(from, k)), true)));
-      square = createTranspose(b, b.getLoc(), square);
-      for (auto [i, row] : llvm::enumerate(square))
-        carried =
-            writeVector(row, carried, {add(k, constant(i)), constant(j)}, true);
-      return carried;
-    });
-  }
-  return packElements(panel, column, from, whole, count);
-}
-
-Value Kernel::packElements(Value panel, Value column, Value from, Value begin,
-                           Value count) {
-  Value last = subtract(extents[op.columns], constant(1));
-  return loop(begin, count, 1, panel, [&](Value k, Value rows) {
-    return loop(zero, constant(sizes.columns), 1, rows,
-                [&](Value j, Value carried) -> Value {
-                  Value at = minimum(add(column, j), last);
-                  Value element = tensor::ExtractOp::create(
-                      b, op.rhs.tensor, position(op.rhs, {}, at, add(from, k)));
-                  return tensor::InsertOp::create(b, widen(element), carried,
-                                                  ValueRange{k, j});
-                });
-  });
 }
 
 //===----------------------------------------------------------------------===//

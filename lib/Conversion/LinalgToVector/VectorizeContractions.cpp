@@ -202,13 +202,31 @@ static void absorbFill(Contraction &contraction) {
   contraction.result.tensor = fill.output();
 }
 
+/// The extent of a loop, asked of the operands as they are read: asked of a
+/// transposed copy, it would keep the copy alive.
+static OpFoldResult extentOf(OpBuilder &b, Location loc,
+                             const Contraction &contraction, unsigned loop) {
+  OpFoldResult extent;
+  for (const ContractionOperand *operand :
+       {&contraction.result, &contraction.lhs, &contraction.rhs}) {
+    auto *found = llvm::find(operand->loops, loop);
+    if (found == operand->loops.end())
+      continue;
+    OpFoldResult size = tensor::getMixedSize(b, loc, operand->tensor,
+                                             found - operand->loops.begin());
+    if (!extent || isa<Attribute>(size))
+      extent = size;
+  }
+  return extent;
+}
+
 static void vectorize(IRRewriter &rewriter, linalg::LinalgOp op,
                       Contraction &contraction, const CPUTarget &target) {
   Location loc = op.getLoc();
   rewriter.setInsertionPoint(op);
-  for (const Range &range : op.createLoopRanges(rewriter, loc))
-    contraction.extents.push_back(range.size);
   absorbFill(contraction);
+  for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
+    contraction.extents.push_back(extentOf(rewriter, loc, contraction, loop));
   // A row of the left-hand side is read once for every panel; an element of
   // the right-hand side is widened while it is packed.
   Type accumulator = getElementTypeOrSelf(contraction.result.tensor);
