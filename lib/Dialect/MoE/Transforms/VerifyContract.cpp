@@ -119,6 +119,9 @@ struct VerifyContract : moe::impl::VerifyContractPassBase<VerifyContract> {
       return report(problemOf(contract->values, type), type, problem);
     });
     walker.addWalk([&](Attribute attribute) {
+      // A constant of a buffer is given as the elements of a tensor.
+      if (isa<ElementsAttr, DenseResourceElementsAttr>(attribute))
+        return WalkResult::skip();
       bool left = contract->values != Values::Routings &&
                   isa<MoEDialect>(attribute.getDialect());
       return report(left ? "the attribute of the moe dialect" : "", attribute,
@@ -144,7 +147,8 @@ private:
                        std::string &problem) {
     if (!isAllowed(*contract, op))
       return op->emitOpError("is left after phase '") << phase << "'";
-    bool clean = !walker.walk(op->getAttrDictionary()).wasInterrupted();
+    bool clean = !walker.walk<WalkOrder::PreOrder>(op->getAttrDictionary())
+                      .wasInterrupted();
     auto check = [&](Type type) {
       clean = clean && !walker.walk(type).wasInterrupted();
     };
