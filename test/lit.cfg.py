@@ -37,7 +37,7 @@ tools += ["mlir-opt", "FileCheck", "not", "count", "split-file"]
 llvm_config.add_tool_substitutions(
     tools, [os.path.join(config.moe_build, "bin"), config.llvm_tools_dir]
 )
-for name in ("HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "MOE_SEED", "MOE_PROGRAMS"):
+for name in ("HOME", "MOE_SEED", "MOE_PROGRAMS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
