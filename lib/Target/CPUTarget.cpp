@@ -93,8 +93,9 @@ CPUTarget::contractionTile(unsigned accumulatorBits,
   // it keeps to two thirds of the first level.
   int64_t bytesPerStep = tile.columns * accumulatorBits / 8;
   auto steps = [&](int64_t bytes) {
-    int64_t whole = bytes / bytesPerStep;
-    return std::max(tile.lanes, whole - whole % tile.lanes);
+    // Panels are transposed one or two vectors at a time.
+    int64_t whole = bytes / bytesPerStep, unit = 2 * tile.lanes;
+    return std::max(unit, whole - whole % unit);
   };
   tile.depth = steps(l2Bytes / 4);
   tile.shallowDepth = std::min(tile.depth, steps(l1Bytes * 2 / 3));

@@ -104,12 +104,13 @@ SmallVector<Value> Kernel::position(const ContractionOperand &operand,
   return position;
 }
 
-Value Kernel::readVector(Value tensor, ValueRange position, bool inBounds) {
+Value Kernel::readVector(Value tensor, ValueRange position, bool inBounds,
+                         int64_t lanes) {
   Type element = getElementTypeOrSelf(tensor);
   Value padding = arith::ConstantOp::create(b, b.getFloatAttr(element, 0.0));
-  return vector::TransferReadOp::create(
-      b, VectorType::get(sizes.lanes, element), tensor, position, padding,
-      ArrayRef<bool>{inBounds});
+  return vector::TransferReadOp::create(b, VectorType::get(lanes, element),
+                                        tensor, position, padding,
+                                        ArrayRef<bool>{inBounds});
 }
 
 Value Kernel::writeVector(Value vector, Value tensor, ValueRange position,

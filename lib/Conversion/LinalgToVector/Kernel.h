@@ -47,7 +47,11 @@ private:
   /// null where the operand does not have it.
   SmallVector<Value> position(const ContractionOperand &operand, Value row,
                               Value column, Value depth) const;
-  Value readVector(Value tensor, ValueRange position, bool inBounds);
+  Value readVector(Value tensor, ValueRange position, bool inBounds,
+                   int64_t lanes);
+  Value readVector(Value tensor, ValueRange position, bool inBounds) {
+    return readVector(tensor, position, inBounds, sizes.lanes);
+  }
   Value writeVector(Value vector, Value tensor, ValueRange position,
                     bool inBounds);
   Value widen(Value value);
@@ -62,6 +66,8 @@ private:
   Value pack(Value panel, Value column, Value from, Value count);
   Value packRows(Value panel, Value column, Value from, Value count);
   Value packTransposed(Value panel, Value column, Value from, Value count);
+  SmallVector<Value> readSquare(ArrayRef<Value> columns, Value depth,
+                                int64_t steps);
   Value packElements(Value panel, Value column, Value from, Value begin,
                      Value count);
   Value tiles(Value result, Value panel, Value column, Value from, Value count);

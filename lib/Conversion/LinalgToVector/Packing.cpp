@@ -10,7 +10,10 @@
 
 #include "Kernel.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -38,7 +41,11 @@ Value Kernel::packRows(Value panel, Value column, Value from, Value count) {
 
 Value Kernel::packTransposed(Value panel, Value column, Value from,
                              Value count) {
-  Value whole = roundDown(count, sizes.lanes);
+  // Blocks of depth begin at multiples of twice the lanes.
+  bool pairs = getElementTypeOrSelf(op.rhs.tensor).isBF16() &&
+               accumulator.isF32() && isMultiple(op.depth, 2 * sizes.lanes);
+  int64_t step = pairs ? 2 * sizes.lanes : sizes.lanes;
+  Value whole = isMultiple(op.depth, step) ? count : roundDown(count, step);
   Value last = subtract(extents[op.columns], constant(1));
   for (int64_t j = 0; j < sizes.columns; j += sizes.lanes) {
     // A column beyond the last repeats it: its sums are never stored.
@@ -47,19 +54,49 @@ Value Kernel::packTransposed(Value panel, Value column, Value from,
       Value at = add(column, constant(j + i));
       columns.push_back(wholePanels ? at : minimum(at, last));
     }
-    panel = loop(zero, whole, sizes.lanes, panel, [&](Value k, Value carried) {
-      SmallVector<Value> square;
-      for (Value at : columns)
-        square.push_back(widen(readVector(
-            op.rhs.tensor, position(op.rhs, {}, at, add(from, k)), true)));
-      square = createTranspose(b, b.getLoc(), square);
-      for (auto [i, row] : llvm::enumerate(square))
+    panel = loop(zero, whole, step, panel, [&](Value k, Value carried) {
+      SmallVector<Value> rows = readSquare(columns, add(from, k), step);
+      for (auto [i, row] : llvm::enumerate(rows))
         carried =
             writeVector(row, carried, {add(k, constant(i)), constant(j)}, true);
       return carried;
     });
   }
   return packElements(panel, column, from, whole, count);
+}
+
+/// Reads `steps` elements of each column from `depth` on; returns a vector of
+/// all columns for each step.
+SmallVector<Value> Kernel::readSquare(ArrayRef<Value> columns, Value depth,
+                                      int64_t steps) {
+  SmallVector<Value> square;
+  for (Value column : columns)
+    square.push_back(readVector(op.rhs.tensor,
+                                position(op.rhs, /*row=*/{}, column, depth),
+                                /*inBounds=*/true, steps));
+  if (steps == sizes.lanes) {
+    for (Value &row : square)
+      row = widen(row);
+    return createTranspose(b, b.getLoc(), square);
+  }
+  // Two steps of bf16 move together, in half as many instructions; each is the
+  // upper half of its value in f32.
+  for (Value &row : square)
+    row = vector::BitCastOp::create(b, vector, row);
+  auto bits = VectorType::get(sizes.lanes, b.getI32Type());
+  Value half = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(bits, b.getI32IntegerAttr(16)));
+  Value upper = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(bits, b.getI32IntegerAttr(0xFFFF0000)));
+  SmallVector<Value> rows;
+  for (Value pair : createTranspose(b, b.getLoc(), square)) {
+    pair = vector::BitCastOp::create(b, bits, pair);
+    Value first = arith::ShLIOp::create(b, pair, half);
+    Value second = arith::AndIOp::create(b, pair, upper);
+    rows.push_back(vector::BitCastOp::create(b, vector, first));
+    rows.push_back(vector::BitCastOp::create(b, vector, second));
+  }
+  return rows;
 }
 
 Value Kernel::packElements(Value panel, Value column, Value from, Value begin,

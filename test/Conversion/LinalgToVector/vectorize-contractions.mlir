@@ -56,13 +56,17 @@ func.func @contiguous(%a: tensor<?x?xf32>, %b: tensor<?x?xf32>, %e: tensor<?x?xf
 
 // -----
 
-// The left-hand side is widened once, the right-hand side while it is packed.
+// The left-hand side is widened once, the right-hand side while it is packed:
+// pairs of elements are transposed together and then pulled apart.
 // CHECK-LABEL: func.func @bf16(
 // CHECK-SAME: %[[A:.*]]: tensor<?x64xbf16>, %[[B:.*]]: tensor<96x64xbf16>
 // CHECK: linalg.generic {{.*}} ins(%[[A]] : tensor<?x64xbf16>)
 // CHECK:   arith.extf %{{.*}} : bf16 to f32
-// CHECK: vector.transfer_read %[[B]]{{.*}} vector<16xbf16>
-// CHECK: arith.extf %{{.*}} : vector<16xbf16> to vector<16xf32>
+// CHECK: %[[ROW:.*]] = vector.transfer_read %[[B]]{{.*}} vector<32xbf16>
+// CHECK: vector.bitcast %[[ROW]] : vector<32xbf16> to vector<16xf32>
+// CHECK: vector.shuffle
+// CHECK: arith.shli
+// CHECK: arith.andi
 func.func @bf16(%a: tensor<?x64xbf16>, %b: tensor<96x64xbf16>, %c: tensor<?x96xf32>) -> tensor<?x96xf32> {
   %0 = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
     ins(%a, %b : tensor<?x64xbf16>, tensor<96x64xbf16>) outs(%c : tensor<?x96xf32>) -> tensor<?x96xf32>
@@ -75,7 +79,7 @@ func.func @bf16(%a: tensor<?x64xbf16>, %b: tensor<96x64xbf16>, %c: tensor<?x96xf
 // CHECK-LABEL: func.func @moved(
 // CHECK-SAME: %{{.*}}: tensor<?x64xf32>, %[[B:.*]]: tensor<96x64xbf16>
 // CHECK-NOT: linalg.
-// CHECK: vector.transfer_read %[[B]]{{.*}} vector<16xbf16>
+// CHECK: vector.transfer_read %[[B]]{{.*}} vector<32xbf16>
 func.func @moved(%a: tensor<?x64xf32>, %b: tensor<96x64xbf16>, %c: tensor<?x96xf32>) -> tensor<?x96xf32> {
   %0 = tensor.empty() : tensor<64x96xbf16>
   %t = linalg.transpose ins(%b : tensor<96x64xbf16>) outs(%0 : tensor<64x96xbf16>) permutation = [1, 0]
