@@ -59,10 +59,10 @@ static void populateRoutedPipeline(OpPassManager &pm) {
 static void populateGroupedPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
   // What the model says is checked, not what becomes of it.
-  GuardAccessesOptions guard;
+  GuardAccessesPassOptions guard;
   guard.numbersOnly = !options.checkAccesses;
-  pm.addPass(createGuardAccesses(guard));
-  pm.addNestedPass<func::FuncOp>(createDecomposeGate());
+  pm.addPass(createGuardAccessesPass(guard));
+  pm.addNestedPass<func::FuncOp>(createDecomposeGatePass());
   // Gates of the same scores share one routing.
   addSimplification(pm);
   // While all functions are entry points: those made later are internal.

@@ -27,7 +27,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::moe {
-#define GEN_PASS_DEF_DECOMPOSEGATE
+#define GEN_PASS_DEF_DECOMPOSEGATEPASS
 #include "moe/Dialect/MoE/Transforms/Passes.h.inc"
 } // namespace mlir::moe
 
@@ -448,7 +448,7 @@ std::pair<Value, Value> GateDecomposition::build() {
 }
 
 namespace {
-struct DecomposeGate : moe::impl::DecomposeGateBase<DecomposeGate> {
+struct DecomposeGatePass : moe::impl::DecomposeGatePassBase<DecomposeGatePass> {
   void runOnOperation() final {
     IRRewriter rewriter(&getContext());
     getOperation()->walk([&](GateOp gate) {

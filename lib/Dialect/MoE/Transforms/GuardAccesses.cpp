@@ -32,7 +32,7 @@ using namespace mlir;
 using namespace mlir::moe;
 
 namespace mlir::moe {
-#define GEN_PASS_DEF_GUARDACCESSES
+#define GEN_PASS_DEF_GUARDACCESSESPASS
 #include "moe/Dialect/MoE/Transforms/Passes.h.inc"
 } // namespace mlir::moe
 
@@ -135,7 +135,7 @@ static void checkNumbers(Operation *op) {
 }
 
 namespace {
-struct GuardAccesses : moe::impl::GuardAccessesBase<GuardAccesses> {
+struct GuardAccessesPass : moe::impl::GuardAccessesPassBase<GuardAccessesPass> {
   using Base::Base;
 
   void runOnOperation() final {

@@ -15,13 +15,13 @@ using namespace mlir;
 using namespace mlir::moe;
 
 namespace mlir::moe {
-#define GEN_PASS_DEF_REPORTROWINDEPENDENCE
+#define GEN_PASS_DEF_REPORTROWINDEPENDENCEPASS
 #include "moe/Dialect/MoE/Transforms/Passes.h.inc"
 } // namespace mlir::moe
 
 namespace {
-struct ReportRowIndependence
-    : moe::impl::ReportRowIndependenceBase<ReportRowIndependence> {
+struct ReportRowIndependencePass
+    : moe::impl::ReportRowIndependencePassBase<ReportRowIndependencePass> {
   void runOnOperation() final {
     getOperation()->walk([](DispatchOp dispatch) {
       for (Region &body : dispatch.getExperts()) {

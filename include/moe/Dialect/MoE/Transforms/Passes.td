@@ -13,20 +13,28 @@
 include "mlir/Pass/PassBase.td"
 
 //===----------------------------------------------------------------------===//
-// Reports
+// routed
 //===----------------------------------------------------------------------===//
 
-def ReportRowIndependence : Pass<"moe-report-row-independence"> {
-  let summary = "say which expert bodies are row-wise, and why others are not";
+def DecomposeAggregatesPass : Pass<"moe-decompose-aggregates"> {
+  let summary = "Decompose linalg.softmax";
   let description = [{
-    Emits a remark for each body of a `moe.dispatch`: at the dispatch if each
-    row of its results depends on the same row of its arguments only, otherwise
-    at the operation that prevents it, with the reason. Only a row-wise body is
-    split into blocks of rows. The input is not changed.
+    ```mlir
+    %p = linalg.softmax dimension(1) ins(%x : ...) outs(%y : ...)
+    ==>
+    four linalg.generic: maximum, exp of the difference, sum, quotient
+    ```
   }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
-def DecomposeGate : Pass<"moe-decompose-gate", "func::FuncOp"> {
+//===----------------------------------------------------------------------===//
+// grouped
+//===----------------------------------------------------------------------===//
+
+def DecomposeGatePass : Pass<"moe-decompose-gate", "func::FuncOp"> {
   let summary = "Compute mask and weights of moe.gate with linalg";
   let description = [{
     Replaces each `moe.gate` by linalg operations that compute its mask and its
@@ -53,64 +61,7 @@ def DecomposeGate : Pass<"moe-decompose-gate", "func::FuncOp"> {
   ];
 }
 
-def DecomposeAggregatesPass : Pass<"moe-decompose-aggregates"> {
-  let summary = "Decompose linalg.softmax";
-  let description = [{
-    ```mlir
-    %p = linalg.softmax dimension(1) ins(%x : ...) outs(%y : ...)
-    ==>
-    four linalg.generic: maximum, exp of the difference, sum, quotient
-    ```
-  }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect",
-                           "::mlir::math::MathDialect",
-                           "::mlir::tensor::TensorDialect"];
-}
-
-def AnnotateDispatchesPass
-    : Pass<"moe-annotate-dispatches", "::mlir::ModuleOp"> {
-  let summary = "Number dispatches and record which bodies are row-wise";
-  let description = [{
-    Puts `moe.number` and `moe.row_wise` on each dispatch. With `counters`, also
-    inserts calls that count floating-point operations and the weights read,
-    and describes the dispatches in the module's `moe.dispatches`.
-  }];
-  let options = [Option<"counters", "counters", "bool", "false",
-                        "Count what the dispatches do while running">];
-  let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
-    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::tensor::TensorDialect"];
-}
-
-//===----------------------------------------------------------------------===//
-// Between phases
-//===----------------------------------------------------------------------===//
-
-def VerifyContractPass : Pass<"moe-verify-contract", "::mlir::ModuleOp"> {
-  let summary = "Check what a phase promises";
-  let description = [{
-    Fails, with one error, at the first operation, type or attribute that must
-    not be left after the phase. Changes nothing.
-
-    | phase            | what may be left                                        |
-    |------------------|---------------------------------------------------------|
-    | import, routed   | func, moe, linalg, tensor, arith, math, scf, ub, ml_program, cf.assert; ranked tensors |
-    | grouped          | the same without `moe.gate`                             |
-    | regions          | nothing of the moe dialect; memref and bufferization in place of ml_program |
-    | tiled            | vector as well                                          |
-    | buffers          | no tensor; identity layout at the boundary              |
-    | machine          | llvm                                                    |
-  }];
-  let options = [Option<"phase", "phase", "std::string", "\"routed\"",
-                        "The phase whose contract to check">];
-}
-
-//===----------------------------------------------------------------------===//
-// Trust
-//===----------------------------------------------------------------------===//
-
-def GuardAccesses : Pass<"moe-guard-accesses"> {
+def GuardAccessesPass : Pass<"moe-guard-accesses"> {
   let summary = "check accesses that are not known to be in bounds";
   let description = [{
     For models that nobody vouches for. In front of each operation on tensors
@@ -136,6 +87,59 @@ def GuardAccesses : Pass<"moe-guard-accesses"> {
            "check what is an error in a trusted model as well: numbers of "
            "moe.pick and moe.parameter">
   ];
+}
+
+//===----------------------------------------------------------------------===//
+// regions
+//===----------------------------------------------------------------------===//
+
+def AnnotateDispatchesPass
+    : Pass<"moe-annotate-dispatches", "::mlir::ModuleOp"> {
+  let summary = "Number dispatches and record which bodies are row-wise";
+  let description = [{
+    Puts `moe.number` and `moe.row_wise` on each dispatch. With `counters`, also
+    inserts calls that count floating-point operations and the weights read,
+    and describes the dispatches in the module's `moe.dispatches`.
+  }];
+  let options = [Option<"counters", "counters", "bool", "false",
+                        "Count what the dispatches do while running">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// In no phase, or after each
+//===----------------------------------------------------------------------===//
+
+def ReportRowIndependencePass : Pass<"moe-report-row-independence"> {
+  let summary = "say which expert bodies are row-wise, and why others are not";
+  let description = [{
+    Emits a remark for each body of a `moe.dispatch`: at the dispatch if each
+    row of its results depends on the same row of its arguments only, otherwise
+    at the operation that prevents it, with the reason. Only a row-wise body is
+    split into blocks of rows. The input is not changed.
+  }];
+}
+
+def VerifyContractPass : Pass<"moe-verify-contract", "::mlir::ModuleOp"> {
+  let summary = "Check what a phase promises";
+  let description = [{
+    Fails, with one error, at the first operation, type or attribute that must
+    not be left after the phase. Changes nothing.
+
+    | phase            | what may be left                                        |
+    |------------------|---------------------------------------------------------|
+    | import, routed   | func, moe, linalg, tensor, arith, math, scf, ub, ml_program, cf.assert; ranked tensors |
+    | grouped          | the same without `moe.gate`                             |
+    | regions          | nothing of the moe dialect; memref and bufferization in place of ml_program |
+    | tiled            | vector as well                                          |
+    | buffers          | no tensor; identity layout at the boundary              |
+    | machine          | llvm                                                    |
+  }];
+  let options = [Option<"phase", "phase", "std::string", "\"routed\"",
+                        "The phase whose contract to check">];
 }
 
 #endif // MOE_DIALECT_MOE_TRANSFORMS_PASSES_TD
