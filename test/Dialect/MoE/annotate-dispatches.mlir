@@ -1,5 +1,10 @@
 // RUN: moe-opt %s --moe-annotate-dispatches | FileCheck %s
 // RUN: moe-opt %s --moe-annotate-dispatches=counters | FileCheck %s --check-prefix=COUNT
+// RUN: moe-opt %s --moe-annotate-dispatches --remarks-filter='.*' --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// Why the rows of a body stay together.
+// REMARK: remark: {{.*}}RowsNotSplit
+// REMARK-NOT: remark: {{.*}}RowsNotSplit
 
 // Per token: 8 experts x (2 * 16 * 4 multiply-adds + 16 additions); a family
 // has the weights of all its experts.

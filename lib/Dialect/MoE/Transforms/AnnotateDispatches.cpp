@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Remarks.h"
 #include "moe/Analysis/RowIndependence.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
@@ -36,13 +37,23 @@ struct AnnotateDispatchesPass
       op->setAttr(dispatchNumberAttr, b.getI64IntegerAttr(number++));
       SmallVector<bool> rowWise;
       for (Region &region : op.getExperts())
-        rowWise.push_back(analyzeRowIndependence(op, region).rowWise);
+        rowWise.push_back(judge(op, region));
       op->setAttr(rowWiseAttr, b.getDenseBoolArrayAttr(rowWise));
       if (counters)
         op->setAttr(countedAttr, b.getUnitAttr());
     });
     if (counters)
       countDispatches(getOperation());
+  }
+
+  bool judge(DispatchOp op, Region &region) {
+    RowIndependence rows = analyzeRowIndependence(op, region);
+    if (!rows.rowWise)
+      remark::missed(
+          rows.blocker ? rows.blocker->getLoc() : op.getLoc(),
+          remark::RemarkOpts::name("RowsNotSplit").category(getArgument()))
+          << remark::reason("{0}", rows.reason);
+    return rows.rowWise;
   }
 };
 } // namespace
