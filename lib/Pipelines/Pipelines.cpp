@@ -85,6 +85,8 @@ static void populateRegionsPipeline(OpPassManager &pm,
 
 static void populateTiledPipeline(OpPassManager &pm,
                                   const CPUPipelineOptions &options) {
+  // Results are computed where they are wanted, before loops hide it.
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createFuseElementwisePass());
   addSimplification(functions);
@@ -103,7 +105,6 @@ static void populateTiledPipeline(OpPassManager &pm,
 }
 
 static void populateBuffersPipeline(OpPassManager &pm) {
-  pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
   bufferize.functionBoundaryTypeConversion =
@@ -134,9 +135,12 @@ static void populateMachinePipeline(OpPassManager &pm) {
   addSimplification(pm);
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(arith::createArithExpandOpsPass());
-  pm.addPass(createConvertVectorToLLVMPass());
-  pm.addPass(createConvertMathToLLVMPass());
+  // Functions before vectors: calls of the library take vectors apart.
+  ConvertMathToLLVMPassOptions math;
+  math.approximateLog1p = false;
+  pm.addPass(createConvertMathToLLVMPass(math));
   pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertVectorToLLVMPass());
   FinalizeMemRefToLLVMConversionPassOptions memref;
   memref.useGenericFunctions = true;
   pm.addPass(createFinalizeMemRefToLLVMConversionPass(memref));
