@@ -38,10 +38,10 @@ class Drawing:
         if p["around"]:
             p["second"] = None
         p["router"] = self.gate() if self.maybe(0.7) else self.plain_route()
-        p["columns"] = min(experts, p["router"].get("top_k") or p["router"].get("columns") or experts)
+        # What moe.indices needs; a repeated expert number counts twice.
+        router = p["router"]
+        p["columns"] = 1 if router.get("argmax") else router.get("top_k") or router.get("columns") or experts
         p["readers"] = ["mask"] + [r for r in ("weights", "indices", "counts") if self.maybe(0.25)]
-        if p["router"].get("argmax"):
-            p["columns"] = 1
         p["bodies"] = [self.body(p["width"], f"e{e}" if not alike else "e") for e in range(1 if alike else experts)]
 
     def one(self, options):
