@@ -9,6 +9,7 @@
 
 #include "moe/Pipelines/Pipelines.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/TosaToLinalg/TosaToLinalg.h"
 #include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -45,7 +46,20 @@ static void addSimplification(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
+/// Front ends that speak TOSA, by upstream's conversions.
+static void addTosaConversion(OpPassManager &pm) {
+  TosaToLinalgOptions toLinalg;
+  toLinalg.aggressiveReduceConstant = false;
+  tosa::addTosaToLinalgPasses(pm, toLinalg, TosaToLinalgNamedOptions(),
+                              /*validationOptions=*/std::nullopt);
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createTosaToSCFPass());
+  functions.addPass(createTosaToTensorPass());
+  functions.addPass(createTosaToArithPass());
+}
+
 static void populateRoutedPipeline(OpPassManager &pm) {
+  addTosaConversion(pm);
   // Operations on whole tensors have no buffers; linalg does. First of all,
   // since upstream folds some of them to constants of dynamic shape.
   pm.addPass(createConvertElementwiseToLinalgPass());
