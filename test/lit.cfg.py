@@ -57,6 +57,18 @@ def cpu_flags():
         return []
 
 
+def has_terminal():
+    """Not in a bare chroot."""
+    try:
+        for end in os.openpty():
+            os.close(end)
+        return True
+    except OSError:
+        return False
+
+
+if has_terminal():
+    config.available_features.add("terminal")
 if platform.machine() == "x86_64":
     config.available_features.add("x86")
 for flag, feature in (("avx2", "x86-avx2"), ("avx512f", "x86-avx512")):
