@@ -12,6 +12,7 @@
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgramAttributes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "moe/Conversion/ParametersToMemRef/ParametersToMemRef.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Model.h"
@@ -50,12 +51,13 @@ makeParameter(StringRef name, Type type, StringRef fileName) {
                    spelling + ", expected a tensor of static shape");
 }
 
-static llvm::Expected<RequiredFamily> makeFamily(ParametersOp op,
-                                                 StringRef fileName) {
+static llvm::Expected<RequiredFamily>
+makeFamily(StringRef symbol, StringRef pattern, ArrayRef<int64_t> counts,
+           Type type, StringRef fileName) {
   RequiredFamily family;
-  family.symbol = op.getSymName().str();
-  family.pattern = op.getPattern().str();
-  family.counts = llvm::to_vector(op.getCounts());
+  family.symbol = symbol.str();
+  family.pattern = pattern.str();
+  family.counts = llvm::to_vector(counts);
   std::optional<int64_t> members = checkedNumElements(family.counts);
   if (!members || *members > maxFamilyMembers)
     return makeError(fileName + ": parameters " + quote(family.symbol) +
@@ -66,13 +68,25 @@ static llvm::Expected<RequiredFamily> makeFamily(ParametersOp op,
     int64_t rest = member;
     for (size_t i = numbers.size(); i-- > 0; rest /= family.counts[i])
       numbers[i] = rest % family.counts[i];
-    auto parameter =
-        makeParameter(op.getParameterName(numbers), op.getType(), fileName);
+    auto parameter = makeParameter(ParametersOp::formatName(pattern, numbers),
+                                   type, fileName);
     if (!parameter)
       return parameter.takeError();
     family.members.push_back(std::move(*parameter));
   }
   return family;
+}
+
+/// The family that a table of offsets stands for.
+static llvm::Expected<RequiredFamily>
+makeFamily(memref::GlobalOp offsets, StringRef symbol, StringRef fileName) {
+  auto pattern = offsets->getAttrOfType<StringAttr>(parameterPatternAttr);
+  auto type = offsets->getAttrOfType<TypeAttr>(parameterTypeAttr);
+  if (!pattern || !type)
+    return makeError(fileName + ": the table of offsets " + quote(symbol) +
+                     " does not say which tensors it is for");
+  return makeFamily(symbol, pattern.getValue(), offsets.getType().getShape(),
+                    type.getValue(), fileName);
 }
 
 llvm::Expected<Requirements> moe::collectRequirements(ModuleOp module,
@@ -90,7 +104,14 @@ llvm::Expected<Requirements> moe::collectRequirements(ModuleOp module,
   // From phase `regions` on, weights are these.
   for (auto global : module.getOps<memref::GlobalOp>()) {
     StringRef name = global.getSymName();
-    if (!global.isExternal() || !name.consume_front("moe.weight."))
+    if (global.isExternal() && name.consume_front(offsetsPrefix)) {
+      auto family = makeFamily(global, name, fileName);
+      if (!family)
+        return family.takeError();
+      required.families.push_back(std::move(*family));
+      continue;
+    }
+    if (!global.isExternal() || !name.consume_front(weightPrefix))
       continue;
     auto parameter = makeParameter(name, global.getType(), fileName);
     if (!parameter)
@@ -98,7 +119,8 @@ llvm::Expected<Requirements> moe::collectRequirements(ModuleOp module,
     required.parameters.push_back(std::move(*parameter));
   }
   for (auto op : module.getOps<ParametersOp>()) {
-    auto family = makeFamily(op, fileName);
+    auto family = makeFamily(op.getSymName(), op.getPattern(), op.getCounts(),
+                             op.getType(), fileName);
     if (!family)
       return family.takeError();
     required.families.push_back(std::move(*family));
@@ -222,7 +244,7 @@ BoundParameters::bind(const Requirements &required,
   for (const RequiredParameter &parameter : required.parameters)
     if (llvm::Error error =
             bound->add(parameter, *checkpoint,
-                       bound->table["moe.weight." + parameter.name]))
+                       bound->table[(weightPrefix + parameter.name).str()]))
       return error;
   bound->table["moe.arena"] = checkpoint->base();
   for (const RequiredFamily &family : required.families) {
@@ -234,7 +256,7 @@ BoundParameters::bind(const Requirements &required,
       offsets.push_back(static_cast<const char *>(address) -
                         checkpoint->base());
     }
-    bound->table["moe.offsets." + family.symbol] = offsets.data();
+    bound->table[(offsetsPrefix + family.symbol).str()] = offsets.data();
   }
   return bound;
 }

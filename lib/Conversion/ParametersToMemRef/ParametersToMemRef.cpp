@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "moe/Conversion/ParametersToMemRef/ParametersToMemRef.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -29,22 +30,21 @@ namespace mlir::moe {
 using namespace mlir;
 using namespace mlir::moe;
 
-static constexpr StringLiteral weightPrefix = "moe.weight.";
-static constexpr StringLiteral offsetsPrefix = "moe.offsets.";
 static constexpr StringLiteral arenaName = "moe.arena";
 static constexpr StringLiteral alignName = "moe_rt_align";
 // Larger than any mapping: the loader defines the symbol, and an offset must
 // not seem to lie outside of it.
 static constexpr int64_t arenaBytes = int64_t(1) << 46;
 
-/// A public memref.global without a value.
-static void declare(ImplicitLocOpBuilder &b, ModuleOp module, StringRef name,
-                    MemRefType type) {
-  if (module.lookupSymbol(name))
-    return;
-  memref::GlobalOp::create(b, name, /*sym_visibility=*/StringAttr(), type,
-                           /*initial_value=*/Attribute(), /*constant=*/false,
-                           /*alignment=*/IntegerAttr());
+/// A public memref.global without a value; the one there is if there is one.
+static memref::GlobalOp declare(ImplicitLocOpBuilder &b, ModuleOp module,
+                                StringRef name, MemRefType type) {
+  if (auto known = module.lookupSymbol<memref::GlobalOp>(name))
+    return known;
+  return memref::GlobalOp::create(
+      b, name, /*sym_visibility=*/StringAttr(), type,
+      /*initial_value=*/Attribute(), /*constant=*/false,
+      /*alignment=*/IntegerAttr());
 }
 
 static MemRefType bufferType(Type type) {
@@ -128,7 +128,10 @@ private:
     auto arenaType = MemRefType::get({arenaBytes}, b.getI8Type());
     auto top =
         ImplicitLocOpBuilder::atBlockBegin(family.getLoc(), module.getBody());
-    declare(top, module, name, tableType);
+    auto offsets = declare(top, module, name, tableType);
+    offsets->setAttr(parameterPatternAttr, family.getPatternAttr());
+    offsets->setAttr(parameterTypeAttr,
+                     TypeAttr::get(bufferType(family.getType())));
     declare(top, module, arenaName, arenaType);
     Value table = memref::GetGlobalOp::create(b, tableType, name);
     Value offset = memref::LoadOp::create(b, table, parameter.getNumbers());

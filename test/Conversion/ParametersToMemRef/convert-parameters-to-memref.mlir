@@ -3,7 +3,7 @@
 
 // Symbols for the loader: public, without a value.
 // CHECK-DAG: memref.global @moe.weight.router.weight : memref<3x4xf32>
-// CHECK-DAG: memref.global @moe.offsets.experts : memref<2x3xindex>
+// CHECK-DAG: memref.global @moe.offsets.experts : memref<2x3xindex> {parameter_pattern = "layers.{0}.experts.{1}.weight", parameter_type = memref<8x4xf32>}
 // CHECK-DAG: memref.global @moe.arena : memref<{{[0-9]+}}xi8>
 // CHECK-NOT: ml_program.global
 // CHECK-NOT: moe.parameters

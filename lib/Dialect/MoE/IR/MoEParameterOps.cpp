@@ -89,12 +89,20 @@ static void scanPattern(StringRef pattern, function_ref<void(StringRef)> text,
   }
 }
 
-std::string ParametersOp::getParameterName(ArrayRef<int64_t> numbers) {
+std::string ParametersOp::formatName(StringRef pattern,
+                                     ArrayRef<int64_t> numbers) {
   std::string name;
   scanPattern(
-      getPattern(), [&](StringRef text) { name += text; },
-      [&](uint64_t index) { name += std::to_string(numbers[index]); });
+      pattern, [&](StringRef text) { name += text; },
+      [&](uint64_t index) {
+        name += index < numbers.size() ? std::to_string(numbers[index])
+                                       : "{" + std::to_string(index) + "}";
+      });
   return name;
+}
+
+std::string ParametersOp::getParameterName(ArrayRef<int64_t> numbers) {
+  return formatName(getPattern(), numbers);
 }
 
 LogicalResult ParametersOp::verify() {

@@ -423,6 +423,8 @@ def MoE_ParametersOp : MoE_Op<"parameters", [Symbol]> {
   let extraClassDeclaration = [{
     /// Name in the checkpoint of the tensor with the given numbers.
     std::string getParameterName(ArrayRef<int64_t> numbers);
+    /// The same for any pattern; {n} without a number stays as it is.
+    static std::string formatName(StringRef pattern, ArrayRef<int64_t> numbers);
   }];
   let hasVerifier = 1;
 }

@@ -1,0 +1,29 @@
+//===- ParametersToMemRef.h - Names of bound weights -------------*- C++
+//-*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What `moe-convert-parameters-to-memref` and the loader agree on.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_CONVERSION_PARAMETERSTOMEMREF_PARAMETERSTOMEMREF_H
+#define MOE_CONVERSION_PARAMETERSTOMEMREF_PARAMETERSTOMEMREF_H
+
+#include "llvm/ADT/StringRef.h"
+
+namespace mlir::moe {
+
+/// Before the name of a weight in the checkpoint: the symbol of its data.
+inline constexpr llvm::StringLiteral weightPrefix = "moe.weight.";
+/// Before the symbol of a family: the table of its byte offsets.
+inline constexpr llvm::StringLiteral offsetsPrefix = "moe.offsets.";
+/// On that table, the names and the type of the tensors, which the loader needs
+/// when it is given a module in this or a later phase.
+inline constexpr llvm::StringLiteral parameterPatternAttr = "parameter_pattern";
+inline constexpr llvm::StringLiteral parameterTypeAttr = "parameter_type";
+
+} // namespace mlir::moe
+
+#endif // MOE_CONVERSION_PARAMETERSTOMEMREF_PARAMETERSTOMEMREF_H
