@@ -1,4 +1,5 @@
 // RUN: moe-opt %s | FileCheck %s
+// RUN: moe-opt %s | FileCheck %s --check-prefix=SPACE --strict-whitespace
 // RUN: moe-opt %s --verify-roundtrip -o /dev/null
 // RUN: moe-opt %s -mlir-print-op-generic | moe-opt | FileCheck %s
 // RUN: moe-opt %s -emit-bytecode | moe-opt | FileCheck %s
@@ -8,6 +9,8 @@ moe.parameters @gate "layers.{0}.experts.{1}.gate_proj.weight" [32, 8] : tensor<
 // CHECK: moe.parameters @ids "{0}/{0}" [2] {note} : tensor<4xi8>
 moe.parameters @ids "{0}/{0}" [2] {note} : tensor<4xi8>
 
+// SPACE: {{moe.gate %[a-z0-9]+ softmax top_k\(2\) normalize :}}
+// SPACE: {{sigmoid bias\(%[a-z0-9]+\) groups\(4 keep 2 by top2_sum\)}}
 // CHECK-LABEL: func @gates
 func.func @gates(%s: tensor<?x8xf32>, %b: tensor<8xf32>, %h: tensor<4x8xbf16>) {
   // CHECK: moe.gate %{{.*}} softmax top_k(2) normalize : (tensor<?x8xf32>) -> !moe.routing<8>

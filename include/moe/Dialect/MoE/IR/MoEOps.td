@@ -90,9 +90,9 @@ def MoE_GateOp : MoE_Op<"gate", [Pure, InferTypeOpAdaptor]> {
     OptionalAttr<F64Attr>:$capacity_factor);
   let results = (outs MoE_RoutingType:$routing);
   let assemblyFormat = [{
-    $scores $function
+    $scores `` $function
     (`bias` `(` $bias^ `)`)?
-    (`groups` `(` $groups^ `keep` $groups_kept `by` $group_score `)`)?
+    (`groups` `(` $groups^ `keep` $groups_kept `by` `` $group_score `)`)?
     (`top_k` `(` $k^ `)`)?
     (`threshold` `(` $threshold^ `)`)?
     (`argmax` $argmax^)?
