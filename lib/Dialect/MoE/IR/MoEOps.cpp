@@ -38,7 +38,7 @@ static ParseResult parseWeightSource(OpAsmParser &parser,
 static void printWeightSource(OpAsmPrinter &printer, Operation *,
                               WeightSourceAttr source) {
   if (source)
-    printer << "weights(" << stringifyWeightSource(source.getValue()) << ')';
+    printer << " weights(" << stringifyWeightSource(source.getValue()) << ')';
 }
 
 #define GET_OP_CLASSES

@@ -96,7 +96,7 @@ def MoE_GateOp : MoE_Op<"gate", [Pure, InferTypeOpAdaptor]> {
     (`top_k` `(` $k^ `)`)?
     (`threshold` `(` $threshold^ `)`)?
     (`argmax` $argmax^)?
-    custom<WeightSource>($weights)
+    `` custom<WeightSource>($weights)
     (`normalize` $normalize^)?
     (`epsilon` `(` $epsilon^ `)`)?
     (`scale` `(` $scale^ `)`)?
