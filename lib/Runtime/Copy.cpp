@@ -18,7 +18,8 @@ struct StridedBuffer {
   StridedBuffer(const MoEUnrankedMemRef &memref, int64_t elementBytes) {
     auto *pointers = static_cast<char **>(memref.descriptor);
     auto *numbers = static_cast<int64_t *>(memref.descriptor) + 2;
-    data = pointers[1] + numbers[0] * elementBytes;
+    // An empty buffer may have no memory to point into.
+    data = pointers[1] ? pointers[1] + numbers[0] * elementBytes : nullptr;
     sizes = numbers + 1;
     strides = sizes + memref.rank;
   }
