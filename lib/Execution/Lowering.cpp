@@ -47,7 +47,8 @@ static bool isCrashMessage(StringRef message) {
 static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,
                              Phase from, Phase to, StringRef fileName) {
   CPUPipelineOptions pipeline;
-  pipeline.experts = options.experts;
+  pipeline.experts =
+      options.experts == "all" ? ExpertsForm::All : ExpertsForm::Active;
   pipeline.stats = options.stats;
   pipeline.checkAccesses = options.checkAccesses;
   for (const std::string &name : options.misaligned)

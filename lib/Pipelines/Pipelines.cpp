@@ -89,7 +89,7 @@ static void populateRegionsPipeline(OpPassManager &pm,
   annotate.counters = options.stats;
   pm.addPass(createAnnotateDispatchesPass(annotate));
   ConvertMoEToSCFPassOptions toSCF;
-  toSCF.allExperts = options.experts == "all";
+  toSCF.allExperts = options.experts == ExpertsForm::All;
   pm.addPass(createConvertMoEToSCFPass(toSCF));
   ConvertParametersToMemRefPassOptions parameters;
   llvm::append_range(parameters.misaligned, options.misaligned);
@@ -187,14 +187,10 @@ void mlir::moe::buildCPUPipeline(OpPassManager &pm,
 }
 
 void mlir::moe::registerPipelines() {
-  // A registered pipeline cannot return an error: an unknown phase adds a pass
-  // manager anchored nowhere, so the names are checked by the option's users.
   PassPipelineRegistration<CPUPipelineOptions>(
       "moe-lower-to-cpu",
       "Lower mixtures of experts to machine code for the CPU",
       [](OpPassManager &pm, const CPUPipelineOptions &options) {
-        buildCPUPipeline(pm, options,
-                         parsePhase(options.from).value_or(Phase::Import),
-                         parsePhase(options.to).value_or(Phase::Machine));
+        buildCPUPipeline(pm, options, options.from, options.to);
       });
 }

@@ -20,17 +20,23 @@ namespace mlir::moe {
 /// The state of a module after a phase.
 enum class Phase { Import, Routed, Grouped, Regions, Tiled, Buffers, Machine };
 
+/// Which experts compute what: each its own tokens, or all of them all tokens.
+enum class ExpertsForm { Active, All };
+
 /// The name of a phase on the command line.
 StringRef stringifyPhase(Phase phase);
 /// The phase of that name, or none.
 std::optional<Phase> parsePhase(StringRef name);
 
 struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
-  Option<std::string> experts{
-      *this, "experts",
-      llvm::cl::desc("active: each expert on its own tokens; all: every expert "
-                     "on every token, the dense form"),
-      llvm::cl::init("active")};
+  Option<ExpertsForm> experts{
+      *this, "experts", llvm::cl::desc("Which experts compute what"),
+      llvm::cl::init(ExpertsForm::Active),
+      llvm::cl::values(
+          clEnumValN(ExpertsForm::Active, "active",
+                     "each expert on its own tokens"),
+          clEnumValN(ExpertsForm::All, "all",
+                     "every expert on every token, the dense form"))};
   Option<std::string> target{*this, "target",
                              llvm::cl::desc("host, avx512, avx2 or sse"),
                              llvm::cl::init("host")};
@@ -47,11 +53,21 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
       *this, "misaligned",
       llvm::cl::desc("names of tensors to copy to aligned memory before their "
                      "first use")};
-  Option<std::string> from{*this, "from",
-                           llvm::cl::desc("the phase the module is in"),
-                           llvm::cl::init("import")};
-  Option<std::string> to{*this, "to", llvm::cl::desc("the phase to stop after"),
-                         llvm::cl::init("machine")};
+  Option<Phase> from{*this, "from", llvm::cl::desc("The phase of the module"),
+                     llvm::cl::init(Phase::Import), phaseValues()};
+  Option<Phase> to{*this, "to", llvm::cl::desc("The phase to stop after"),
+                   llvm::cl::init(Phase::Machine), phaseValues()};
+
+private:
+  static llvm::cl::ValuesClass phaseValues() {
+    return llvm::cl::values(clEnumValN(Phase::Import, "import", ""),
+                            clEnumValN(Phase::Routed, "routed", ""),
+                            clEnumValN(Phase::Grouped, "grouped", ""),
+                            clEnumValN(Phase::Regions, "regions", ""),
+                            clEnumValN(Phase::Tiled, "tiled", ""),
+                            clEnumValN(Phase::Buffers, "buffers", ""),
+                            clEnumValN(Phase::Machine, "machine", ""));
+  }
 };
 
 /// Adds the passes that take a module from phase `from` to phase `to`.
