@@ -1,4 +1,5 @@
-//===- Device.h - Where kernels run ------------------------------*- C++ -*-===//
+//===- Device.h - Where kernels run ------------------------------*- C++
+//-*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -20,8 +21,8 @@
 extern "C" {
 
 /// A kernel as the host code of a model holds it: a global of the type
-/// { ptr, ptr, i64, i64 } for each kernel. The device fills in `handle` when the
-/// kernel is first launched; 0 until then.
+/// { ptr, ptr, i64, i64 } for each kernel. The device fills in `handle` when
+/// the kernel is first launched; 0 until then.
 struct MoEKernel {
   /// The name of the kernel in its image.
   const char *name;
