@@ -26,5 +26,6 @@ void mlir::moe::registerAllPasses() {
   mlir::registerAllPasses();
   registerMoEPasses();
   registerMoEConversionPasses();
-  registerPipelines();
+  registerCPUPipeline();
+  registerGPUPipeline();
 }

@@ -18,7 +18,8 @@ ROOMS = [
     ["Target"],
     ["Dialect/MoE/Transforms"],
     ["Conversion", "Conversion/MoEToSCF", "Conversion/ParametersToMemRef"]
-    + ["Conversion/LinalgToVector", "Conversion/SCFToRuntime"],
+    + ["Conversion/LinalgToVector", "Conversion/LinalgToGPU"]
+    + ["Conversion/SCFToRuntime", "Conversion/GPUToRuntime"],
     ["Pipelines"],
     ["Import"],
     ["Execution"],

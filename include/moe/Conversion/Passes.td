@@ -48,6 +48,39 @@ def ConvertMoEToSCFPass : Pass<"moe-convert-to-scf", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def ConvertMoEToParallelPass
+    : Pass<"moe-convert-to-parallel", "::mlir::ModuleOp"> {
+  let summary = "Turn dispatches into conditional regions over parallel code";
+  let description = [{
+    For a machine with many threads. A routing becomes five plain values, each
+    element of which is computed on its own (`tensor.generate`): those of
+    `moe-convert-to-scf` and, for each token, the numbers of its assignments. A
+    dispatch becomes one `scf.if` for each expert around its body on its own
+    rows; a family is a loop over experts around that. A combine goes over the
+    assignments of each token.
+
+    With `all-experts` every body runs on all tokens and each token selects its
+    own results (the dense form).
+
+    ```mlir
+    %y = moe.combine %rows by %r : ...
+    ==>
+    %y = tensor.generate %n {
+    ^bb0(%token: index, %column: index):
+      %sum = scf.for %i = %c0 to %most ... { ... %slots[%token, %i] ... }
+      tensor.yield %sum : f32
+    } : tensor<?x64xf32>
+    ```
+  }];
+  let options = [Option<"allExperts", "all-experts", "bool", "false",
+                        "Run every expert on every token (the dense form)">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
 def ConvertParametersToMemRefPass
     : Pass<"moe-convert-parameters-to-memref", "::mlir::ModuleOp"> {
   let summary = "Bind weights to symbols that the loader defines";
@@ -64,14 +97,20 @@ def ConvertParametersToMemRefPass
     %w = bufferization.to_tensor %m restrict : ...
     ```
 
+    With `stacked` the tensors of a family lie one after another instead, at
+    `@"moe.stack.family"`, as they do in the memory of a device.
+
     A tensor named in `misaligned` is copied to aligned memory by a call of
     `moe_rt_align` before it is used.
   }];
   let options = [ListOption<"misaligned", "misaligned", "std::string",
-                            "Names of tensors to copy before use">];
+                            "Names of tensors to copy before use">,
+                 Option<"stacked", "stacked", "bool", "false",
+                        "The tensors of a family lie one after another">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
-    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];
+    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect"];
 }
 
 //===----------------------------------------------------------------------===//
@@ -100,11 +139,12 @@ def ApproximateMathPass : Pass<"moe-approximate-math"> {
     units in the last place of the exact ones for every argument; NaN,
     infinities, overflow and gradual underflow are those of the function.
     Functions of f16 and bf16 are computed in f32. All other functions are left
-    to the mathematical library.
+    to the mathematical library; the target `gpu` has none, and all functions of
+    f32 for which upstream has an approximation are computed by it.
   }];
   let options = [
     Option<"targetName", "target", "std::string", "\"host\"",
-           "Processor to generate code for: host, avx512, avx2 or sse">
+           "Processor to generate code for: host, avx512, avx2, sse or gpu">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
@@ -171,6 +211,45 @@ def OutlineExpertsPass : Pass<"moe-outline-experts", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::func::FuncDialect"];
 }
 
+def CheckTargetPass : Pass<"moe-check-target"> {
+  let summary = "Check that there is code for a GPU";
+  let description = [{
+    Fails if the chip is not known, or not to that version of PTX. Changes
+    nothing.
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_80\"", "Such as sm_90a">,
+    Option<"ptxVersion", "ptx", "unsigned", "0",
+           "Version of PTX times ten; 0 is the newest">];
+}
+
+def ConvertLinalgToGPUPass
+    : Pass<"moe-convert-linalg-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "Turn structured operations on buffers into kernels";
+  let description = [{
+    All buffers become the device's (`gpu.alloc`), each linalg operation and copy
+    a kernel with a thread for each point of its parallel loops (`gpu.launch`).
+    Allocations, conditions and loops around them stay on the host, which reads
+    the elements of buffers that it must know (`gpu.memcpy`).
+
+    ```mlir
+    linalg.generic ... ins(%x : memref<?x8xf32>) outs(%y : memref<?x8xf32>)
+    ==>
+    gpu.launch blocks(...) in (%blocks, 1, 1) threads(...) in (256, 1, 1) {
+      %inside = arith.cmpi ult, %point, %points : index
+      scf.if %inside { ... memref.store %value, %y[%row, %column] ... }
+      gpu.terminator
+    }
+    ```
+  }];
+  let options = [Option<"threads", "threads", "int64_t", "256",
+                        "Threads of a block">];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // machine
 //===----------------------------------------------------------------------===//
@@ -196,6 +275,41 @@ def ConvertAssertToRuntimePass
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect",
                            "::mlir::LLVM::LLVMDialect"];
+}
+
+def ConvertAssertToTrapPass
+    : Pass<"moe-convert-assert-to-trap", "::mlir::ModuleOp"> {
+  let summary = "Turn assertions in kernels into traps";
+  let description = [{
+    An assertion inside a `gpu.launch` that does not hold leaves the address and
+    the length of its message in the failure words of the device
+    (`moe_rt_device_failure_words`) and stops the kernel.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
+def ConvertGPUToRuntimePass
+    : Pass<"moe-convert-gpu-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "Turn buffers and launches of the host into calls of the runtime";
+  let description = [{
+    `gpu.alloc` becomes `moe_rt_device_alloc`, `gpu.memcpy` to the host
+    `moe_rt_device_read`, `gpu.launch_func` `moe_rt_device_launch` with the
+    kernel's record `@moe.kernel.MODULE.KERNEL`, and a global the result of
+    `moe_rt_device_constant`, which uploads it when it is first used. Everything
+    else of the memref dialect becomes what upstream makes of it.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def EmbedKernelsPass : Pass<"moe-embed-kernels", "::mlir::ModuleOp"> {
+  let summary = "Put the code of kernels into the host's module";
+  let description = [{
+    The object of each `gpu.binary` becomes a constant, and the records of its
+    kernels, `@moe.kernel.MODULE.KERNEL`, refer to it.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 #endif // MOE_CONVERSION_PASSES_TD

@@ -28,7 +28,11 @@ StringRef stringifyPhase(Phase phase);
 /// The phase of that name, or none.
 std::optional<Phase> parsePhase(StringRef name);
 
-struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
+/// What the roads to all machines have as options.
+template <typename Derived> struct RoadOptions : PassPipelineOptions<Derived> {
+  template <typename T>
+  using Option = typename PassPipelineOptions<Derived>::template Option<T>;
+
   Option<ExpertsForm> experts{
       *this, "experts", llvm::cl::desc("Which experts compute what"),
       llvm::cl::init(ExpertsForm::Active),
@@ -37,9 +41,6 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
                      "each expert on its own tokens"),
           clEnumValN(ExpertsForm::All, "all",
                      "every expert on every token, the dense form"))};
-  Option<std::string> target{*this, "target",
-                             llvm::cl::desc("host, avx512, avx2 or sse"),
-                             llvm::cl::init("host")};
   Option<bool> stats{
       *this, "stats",
       llvm::cl::desc("count evaluations, FLOPs and weight bytes while running"),
@@ -49,10 +50,6 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::desc("check every access of the model that is not proved in "
                      "bounds"),
       llvm::cl::init(false)};
-  ListOption<std::string> misaligned{
-      *this, "misaligned",
-      llvm::cl::desc("names of tensors to copy to aligned memory before their "
-                     "first use")};
   Option<Phase> from{*this, "from", llvm::cl::desc("The phase of the module"),
                      llvm::cl::init(Phase::Import), phaseValues()};
   Option<Phase> to{*this, "to", llvm::cl::desc("The phase to stop after"),
@@ -70,12 +67,40 @@ private:
   }
 };
 
+struct CPUPipelineOptions : RoadOptions<CPUPipelineOptions> {
+  Option<std::string> target{*this, "target",
+                             llvm::cl::desc("host, avx512, avx2 or sse"),
+                             llvm::cl::init("host")};
+  ListOption<std::string> misaligned{
+      *this, "misaligned",
+      llvm::cl::desc("names of tensors to copy to aligned memory before their "
+                     "first use")};
+};
+
+struct GPUPipelineOptions : RoadOptions<GPUPipelineOptions> {
+  Option<std::string> chip{*this, "chip",
+                           llvm::cl::desc("the GPU, such as sm_90a"),
+                           llvm::cl::init("sm_80")};
+  Option<unsigned> ptxVersion{
+      *this, "ptx", llvm::cl::desc("version of PTX times ten; 90 is PTX 9.0"),
+      llvm::cl::init(90)};
+};
+
 /// Adds the passes that take a module from phase `from` to phase `to`.
 void buildCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options,
                       Phase from = Phase::Import, Phase to = Phase::Machine);
 
-/// Registers `moe-lower-to-cpu`.
-void registerPipelines();
+/// The same for a GPU. After phase `machine` the module holds the host's code
+/// in the llvm dialect and a gpu.module of the nvvm dialect for each kernel.
+void buildGPUPipeline(OpPassManager &pm, const GPUPipelineOptions &options,
+                      Phase from = Phase::Import, Phase to = Phase::Machine);
+
+/// Adds the passes that turn each gpu.module into a gpu.binary with its PTX.
+void addKernelSerialization(OpPassManager &pm);
+
+/// Registers `moe-lower-to-cpu` and `moe-lower-to-ptx`.
+void registerCPUPipeline();
+void registerGPUPipeline();
 
 } // namespace mlir::moe
 

@@ -164,8 +164,8 @@ Value FloatBuilder::tanh(Value x) {
 namespace {
 template <typename OpTy, Value (FloatBuilder::*function)(Value)>
 struct Approximate : OpRewritePattern<OpTy> {
-  Approximate(MLIRContext *context, bool hasFMA)
-      : OpRewritePattern<OpTy>(context), hasFMA(hasFMA) {}
+  Approximate(MLIRContext *context, bool hasFMA, PatternBenefit benefit)
+      : OpRewritePattern<OpTy>(context, benefit), hasFMA(hasFMA) {}
 
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
@@ -192,28 +192,36 @@ static void keepSignOfZero(Operation *root) {
   });
 }
 
+/// What upstream expresses by other functions, and kernels have nothing for.
+static const SmallVector<StringRef> functionsWithoutInstruction = {
+    "acosh", "asinh", "atanh", "cosh", "exp2",      "fpowi",
+    "powf",  "round", "rsqrt", "sinh", "roundeven", "tan"};
+
 namespace {
 struct ApproximateMathPass
     : moe::impl::ApproximateMathPassBase<ApproximateMathPass> {
   using Base::Base;
 
   LogicalResult initialize(MLIRContext *context) override {
-    llvm::Expected<CPUTarget> target = CPUTarget::fromName(targetName);
-    if (!target)
-      return emitError(UnknownLoc::get(context))
-             << llvm::toString(target.takeError());
+    hasFMA = targetName == "gpu";
+    hasLibrary = targetName != "gpu";
+    if (hasLibrary) {
+      llvm::Expected<CPUTarget> target = CPUTarget::fromName(targetName);
+      if (!target)
+        return emitError(UnknownLoc::get(context))
+               << llvm::toString(target.takeError());
+      hasFMA = target->hasFMA;
+    }
     RewritePatternSet set(context);
     set.add<Approximate<math::ExpOp, &FloatBuilder::exp>,
             Approximate<math::ExpM1Op, &FloatBuilder::expm1>,
-            Approximate<math::TanhOp, &FloatBuilder::tanh>>(context,
-                                                            target->hasFMA);
+            Approximate<math::TanhOp, &FloatBuilder::tanh>>(context, hasFMA,
+                                                            /*benefit=*/2);
     populateMathF32ExpansionPatterns(set, [](StringRef) { return true; });
-    // The error function is made of fused multiply-adds throughout.
-    hasFMA = target->hasFMA;
-    populateMathPolynomialApproximationPatterns(set, [this](StringRef name) {
-      return name == math::Log1pOp::getOperationName() ||
-             (hasFMA && name == math::ErfOp::getOperationName());
-    });
+    populateMathPolynomialApproximationPatterns(
+        set, [this](StringRef name) { return usesUpstream(name); });
+    if (!hasLibrary)
+      math::populateExpansionPatterns(set, functionsWithoutInstruction);
     patterns = std::move(set);
     return success();
   }
@@ -226,7 +234,14 @@ struct ApproximateMathPass
   }
 
 private:
-  bool hasFMA;
+  bool usesUpstream(StringRef name) const {
+    // The error function is made of fused multiply-adds throughout.
+    if (name == math::ErfOp::getOperationName())
+      return hasFMA;
+    return !hasLibrary || name == math::Log1pOp::getOperationName();
+  }
+
+  bool hasFMA, hasLibrary;
   FrozenRewritePatternSet patterns;
 };
 } // namespace

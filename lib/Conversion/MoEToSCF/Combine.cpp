@@ -211,6 +211,10 @@ struct ConvertPick : OpConversionPattern<PickOp> {
 
 void mlir::moe::populateCombineToSCFPatterns(const TypeConverter &converter,
                                              RewritePatternSet &patterns) {
-  patterns.add<ConvertCombine, ConvertRows, ConvertPick>(converter,
-                                                         patterns.getContext());
+  patterns.add<ConvertCombine>(converter, patterns.getContext());
+}
+
+void mlir::moe::populateRowsAndPickToSCFPatterns(const TypeConverter &converter,
+                                                 RewritePatternSet &patterns) {
+  patterns.add<ConvertRows, ConvertPick>(converter, patterns.getContext());
 }

@@ -15,6 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "InlineExpert.h"
 #include "Loops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -77,17 +78,7 @@ private:
                   ValueRange outs);
 
   bool isDense(Region &region) {
-    return options.allExperts && runsOnAllTokens(region);
-  }
-  /// In the dense form a body that is not row-wise runs on its own rows, and so
-  /// does one that is given weights when a token may have two of them.
-  bool runsOnAllTokens(Region &region) {
-    if (!isRowWise(op, region))
-      return false;
-    if (!op.getWeightsArgument(region))
-      return true;
-    auto route = op.getRouting().getDefiningOp<RouteOp>();
-    return route && route.isMask();
+    return options.allExperts && runsOnAllTokens(op, region);
   }
   Value offsetAt(ImplicitLocOpBuilder &b, Value expert, int64_t plus = 0) {
     if (plus)
@@ -106,6 +97,32 @@ private:
 };
 
 } // namespace
+
+bool mlir::moe::runsOnAllTokens(DispatchOp op, Region &region) {
+  if (!isRowWise(op, region))
+    return false;
+  if (!op.getWeightsArgument(region))
+    return true;
+  auto route = op.getRouting().getDefiningOp<RouteOp>();
+  return route && route.isMask();
+}
+
+SmallVector<Value> mlir::moe::inlineExpert(ImplicitLocOpBuilder &b,
+                                           ConversionPatternRewriter &rewriter,
+                                           Region &region,
+                                           ValueRange arguments) {
+  Block *block = &region.front();
+  auto yield = cast<YieldOp>(block->getTerminator());
+  SmallVector<Value> results = SmallVector<Value>(yield.getResults());
+  rewriter.eraseOp(yield);
+  rewriter.inlineBlockBefore(block, b.getInsertionBlock(),
+                             b.getInsertionPoint(), arguments);
+  // Results that are arguments of the region are the values put in their place.
+  for (Value &result : results)
+    if (Value mapped = rewriter.getRemappedValue(result))
+      result = mapped;
+  return results;
+}
 
 SmallVector<Value> DispatchLowering::lower() {
   Value zero = constantIndex(b, 0);
@@ -295,17 +312,7 @@ SmallVector<Value> DispatchLowering::inlineBody(ImplicitLocOpBuilder &b,
                             : gather(b, token, tile.first, tile.count));
   if (op.getWeightsArgument(region))
     arguments.push_back(weightsOfTile(b, tile, region));
-  Block *block = &region.front();
-  auto yield = cast<YieldOp>(block->getTerminator());
-  SmallVector<Value> results = SmallVector<Value>(yield.getResults());
-  rewriter.eraseOp(yield);
-  rewriter.inlineBlockBefore(block, b.getInsertionBlock(),
-                             b.getInsertionPoint(), arguments);
-  // Results that are arguments of the region are the values put in their place.
-  for (Value &result : results)
-    if (Value mapped = rewriter.getRemappedValue(result))
-      result = mapped;
-  return results;
+  return inlineExpert(b, rewriter, region, arguments);
 }
 
 /// Rows of `tensor` at the tokens of assignments [first, first + count).

@@ -31,6 +31,30 @@ namespace mlir::moe {
 using namespace mlir;
 using namespace mlir::moe;
 
+static void eraseUnusedDeclarations(ModuleOp module) {
+  for (auto function :
+       llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+    if (function.getName().starts_with("moe_rt_") && function.isDeclaration() &&
+        SymbolTable::symbolKnownUseEmpty(function, module))
+      function.erase();
+}
+
+LogicalResult mlir::moe::leaveDialect(ModuleOp module, TypeConverter &converter,
+                                      RewritePatternSet &&patterns) {
+  ConversionTarget target(*module.getContext());
+  target.addIllegalDialect<MoEDialect>();
+  target.addLegalOp<ParametersOp, ParameterOp>();
+  target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+  scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
+                                                       target);
+  if (failed(applyPartialConversion(module, target, std::move(patterns))))
+    return failure();
+  eraseUnusedDeclarations(module);
+  // Nobody asks any more whether an assertion is a check of an access.
+  module.walk([](cf::AssertOp op) { op->removeAttr(kGuardAttrName); });
+  return success();
+}
+
 namespace {
 struct ConvertMoEToSCFPass
     : moe::impl::ConvertMoEToSCFPassBase<ConvertMoEToSCFPass> {
@@ -47,18 +71,10 @@ struct ConvertMoEToSCFPass
     populateRoutingToSCFPatterns(converter, patterns);
     populateDispatchToSCFPatterns(converter, patterns, options);
     populateCombineToSCFPatterns(converter, patterns);
+    populateRowsAndPickToSCFPatterns(converter, patterns);
 
-    ConversionTarget target(getContext());
-    target.addIllegalDialect<MoEDialect>();
-    target.addLegalOp<ParametersOp, ParameterOp>();
-    target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
-    scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
-                                                         target);
-    if (failed(applyPartialConversion(module, target, std::move(patterns))))
-      return signalPassFailure();
-    eraseUnusedDeclarations(module);
-    // Nobody asks any more whether an assertion is a check of an access.
-    module.walk([](cf::AssertOp op) { op->removeAttr(kGuardAttrName); });
+    if (failed(leaveDialect(module, converter, std::move(patterns))))
+      signalPassFailure();
   }
 
   static void declareRuntime(ModuleOp module) {
@@ -69,15 +85,6 @@ struct ConvertMoEToSCFPass
     func::FuncOp::create(b, module.getLoc(), threadsFunction,
                          b.getFunctionType({}, b.getI64Type()))
         .setPrivate();
-  }
-
-  static void eraseUnusedDeclarations(ModuleOp module) {
-    for (auto function :
-         llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
-      if (function.getName().starts_with("moe_rt_") &&
-          function.isDeclaration() &&
-          SymbolTable::symbolKnownUseEmpty(function, module))
-        function.erase();
   }
 };
 } // namespace

@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Assignments.h"
 #include "Loops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -47,89 +48,6 @@ static Value addIndex(ImplicitLocOpBuilder &b, Value a, int64_t c) {
 }
 
 namespace {
-
-/// The assignments that a moe.route describes, one by one.
-class Assignments {
-public:
-  Assignments(RouteOp op, Value choice, Value weights)
-      : choice(choice), weights(weights), mask(op.isMask()),
-        experts(op.getRouting().getType().getExperts()),
-        columns(cast<RankedTensorType>(choice.getType()).getDimSize(1)) {}
-
-  /// Calls `update` with the expert and the weight of every assignment of every
-  /// token, in order; what it returns is carried.
-  SmallVector<Value>
-  visit(ImplicitLocOpBuilder &b, ValueRange inits,
-        function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, Value token,
-                                        Value column, Value expert,
-                                        ValueRange carried)>
-            update) {
-    Value zero = constantIndex(b, 0);
-    Value tokens = tensor::DimOp::create(b, choice, zero);
-    auto perColumn = [&](ImplicitLocOpBuilder &b, Value token, Value column,
-                         ValueRange carried) -> SmallVector<Value> {
-      std::pair<Value, Value> choice = expertAt(b, token, column);
-      auto chosen = scf::IfOp::create(
-          b, choice.second,
-          [&](OpBuilder &nested, Location loc) {
-            ImplicitLocOpBuilder inner(loc, nested);
-            scf::YieldOp::create(
-                inner, update(inner, token, column, choice.first, carried));
-          },
-          [&](OpBuilder &nested, Location loc) {
-            scf::YieldOp::create(nested, loc, carried);
-          });
-      return SmallVector<Value>(chosen.getResults());
-    };
-    return forEach(
-        b, zero, tokens, inits,
-        [&](ImplicitLocOpBuilder &b, Value token, ValueRange carried) {
-          return forEach(
-              b, constantIndex(b, 0), constantIndex(b, columns), carried,
-              [&](ImplicitLocOpBuilder &b, Value column, ValueRange carried) {
-                return perColumn(b, token, column, carried);
-              });
-        });
-  }
-
-  /// Weight of the assignment at (token, column), in f32.
-  Value weightAt(ImplicitLocOpBuilder &b, Value token, Value column) {
-    Type f32 = b.getF32Type();
-    if (!weights)
-      return arith::ConstantOp::create(b, b.getF32FloatAttr(1.0f));
-    Value weight = extractAt(b, weights, {token, column});
-    auto type = cast<FloatType>(weight.getType());
-    if (type.getWidth() < 32)
-      return arith::ExtFOp::create(b, f32, weight);
-    if (type.getWidth() > 32)
-      return arith::TruncFOp::create(b, f32, weight);
-    return weight;
-  }
-
-private:
-  /// The expert at (token, column), and whether there is one.
-  std::pair<Value, Value> expertAt(ImplicitLocOpBuilder &b, Value token,
-                                   Value column) {
-    Value element = extractAt(b, choice, {token, column});
-    if (mask)
-      return {column, element};
-    Value expert = element;
-    if (!element.getType().isIndex())
-      expert = element.getType().isUnsignedInteger()
-                   ? arith::IndexCastUIOp::create(b, b.getIndexType(), element)
-                         .getResult()
-                   : arith::IndexCastOp::create(b, b.getIndexType(), element)
-                         .getResult();
-    // Unsigned: a negative number is out of range as well.
-    Value valid = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, expert,
-                                        constantIndex(b, experts));
-    return {expert, valid};
-  }
-
-  Value choice, weights;
-  bool mask;
-  int64_t experts, columns;
-};
 
 struct ConvertRoute : OpConversionPattern<RouteOp> {
   using Base::Base;

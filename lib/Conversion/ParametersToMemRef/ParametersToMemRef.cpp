@@ -17,7 +17,9 @@
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgramAttributes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "llvm/ADT/StringSet.h"
@@ -76,7 +78,12 @@ struct ConvertParametersToMemRefPass
     if (!toAlign.empty())
       declareAlign(module);
     module.walk([&](ml_program::GlobalLoadConstOp load) { convert(load); });
-    module.walk([&](ParameterOp parameter) { convert(parameter); });
+    module.walk([&](ParameterOp parameter) {
+      if (stacked)
+        convertToStack(parameter);
+      else
+        convert(parameter);
+    });
     for (auto global :
          llvm::make_early_inc_range(module.getOps<ml_program::GlobalOp>()))
       if (!global.getIsMutable())
@@ -142,6 +149,37 @@ private:
     if (anyMisaligned(family))
       align(b, buffer);
     parameter.replaceAllUsesWith(toTensor(b, parameter.getType(), buffer));
+    parameter.erase();
+  }
+
+  /// All tensors of the family are one tensor, of which this is a slice.
+  void convertToStack(ParameterOp parameter) {
+    ModuleOp module = getOperation();
+    ImplicitLocOpBuilder b(parameter.getLoc(), parameter);
+    auto family = SymbolTable::lookupNearestSymbolFrom<ParametersOp>(
+        parameter, parameter.getParametersAttr());
+    auto member = cast<RankedTensorType>(family.getType());
+    SmallVector<int64_t> shape = llvm::to_vector(family.getCounts());
+    llvm::append_range(shape, member.getShape());
+    auto stack = RankedTensorType::get(shape, member.getElementType());
+    std::string name = (stackPrefix + family.getSymName()).str();
+    auto top =
+        ImplicitLocOpBuilder::atBlockBegin(family.getLoc(), module.getBody());
+    auto global = declare(top, module, name, bufferType(stack));
+    global->setAttr(parameterPatternAttr, family.getPatternAttr());
+    global->setAttr(parameterTypeAttr, TypeAttr::get(bufferType(member)));
+    Value buffer = memref::GetGlobalOp::create(b, bufferType(stack), name);
+    SmallVector<OpFoldResult> offsets(shape.size(), b.getIndexAttr(0));
+    SmallVector<OpFoldResult> sizes =
+        getAsIndexOpFoldResult(&getContext(), shape);
+    SmallVector<OpFoldResult> strides(shape.size(), b.getIndexAttr(1));
+    for (auto [dim, number] : llvm::enumerate(parameter.getNumbers())) {
+      offsets[dim] = number;
+      sizes[dim] = b.getIndexAttr(1);
+    }
+    Value slice = tensor::ExtractSliceOp::create(
+        b, member, toTensor(b, stack, buffer), offsets, sizes, strides);
+    parameter.replaceAllUsesWith(slice);
     parameter.erase();
   }
 

@@ -11,6 +11,7 @@
 #ifndef MOE_CONVERSION_MOETOSCF_MOETOSCF_H
 #define MOE_CONVERSION_MOETOSCF_MOETOSCF_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Transforms/DialectConversion.h"
 
 namespace mlir::moe {
@@ -43,6 +44,11 @@ inline constexpr llvm::StringLiteral threadsFunction = "moe_rt_threads";
 /// Adds the conversion of !moe.routing to its four values.
 void addRoutingConversion(TypeConverter &converter);
 
+/// Converts the dialect away by `patterns`, but for the declarations of
+/// parameters and what reads them.
+LogicalResult leaveDialect(ModuleOp module, TypeConverter &converter,
+                           RewritePatternSet &&patterns);
+
 /// moe.route and the operations that read a routing.
 void populateRoutingToSCFPatterns(const TypeConverter &converter,
                                   RewritePatternSet &patterns);
@@ -50,9 +56,12 @@ void populateRoutingToSCFPatterns(const TypeConverter &converter,
 void populateDispatchToSCFPatterns(const TypeConverter &converter,
                                    RewritePatternSet &patterns,
                                    const DispatchLoweringOptions &options);
-/// moe.rows, moe.combine and moe.pick.
+/// moe.combine.
 void populateCombineToSCFPatterns(const TypeConverter &converter,
                                   RewritePatternSet &patterns);
+/// moe.rows and moe.pick.
+void populateRowsAndPickToSCFPatterns(const TypeConverter &converter,
+                                      RewritePatternSet &patterns);
 
 } // namespace mlir::moe
 

@@ -17,6 +17,7 @@
 #include "TokenTensors.h"
 
 #include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -454,9 +455,13 @@ struct DecomposeGatePass : moe::impl::DecomposeGatePassBase<DecomposeGatePass> {
     getOperation()->walk([&](GateOp gate) {
       ImplicitLocOpBuilder builder(gate.getLoc(), rewriter);
       builder.setInsertionPoint(gate);
+      std::optional<int64_t> selected = gate.getSelectedPerToken();
       auto [mask, weights] = GateDecomposition(builder, gate).build();
       rewriter.setInsertionPoint(gate);
-      rewriter.replaceOpWithNewOp<RouteOp>(gate, gate.getType(), mask, weights);
+      auto route = rewriter.replaceOpWithNewOp<RouteOp>(gate, gate.getType(),
+                                                        mask, weights);
+      if (std::optional<int64_t> most = selected)
+        route->setAttr(atMostAttr, builder.getI64IntegerAttr(*most));
     });
   }
 };

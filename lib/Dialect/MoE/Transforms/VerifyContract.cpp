@@ -32,6 +32,7 @@ struct Contract {
   Values values;
   ArrayRef<StringLiteral> allowed;
   StringLiteral forbidden = "";
+  ArrayRef<StringLiteral> allowedOnDevice = {};
 };
 } // namespace
 
@@ -67,8 +68,12 @@ static constexpr StringLiteral buffersNames[] = {
     "builtin", "func", "linalg", "arith",  "math",     "scf",
     "affine",  "ub",   "memref", "vector", "cf.assert"};
 
-static constexpr StringLiteral machineNames[] = {"builtin.module", "llvm",
-                                                 "gpu.binary"};
+static constexpr StringLiteral machineNames[] = {"builtin.module", "llvm"};
+
+/// Beside these, on the road to a device.
+static constexpr StringLiteral buffersOnDeviceNames[] = {"gpu"};
+static constexpr StringLiteral machineOnDeviceNames[] = {"gpu.module",
+                                                         "gpu.binary", "nvvm"};
 
 static const Contract contracts[] = {
     {"import", Values::Routings, modelNames},
@@ -76,15 +81,18 @@ static const Contract contracts[] = {
     {"grouped", Values::Routings, groupedNames, "moe.gate"},
     {"regions", Values::Tensors, regionsNames},
     {"tiled", Values::Tensors, tiledNames},
-    {"buffers", Values::Buffers, buffersNames},
-    {"machine", Values::Machine, machineNames}};
+    {"buffers", Values::Buffers, buffersNames, "", buffersOnDeviceNames},
+    {"machine", Values::Machine, machineNames, "", machineOnDeviceNames}};
 
-static bool isAllowed(const Contract &contract, Operation *op) {
+static bool isAllowed(const Contract &contract, bool device, Operation *op) {
   StringRef name = op->getName().getStringRef();
+  auto isNamed = [&](ArrayRef<StringLiteral> names) {
+    return llvm::is_contained(names, name) ||
+           llvm::is_contained(names, op->getName().getDialectNamespace());
+  };
   return name != contract.forbidden &&
-         (llvm::is_contained(contract.allowed, name) ||
-          llvm::is_contained(contract.allowed,
-                             op->getName().getDialectNamespace()));
+         (isNamed(contract.allowed) ||
+          (device && isNamed(contract.allowedOnDevice)));
 }
 
 /// What is wrong with a type after a phase, or nothing.
@@ -145,7 +153,7 @@ private:
 
   LogicalResult verify(Operation *op, AttrTypeWalker &walker,
                        std::string &problem) {
-    if (!isAllowed(*contract, op))
+    if (!isAllowed(*contract, device, op))
       return op->emitOpError("is left after phase '") << phase << "'";
     bool clean = !walker.walk<WalkOrder::PreOrder>(op->getAttrDictionary())
                       .wasInterrupted();

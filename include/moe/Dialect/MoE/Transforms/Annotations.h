@@ -3,8 +3,8 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Discardable attributes that `moe-annotate-dispatches` puts on dispatches and
-// that their lowering reads, and the calls of the runtime's counters.
+// Discardable attributes that passes put on operations of the dialect and that
+// their lowering reads, and the calls of the runtime's counters.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,6 +23,8 @@ inline constexpr StringLiteral dispatchNumberAttr = "moe.number";
 inline constexpr StringLiteral rowWiseAttr = "moe.row_wise";
 /// Present if the runtime counts what the dispatch does.
 inline constexpr StringLiteral countedAttr = "moe.counted";
+/// On a moe.route: the most assignments that a token can have.
+inline constexpr StringLiteral atMostAttr = "moe.at_most";
 /// On the module: what is known about each dispatch before running.
 inline constexpr StringLiteral dispatchesAttr = "moe.dispatches";
 

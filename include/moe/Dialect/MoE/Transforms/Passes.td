@@ -137,9 +137,14 @@ def VerifyContractPass : Pass<"moe-verify-contract", "::mlir::ModuleOp"> {
     | tiled            | vector as well                                          |
     | buffers          | no tensor; identity layout at the boundary              |
     | machine          | llvm                                                    |
+
+    On the road to a device, `buffers` may hold operations of the gpu dialect,
+    and `machine` kernels: gpu.module of llvm and nvvm, or gpu.binary.
   }];
   let options = [Option<"phase", "phase", "std::string", "\"routed\"",
-                        "The phase whose contract to check">];
+                        "The phase whose contract to check">,
+                 Option<"device", "device", "bool", "false",
+                        "Whether it is the road to a device">];
 }
 
 #endif // MOE_DIALECT_MOE_TRANSFORMS_PASSES_TD

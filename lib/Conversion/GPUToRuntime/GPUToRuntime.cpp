@@ -1,0 +1,234 @@
+//===- GPUToRuntime.cpp - The host's side of a device -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Upstream lowers launches to calls that make and wait for a stream around each
+// kernel; here all is ordered by the one stream of the runtime's device, and
+// the host waits only where it reads.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "moe/Conversion/DeviceSymbols.h"
+#include "moe/Conversion/Passes.h"
+
+namespace mlir::moe {
+#define GEN_PASS_DEF_CONVERTGPUTORUNTIMEPASS
+#include "moe/Conversion/Passes.h.inc"
+} // namespace mlir::moe
+
+using namespace mlir;
+using namespace mlir::moe;
+
+namespace {
+
+/// What the patterns share.
+template <typename OpTy> struct RuntimePattern : ConvertOpToLLVMPattern<OpTy> {
+  using ConvertOpToLLVMPattern<OpTy>::ConvertOpToLLVMPattern;
+
+  /// Calls `name`; its first result, if there is one.
+  FailureOr<Value> call(ImplicitLocOpBuilder &b, Operation *op, StringRef name,
+                        ValueRange operands, Type result = {}) const {
+    auto module = op->getParentOfType<ModuleOp>();
+    FailureOr<LLVM::LLVMFuncOp> function = LLVM::lookupOrCreateFn(
+        b, module, name, llvm::to_vector(operands.getTypes()),
+        result ? result : LLVM::LLVMVoidType::get(b.getContext()));
+    if (failed(function))
+      return failure();
+    auto call = LLVM::CallOp::create(b, *function, operands);
+    return result ? call.getResult() : Value();
+  }
+
+  static Value constant(ImplicitLocOpBuilder &b, int64_t value) {
+    return LLVM::ConstantOp::create(b, b.getI64Type(),
+                                    b.getI64IntegerAttr(value));
+  }
+
+  /// The address of the first element.
+  Value firstElement(ImplicitLocOpBuilder &b, MemRefType type,
+                     Value descriptor) const {
+    return MemRefDescriptor(descriptor)
+        .bufferPtr(b, b.getLoc(), *this->getTypeConverter(), type);
+  }
+};
+
+struct ConvertAlloc : RuntimePattern<gpu::AllocOp> {
+  using RuntimePattern::RuntimePattern;
+
+  LogicalResult
+  matchAndRewrite(gpu::AllocOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    MemRefType type = op.getType();
+    if (!isConvertibleAndHasIdentityMaps(type) || op.getAsyncToken())
+      return rewriter.notifyMatchFailure(
+          op, "expects an identity layout and no token");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    SmallVector<Value> sizes, strides;
+    Value bytes;
+    getMemRefDescriptorSizes(op.getLoc(), type, adaptor.getDynamicSizes(),
+                             rewriter, sizes, strides, bytes);
+    FailureOr<Value> block =
+        call(b, op, "moe_rt_device_alloc", bytes, getPtrType());
+    if (failed(block))
+      return failure();
+    rewriter.replaceOp(
+        op, {createMemRefDescriptor(op.getLoc(), type, *block, *block, sizes,
+                                    strides, rewriter)});
+    return success();
+  }
+};
+
+/// Of one element, from the device to the host.
+struct ConvertMemcpy : RuntimePattern<gpu::MemcpyOp> {
+  using RuntimePattern::RuntimePattern;
+
+  LogicalResult
+  matchAndRewrite(gpu::MemcpyOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    auto target = cast<MemRefType>(op.getDst().getType());
+    auto source = cast<MemRefType>(op.getSrc().getType());
+    if (!op.getDst().getDefiningOp<memref::AllocaOp>() || target.getRank() != 0)
+      return rewriter.notifyMatchFailure(
+          op, "expects to copy one element to the host");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value bytes =
+        getSizeInBytes(op.getLoc(), target.getElementType(), rewriter);
+    FailureOr<Value> done =
+        call(b, op, "moe_rt_device_read",
+             {firstElement(b, target, adaptor.getDst()),
+              firstElement(b, source, adaptor.getSrc()), bytes});
+    if (failed(done))
+      return failure();
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ConvertGetGlobal : RuntimePattern<memref::GetGlobalOp> {
+  using RuntimePattern::RuntimePattern;
+
+  LogicalResult
+  matchAndRewrite(memref::GetGlobalOp op, OpAdaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    MemRefType type = op.getType();
+    Value address = LLVM::AddressOfOp::create(b, getPtrType(), op.getName());
+    if (!op.getName().starts_with(stackPrefix)) {
+      SmallVector<Value> sizes, strides;
+      Value bytes;
+      getMemRefDescriptorSizes(op.getLoc(), type, {}, rewriter, sizes, strides,
+                               bytes);
+      FailureOr<Value> copy =
+          call(b, op, "moe_rt_device_constant", {address, bytes}, getPtrType());
+      if (failed(copy))
+        return failure();
+      address = *copy;
+    }
+    rewriter.replaceOp(
+        op, {MemRefDescriptor::fromStaticShape(
+                b, op.getLoc(), *getTypeConverter(), type, address)});
+    return success();
+  }
+};
+
+struct ConvertLaunch : RuntimePattern<gpu::LaunchFuncOp> {
+  using RuntimePattern::RuntimePattern;
+
+  LogicalResult
+  matchAndRewrite(gpu::LaunchFuncOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    auto module = op->getParentOfType<ModuleOp>();
+    SmallVector<Value> arguments = getTypeConverter()->promoteOperands(
+        op.getLoc(), op.getKernelOperands(), adaptor.getKernelOperands(),
+        rewriter);
+    Value addresses = storeArguments(b, op, arguments);
+    LLVM::GlobalOp record = getRecord(module, op);
+    gpu::KernelDim3 grid = op.getGridSizeOperandValues();
+    gpu::KernelDim3 block = op.getBlockSizeOperandValues();
+    SmallVector<Value> operands{LLVM::AddressOfOp::create(b, record)};
+    for (Value size : {grid.x, grid.y, grid.z, block.x, block.y, block.z})
+      operands.push_back(rewriter.getRemappedValue(size));
+    Value shared = adaptor.getDynamicSharedMemorySize();
+    operands.push_back(
+        shared ? LLVM::ZExtOp::create(b, b.getI64Type(), shared).getResult()
+               : constant(b, 0));
+    operands.push_back(addresses);
+    if (failed(call(b, op, "moe_rt_device_launch", operands)))
+      return failure();
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+  /// The addresses of the values of `arguments`, as an array. In the entry
+  /// block, so that a loop around a launch does not let the stack grow.
+  Value storeArguments(ImplicitLocOpBuilder &b, gpu::LaunchFuncOp op,
+                       ValueRange arguments) const {
+    auto function = op->getParentOfType<FunctionOpInterface>();
+    auto top = ImplicitLocOpBuilder::atBlockBegin(
+        op.getLoc(), &function.getFunctionBody().front());
+    Type pointer = getPtrType();
+    Value one = constant(top, 1);
+    auto structType = LLVM::LLVMStructType::getLiteral(
+        b.getContext(), llvm::to_vector(arguments.getTypes()));
+    Value values = LLVM::AllocaOp::create(top, pointer, structType, one);
+    Value addresses = LLVM::AllocaOp::create(
+        top, pointer, LLVM::LLVMArrayType::get(pointer, arguments.size()), one);
+    for (auto [index, argument] : llvm::enumerate(arguments)) {
+      auto number = static_cast<int32_t>(index);
+      Value place = LLVM::GEPOp::create(b, pointer, structType, values,
+                                        ArrayRef<LLVM::GEPArg>{0, number});
+      LLVM::StoreOp::create(b, argument, place);
+      Value slot = LLVM::GEPOp::create(b, pointer, pointer, addresses,
+                                       ArrayRef<LLVM::GEPArg>{number});
+      LLVM::StoreOp::create(b, place, slot);
+    }
+    return addresses;
+  }
+
+  static LLVM::GlobalOp getRecord(ModuleOp module, gpu::LaunchFuncOp op) {
+    std::string name =
+        getKernelRecordName(op.getKernelModuleName(), op.getKernelName());
+    if (auto known = module.lookupSymbol<LLVM::GlobalOp>(name))
+      return known;
+    auto b = ImplicitLocOpBuilder::atBlockBegin(op.getLoc(), module.getBody());
+    return LLVM::GlobalOp::create(b, getKernelRecordType(b.getContext()),
+                                  /*isConstant=*/false, LLVM::Linkage::External,
+                                  name, Attribute());
+  }
+};
+
+struct ConvertGPUToRuntimePass
+    : moe::impl::ConvertGPUToRuntimePassBase<ConvertGPUToRuntimePass> {
+  using Base::Base;
+
+  void runOnOperation() final {
+    LowerToLLVMOptions options(&getContext());
+    options.useGenericFunctions = true;
+    LLVMTypeConverter converter(&getContext(), options);
+    RewritePatternSet patterns(&getContext());
+    patterns.add<ConvertAlloc, ConvertMemcpy, ConvertGetGlobal, ConvertLaunch>(
+        converter, /*benefit=*/2);
+    SymbolTableCollection symbols;
+    populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns,
+                                                   &symbols);
+    LLVMConversionTarget target(getContext());
+    target.addLegalOp<func::FuncOp, gpu::GPUModuleOp>();
+    target.addIllegalDialect<gpu::GPUDialect>();
+    target.markOpRecursivelyLegal<gpu::GPUModuleOp>();
+    if (failed(applyPartialConversion(getOperation(), target,
+                                      std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

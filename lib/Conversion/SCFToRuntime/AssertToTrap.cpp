@@ -1,0 +1,95 @@
+//===- AssertToTrap.cpp - Assertions in kernels -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A kernel cannot leave by a jump to the host. It says where the message is, in
+// words that host and device share, and traps; the host finds both when it next
+// waits. Of several failing threads one says so.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Messages.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "moe/Conversion/Passes.h"
+
+namespace mlir::moe {
+#define GEN_PASS_DEF_CONVERTASSERTTOTRAPPASS
+#include "moe/Conversion/Passes.h.inc"
+} // namespace mlir::moe
+
+using namespace mlir;
+using namespace mlir::moe;
+
+namespace {
+struct ConvertAssertToTrapPass
+    : moe::impl::ConvertAssertToTrapPassBase<ConvertAssertToTrapPass> {
+  using Base::Base;
+
+  void runOnOperation() final {
+    Messages messages(getOperation());
+    SmallVector<std::pair<gpu::LaunchOp, SmallVector<cf::AssertOp>>> kernels;
+    getOperation().walk([&](gpu::LaunchOp launch) {
+      SmallVector<cf::AssertOp> asserts;
+      launch.walk([&](cf::AssertOp op) { asserts.push_back(op); });
+      if (!asserts.empty())
+        kernels.emplace_back(launch, std::move(asserts));
+    });
+    for (auto &[launch, asserts] : kernels)
+      if (failed(convert(launch, asserts, messages)))
+        return signalPassFailure();
+  }
+
+  LogicalResult convert(gpu::LaunchOp launch, ArrayRef<cf::AssertOp> asserts,
+                        Messages &messages) {
+    ImplicitLocOpBuilder b(launch.getLoc(), launch);
+    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    FailureOr<LLVM::LLVMFuncOp> words = LLVM::lookupOrCreateFn(
+        b, getOperation(), "moe_rt_device_failure_words", {}, pointer);
+    if (failed(words))
+      return failure();
+    Value shared = LLVM::CallOp::create(b, *words, ValueRange()).getResult();
+    for (cf::AssertOp op : asserts) {
+      auto [global, bytes] = messages.get(op);
+      b.setLoc(op.getLoc());
+      b.setInsertionPoint(launch);
+      Value message = LLVM::PtrToIntOp::create(
+          b, b.getI64Type(), LLVM::AddressOfOp::create(b, global));
+      trapUnless(op, shared, message, bytes);
+    }
+    return success();
+  }
+
+  static void trapUnless(cf::AssertOp op, Value words, Value message,
+                         int64_t bytes) {
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    Value yes = arith::ConstantOp::create(b, b.getBoolAttr(true));
+    Value bad = arith::XOrIOp::create(b, op.getArg(), yes);
+    scf::IfOp::create(b, bad, [&](OpBuilder &nested, Location loc) {
+      ImplicitLocOpBuilder b(loc, nested);
+      Value none =
+          LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(0));
+      Value exchanged = LLVM::AtomicCmpXchgOp::create(
+          b, words, none, message, LLVM::AtomicOrdering::monotonic,
+          LLVM::AtomicOrdering::monotonic);
+      Value first = LLVM::ExtractValueOp::create(b, exchanged, 1);
+      scf::IfOp::create(b, first, [&](OpBuilder &nested, Location loc) {
+        ImplicitLocOpBuilder b(loc, nested);
+        Value length = LLVM::ConstantOp::create(b, b.getI64Type(),
+                                                b.getI64IntegerAttr(bytes));
+        Value second = LLVM::GEPOp::create(b, words.getType(), b.getI64Type(),
+                                           words, ArrayRef<LLVM::GEPArg>{1});
+        LLVM::StoreOp::create(b, length, second);
+        scf::YieldOp::create(b);
+      });
+      LLVM::Trap::create(b);
+      scf::YieldOp::create(b);
+    });
+    op.erase();
+  }
+};
+} // namespace

@@ -1,0 +1,48 @@
+//===- Messages.cpp - Messages of assertions ------------------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Messages.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Messages.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+/// "FILE:line:col: " of the place that the user wrote, or nothing.
+static std::string placeOf(Location loc) {
+  std::string place;
+  loc->walk([&](Location part) {
+    auto file = dyn_cast<FileLineColLoc>(part);
+    if (!file)
+      return WalkResult::advance();
+    place = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" +
+             Twine(file.getColumn()) + ": ")
+                .str();
+    return WalkResult::interrupt();
+  });
+  return place;
+}
+
+Messages::Messages(ModuleOp module) : module(module) {}
+
+std::pair<LLVM::GlobalOp, int64_t> Messages::get(cf::AssertOp op) {
+  std::string message = placeOf(op.getLoc()) + op.getMsg().str();
+  int64_t bytes = message.size();
+  LLVM::GlobalOp &global = globals[message];
+  if (global)
+    return {global, bytes};
+  auto b = ImplicitLocOpBuilder::atBlockBegin(op.getLoc(), module.getBody());
+  std::string name;
+  do
+    name = ("moe.message." + Twine(next++)).str();
+  while (module.lookupSymbol(name));
+  global = LLVM::GlobalOp::create(
+      b, LLVM::LLVMArrayType::get(b.getI8Type(), bytes), /*isConstant=*/true,
+      LLVM::Linkage::Internal, name, b.getStringAttr(message));
+  return {global, bytes};
+}

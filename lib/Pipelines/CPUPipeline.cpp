@@ -1,0 +1,102 @@
+//===- CPUPipeline.cpp - The road to the CPU -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The passes of each phase, and why they stand where they stand.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Phases.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "moe/Conversion/Passes.h"
+#include "moe/Dialect/MoE/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+static void populateRegionsPipeline(OpPassManager &pm,
+                                    const CPUPipelineOptions &options) {
+  AnnotateDispatchesPassOptions annotate;
+  annotate.counters = options.stats;
+  pm.addPass(createAnnotateDispatchesPass(annotate));
+  ConvertMoEToSCFPassOptions toSCF;
+  toSCF.allExperts = options.experts == ExpertsForm::All;
+  pm.addPass(createConvertMoEToSCFPass(toSCF));
+  ConvertParametersToMemRefPassOptions parameters;
+  llvm::append_range(parameters.misaligned, options.misaligned);
+  pm.addPass(createConvertParametersToMemRefPass(parameters));
+  addSimplification(pm);
+}
+
+static void populateTiledPipeline(OpPassManager &pm,
+                                  const CPUPipelineOptions &options) {
+  // Results are computed where they are wanted, before loops hide it.
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createFuseElementwisePass());
+  addSimplification(functions);
+  VectorizeContractionsPassOptions contractions;
+  contractions.targetName = options.target;
+  functions.addPass(createVectorizeContractionsPass(contractions));
+  VectorizeElementwisePassOptions elementwise;
+  elementwise.targetName = options.target;
+  functions.addPass(createVectorizeElementwisePass(elementwise));
+  // Polynomials work on vectors as on scalars, so that loops without vectors
+  // vectorize later.
+  ApproximateMathPassOptions math;
+  math.targetName = options.target;
+  functions.addPass(createApproximateMathPass(math));
+  addSimplification(functions);
+}
+
+static void populateBuffersPipeline(OpPassManager &pm) {
+  addBufferization(pm);
+  bufferization::BufferDeallocationPipelineOptions deallocate;
+  bufferization::buildBufferDeallocationPipeline(pm, deallocate);
+  pm.addPass(createConvertBufferizationToMemRefPass());
+  // In buffers, captures of a body are arguments that cost nothing.
+  pm.addPass(createOutlineExpertsPass());
+}
+
+static void populateMachinePipeline(OpPassManager &pm) {
+  VectorTransferToSCFOptions transfers;
+  transfers.enableFullUnroll();
+  transfers.setTargetRank(1);
+  pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(transfers));
+  pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addPass(createConvertForallToRuntimePass());
+  pm.addPass(createConvertAssertToRuntimePass());
+  addHostLowering(pm, [](OpPassManager &pm) {
+    FinalizeMemRefToLLVMConversionPassOptions memref;
+    memref.useGenericFunctions = true;
+    pm.addPass(createFinalizeMemRefToLLVMConversionPass(memref));
+  });
+}
+
+void mlir::moe::buildCPUPipeline(OpPassManager &pm,
+                                 const CPUPipelineOptions &options, Phase from,
+                                 Phase to) {
+  Road road(pm, from, to, /*toDevice=*/false);
+  road.add(Phase::Routed, [&] { addRoutedPhase(pm); });
+  road.add(Phase::Grouped, [&] { addGroupedPhase(pm, options.checkAccesses); });
+  road.add(Phase::Regions, [&] { populateRegionsPipeline(pm, options); });
+  road.add(Phase::Tiled, [&] { populateTiledPipeline(pm, options); });
+  road.add(Phase::Buffers, [&] { populateBuffersPipeline(pm); });
+  road.add(Phase::Machine, [&] { populateMachinePipeline(pm); });
+}
+
+void mlir::moe::registerCPUPipeline() {
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "moe-lower-to-cpu",
+      "Lower mixtures of experts to machine code for the CPU",
+      [](OpPassManager &pm, const CPUPipelineOptions &options) {
+        buildCPUPipeline(pm, options, options.from, options.to);
+      });
+}

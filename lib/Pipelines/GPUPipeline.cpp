@@ -1,0 +1,134 @@
+//===- GPUPipeline.cpp - The road to the GPU -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The passes of each phase, and why they stand where they stand.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Phases.h"
+#include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/GPU/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "moe/Conversion/Passes.h"
+#include "moe/Dialect/MoE/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+static void populateRegionsPipeline(OpPassManager &pm,
+                                    const GPUPipelineOptions &options) {
+  AnnotateDispatchesPassOptions annotate;
+  annotate.counters = options.stats;
+  pm.addPass(createAnnotateDispatchesPass(annotate));
+  ConvertMoEToParallelPassOptions toParallel;
+  toParallel.allExperts = options.experts == ExpertsForm::All;
+  pm.addPass(createConvertMoEToParallelPass(toParallel));
+  ConvertParametersToMemRefPassOptions parameters;
+  parameters.stacked = true;
+  pm.addPass(createConvertParametersToMemRefPass(parameters));
+  addSimplification(pm);
+}
+
+static void populateTiledPipeline(OpPassManager &pm) {
+  // Results are computed where they are wanted, before loops hide it.
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createFuseElementwisePass());
+  ApproximateMathPassOptions math;
+  math.targetName = "gpu";
+  functions.addPass(createApproximateMathPass(math));
+  addSimplification(functions);
+}
+
+static void populateBuffersPipeline(OpPassManager &pm) {
+  addBufferization(pm);
+  pm.addPass(memref::createExpandReallocPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(bufferization::createOwnershipBasedBufferDeallocationPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(bufferization::createBufferDeallocationSimplificationPass());
+  // In buffers, captures of a body are arguments that cost nothing.
+  pm.addPass(createOutlineExpertsPass());
+  // Before deallocations are lowered: what they allocate is the host's.
+  pm.addPass(createConvertLinalgToGPUPass());
+  pm.addPass(bufferization::createLowerDeallocationsPass());
+  pm.addPass(createConvertBufferizationToMemRefPass());
+  addSimplification(pm);
+}
+
+static void populateKernelPipeline(OpPassManager &kernels) {
+  addSimplification(kernels);
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  addSimplification(kernels);
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(arith::createArithExpandOpsPass());
+  // As instructions: upstream's way to NVVM calls a library for them.
+  kernels.addPass(createConvertMathToLLVMPass());
+  ConvertGpuOpsToNVVMOpsOptions toNVVM;
+  toNVVM.indexBitwidth = 64;
+  kernels.addPass(createConvertGpuOpsToNVVMOps(toNVVM));
+  kernels.addPass(createUBToLLVMConversionPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+  addSimplification(kernels);
+}
+
+static void populateMachinePipeline(OpPassManager &pm,
+                                    const GPUPipelineOptions &options) {
+  pm.addPass(createConvertAssertToTrapPass());
+  pm.addPass(createGpuLaunchSinkIndexComputationsPass());
+  pm.addPass(createGpuKernelOutliningPass());
+  populateKernelPipeline(pm.nest<gpu::GPUModuleOp>());
+  GpuNVVMAttachTargetOptions target;
+  target.chip = options.chip;
+  target.features = "+ptx" + std::to_string(options.ptxVersion);
+  target.optLevel = 3;
+  pm.addPass(createGpuNVVMAttachTarget(target));
+  pm.addPass(createConvertAssertToRuntimePass());
+  addHostLowering(pm, [](OpPassManager &pm) {
+    pm.addPass(createConvertGPUToRuntimePass());
+  });
+}
+
+void mlir::moe::buildGPUPipeline(OpPassManager &pm,
+                                 const GPUPipelineOptions &options, Phase from,
+                                 Phase to) {
+  // Before anything is done for it: LLVM stops the process at an unknown one.
+  CheckTargetPassOptions target;
+  target.chip = options.chip;
+  target.ptxVersion = options.ptxVersion;
+  pm.addPass(createCheckTargetPass(target));
+  Road road(pm, from, to, /*toDevice=*/true);
+  road.add(Phase::Routed, [&] { addRoutedPhase(pm); });
+  road.add(Phase::Grouped, [&] { addGroupedPhase(pm, options.checkAccesses); });
+  road.add(Phase::Regions, [&] { populateRegionsPipeline(pm, options); });
+  road.add(Phase::Tiled, [&] { populateTiledPipeline(pm); });
+  road.add(Phase::Buffers, [&] { populateBuffersPipeline(pm); });
+  road.add(Phase::Machine, [&] { populateMachinePipeline(pm, options); });
+}
+
+void mlir::moe::addKernelSerialization(OpPassManager &pm) {
+  GpuModuleToBinaryPassOptions serialize;
+  serialize.compilationTarget = "isa";
+  pm.addPass(createGpuModuleToBinaryPass(serialize));
+}
+
+void mlir::moe::registerGPUPipeline() {
+  PassPipelineRegistration<GPUPipelineOptions>(
+      "moe-lower-to-ptx",
+      "Lower mixtures of experts to PTX and the host's code for it",
+      [](OpPassManager &pm, const GPUPipelineOptions &options) {
+        buildGPUPipeline(pm, options, options.from, options.to);
+        if (options.to == Phase::Machine)
+          addKernelSerialization(pm);
+      });
+}

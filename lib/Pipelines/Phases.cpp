@@ -1,0 +1,125 @@
+//===- Phases.cpp - Phases that roads share -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The names of the phases, those before experts become code, and pieces of
+// later ones.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Phases.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/TosaToLinalg/TosaToLinalg.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/Transforms/RequestCWrappers.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Transforms/Passes.h"
+#include "moe/Dialect/MoE/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+static constexpr StringLiteral phaseNames[] = {
+    "import", "routed", "grouped", "regions", "tiled", "buffers", "machine"};
+
+StringRef mlir::moe::stringifyPhase(Phase phase) {
+  return phaseNames[static_cast<unsigned>(phase)];
+}
+
+std::optional<Phase> mlir::moe::parsePhase(StringRef name) {
+  for (auto [index, known] : llvm::enumerate(phaseNames))
+    if (name == known)
+      return static_cast<Phase>(index);
+  return std::nullopt;
+}
+
+void mlir::moe::addSimplification(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// Front ends that speak TOSA, by upstream's conversions.
+static void addTosaConversion(OpPassManager &pm) {
+  TosaToLinalgOptions toLinalg;
+  toLinalg.aggressiveReduceConstant = false;
+  tosa::addTosaToLinalgPasses(pm, toLinalg, TosaToLinalgNamedOptions(),
+                              /*validationOptions=*/std::nullopt);
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createTosaToSCFPass());
+  functions.addPass(createTosaToTensorPass());
+  functions.addPass(createTosaToArithPass());
+}
+
+void mlir::moe::addRoutedPhase(OpPassManager &pm) {
+  addTosaConversion(pm);
+  // Operations on whole tensors have no buffers; linalg does. First of all,
+  // since upstream folds some of them to constants of dynamic shape.
+  pm.addPass(createConvertElementwiseToLinalgPass());
+  pm.addPass(createDecomposeAggregatesPass());
+  // Calls are inlined, so that a dispatch has one static call path.
+  pm.addPass(createInlinerPass());
+  pm.addPass(createSymbolDCEPass());
+  addSimplification(pm);
+}
+
+void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses) {
+  // What the model says is checked, not what becomes of it.
+  GuardAccessesPassOptions guard;
+  guard.numbersOnly = !checkAccesses;
+  pm.addPass(createGuardAccessesPass(guard));
+  pm.addNestedPass<func::FuncOp>(createDecomposeGatePass());
+  // Gates of the same scores share one routing.
+  addSimplification(pm);
+  // While all functions are entry points: those made later are internal.
+  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
+}
+
+void mlir::moe::addBufferization(OpPassManager &pm) {
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  // A tensor that changes its size in a loop is a new one in each round.
+  bufferize.allowReturnAllocsFromLoops = true;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  addSimplification(pm);
+  pm.addPass(createCanonicalizerPass());
+}
+
+void mlir::moe::addHostLowering(
+    OpPassManager &pm, function_ref<void(OpPassManager &)> addBuffers) {
+  pm.addPass(memref::createExpandOpsPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  addSimplification(pm);
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(arith::createArithExpandOpsPass());
+  // Functions before vectors: calls of the library take vectors apart.
+  ConvertMathToLLVMPassOptions math;
+  math.approximateLog1p = false;
+  pm.addPass(createConvertMathToLLVMPass(math));
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  addBuffers(pm);
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  addSimplification(pm);
+}
+
+void Road::add(Phase phase, function_ref<void()> populate) {
+  if (phase <= from || phase > to)
+    return;
+  populate();
+  VerifyContractPassOptions contract;
+  contract.phase = stringifyPhase(phase);
+  contract.device = toDevice;
+  pm.addPass(createVerifyContractPass(contract));
+}
