@@ -85,7 +85,9 @@ void mlir::moe::buildCPUPipeline(OpPassManager &pm,
                                  Phase to) {
   Road road(pm, from, to, /*toDevice=*/false);
   road.add(Phase::Routed, [&] { addRoutedPhase(pm); });
-  road.add(Phase::Grouped, [&] { addGroupedPhase(pm, options.checkAccesses); });
+  road.add(Phase::Grouped, [&] {
+    addGroupedPhase(pm, options.checkAccesses, /*parallel=*/false);
+  });
   road.add(Phase::Regions, [&] { populateRegionsPipeline(pm, options); });
   road.add(Phase::Tiled, [&] { populateTiledPipeline(pm, options); });
   road.add(Phase::Buffers, [&] { populateBuffersPipeline(pm); });

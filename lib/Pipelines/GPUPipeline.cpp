@@ -8,7 +8,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Phases.h"
-#include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
@@ -72,12 +71,7 @@ static void populateKernelPipeline(OpPassManager &kernels) {
   addSimplification(kernels);
   kernels.addPass(createSCFToControlFlowPass());
   kernels.addPass(arith::createArithExpandOpsPass());
-  // As instructions: upstream's way to NVVM calls a library for them.
-  kernels.addPass(createConvertMathToLLVMPass());
-  ConvertGpuOpsToNVVMOpsOptions toNVVM;
-  toNVVM.indexBitwidth = 64;
-  kernels.addPass(createConvertGpuOpsToNVVMOps(toNVVM));
-  kernels.addPass(createUBToLLVMConversionPass());
+  kernels.addPass(createConvertKernelsToNVVMPass());
   kernels.addPass(createReconcileUnrealizedCastsPass());
   addSimplification(kernels);
 }
@@ -109,7 +103,9 @@ void mlir::moe::buildGPUPipeline(OpPassManager &pm,
   pm.addPass(createCheckTargetPass(target));
   Road road(pm, from, to, /*toDevice=*/true);
   road.add(Phase::Routed, [&] { addRoutedPhase(pm); });
-  road.add(Phase::Grouped, [&] { addGroupedPhase(pm, options.checkAccesses); });
+  road.add(Phase::Grouped, [&] {
+    addGroupedPhase(pm, options.checkAccesses, /*parallel=*/true);
+  });
   road.add(Phase::Regions, [&] { populateRegionsPipeline(pm, options); });
   road.add(Phase::Tiled, [&] { populateTiledPipeline(pm); });
   road.add(Phase::Buffers, [&] { populateBuffersPipeline(pm); });

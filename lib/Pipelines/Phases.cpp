@@ -66,12 +66,15 @@ void mlir::moe::addRoutedPhase(OpPassManager &pm) {
   addSimplification(pm);
 }
 
-void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses) {
+void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
+                                bool parallel) {
   // What the model says is checked, not what becomes of it.
   GuardAccessesPassOptions guard;
   guard.numbersOnly = !checkAccesses;
   pm.addPass(createGuardAccessesPass(guard));
-  pm.addNestedPass<func::FuncOp>(createDecomposeGatePass());
+  DecomposeGatePassOptions gate;
+  gate.parallel = parallel;
+  pm.addNestedPass<func::FuncOp>(createDecomposeGatePass(gate));
   // Gates of the same scores share one routing.
   addSimplification(pm);
   // While all functions are entry points: those made later are internal.

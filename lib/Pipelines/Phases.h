@@ -16,7 +16,8 @@ namespace mlir::moe {
 
 void addSimplification(OpPassManager &pm);
 void addRoutedPhase(OpPassManager &pm);
-void addGroupedPhase(OpPassManager &pm, bool checkAccesses);
+/// `parallel` says whether rows are computed all at once.
+void addGroupedPhase(OpPassManager &pm, bool checkAccesses, bool parallel);
 
 /// One-shot bufferization, and what cleans up after it.
 void addBufferization(OpPassManager &pm);

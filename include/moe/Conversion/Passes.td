@@ -53,7 +53,7 @@ def ConvertMoEToParallelPass
   let summary = "Turn dispatches into conditional regions over parallel code";
   let description = [{
     For a machine with many threads. A routing becomes five plain values, each
-    element of which is computed on its own (`tensor.generate`): those of
+    element of which is computed on its own (`linalg.generic`): those of
     `moe-convert-to-scf` and, for each token, the numbers of its assignments. A
     dispatch becomes one `scf.if` for each expert around its body on its own
     rows; a family is a loop over experts around that. A combine goes over the
@@ -65,11 +65,11 @@ def ConvertMoEToParallelPass
     ```mlir
     %y = moe.combine %rows by %r : ...
     ==>
-    %y = tensor.generate %n {
-    ^bb0(%token: index, %column: index):
+    %y = linalg.generic ... outs(%empty : tensor<?x64xf32>) {
+      %token = linalg.index 0 : index
       %sum = scf.for %i = %c0 to %most ... { ... %slots[%token, %i] ... }
-      tensor.yield %sum : f32
-    } : tensor<?x64xf32>
+      linalg.yield %sum : f32
+    } -> tensor<?x64xf32>
     ```
   }];
   let options = [Option<"allExperts", "all-experts", "bool", "false",
@@ -77,8 +77,8 @@ def ConvertMoEToParallelPass
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
-    "::mlir::tensor::TensorDialect"];
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def ConvertParametersToMemRefPass
@@ -288,6 +288,17 @@ def ConvertAssertToTrapPass
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::scf::SCFDialect"];
+}
+
+def ConvertKernelsToNVVMPass
+    : Pass<"moe-convert-kernels-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Turn the code of kernels into the llvm and nvvm dialects";
+  let description = [{
+    With upstream's patterns, but no function of the CUDA toolkit's library: the
+    functions that have instructions become these, and any other is an error.
+  }];
+  let dependentDialects = [
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
 }
 
 def ConvertGPUToRuntimePass

@@ -10,6 +10,7 @@
 #include "Parallel.h"
 #include "Loops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -19,15 +20,22 @@ using namespace mlir::moe;
 
 Value mlir::moe::generate(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,
                           Type type, Element element) {
-  SmallVector<int64_t> shape;
-  SmallVector<Value> extents;
-  dispatchIndexOpFoldResults(sizes, extents, shape);
-  return tensor::GenerateOp::create(
-      b, RankedTensorType::get(shape, type), extents,
-      [&](OpBuilder &nested, Location loc, ValueRange indices) {
+  // Not a tensor.generate: what extracts an element of one would be made to
+  // compute it again.
+  Value empty = tensor::EmptyOp::create(b, sizes, type);
+  AffineMap identity = b.getMultiDimIdentityMap(sizes.size());
+  SmallVector<utils::IteratorType> iterators(sizes.size(),
+                                             utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      b, empty.getType(), ValueRange(), empty, identity, iterators,
+      [&](OpBuilder &nested, Location loc, ValueRange) {
         ImplicitLocOpBuilder inner(loc, nested);
-        tensor::YieldOp::create(inner, element(inner, indices));
+        SmallVector<Value> indices;
+        for (size_t dim = 0; dim < sizes.size(); ++dim)
+          indices.push_back(linalg::IndexOp::create(inner, dim));
+        linalg::YieldOp::create(inner, element(inner, indices));
       });
+  return generic.getResult(0);
 }
 
 Value mlir::moe::generateRows(ImplicitLocOpBuilder &b, Value rows, Value like,

@@ -39,7 +39,7 @@ namespace {
 /// Builds the decomposition of one gate at the builder's insertion point.
 class GateDecomposition : TokenTensors {
 public:
-  GateDecomposition(ImplicitLocOpBuilder &builder, GateOp gate);
+  GateDecomposition(ImplicitLocOpBuilder &builder, GateOp gate, bool parallel);
 
   /// The mask and the weights of the gate.
   std::pair<Value, Value> build();
@@ -84,8 +84,9 @@ private:
 };
 } // namespace
 
-GateDecomposition::GateDecomposition(ImplicitLocOpBuilder &builder, GateOp gate)
-    : TokenTensors(builder, gate.getScores()), gate(gate),
+GateDecomposition::GateDecomposition(ImplicitLocOpBuilder &builder, GateOp gate,
+                                     bool parallel)
+    : TokenTensors(builder, gate.getScores(), parallel), gate(gate),
       scores(gate.getScores()), experts(gate.getNumExperts()) {
   auto element = cast<FloatType>(getElementTypeOrSelf(scores));
   compute = element.getWidth() > 32 ? element : b.getF32Type();
@@ -450,13 +451,15 @@ std::pair<Value, Value> GateDecomposition::build() {
 
 namespace {
 struct DecomposeGatePass : moe::impl::DecomposeGatePassBase<DecomposeGatePass> {
+  using Base::Base;
+
   void runOnOperation() final {
     IRRewriter rewriter(&getContext());
     getOperation()->walk([&](GateOp gate) {
       ImplicitLocOpBuilder builder(gate.getLoc(), rewriter);
       builder.setInsertionPoint(gate);
       std::optional<int64_t> selected = gate.getSelectedPerToken();
-      auto [mask, weights] = GateDecomposition(builder, gate).build();
+      auto [mask, weights] = GateDecomposition(builder, gate, parallel).build();
       rewriter.setInsertionPoint(gate);
       auto route = rewriter.replaceOpWithNewOp<RouteOp>(gate, gate.getType(),
                                                         mask, weights);

@@ -17,9 +17,11 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-TokenTensors::TokenTensors(ImplicitLocOpBuilder &builder, Value source)
+TokenTensors::TokenTensors(ImplicitLocOpBuilder &builder, Value source,
+                           bool parallel)
     : b(builder), source(source),
       columns(cast<RankedTensorType>(source.getType()).getDimSize(1)),
+      parallel(parallel),
       tokens(tensor::getMixedSize(b, b.getLoc(), source, 0)) {}
 
 IndexedTensor TokenTensors::each(Value tensor) {
@@ -78,6 +80,13 @@ Value TokenTensors::update(Value value, ArrayRef<IndexedTensor> others,
 
 Value TokenTensors::forEachRow(ArrayRef<int64_t> trailing, Type element,
                                RowPayload payload) {
+  if (parallel)
+    return map({}, trailing, element, [&](ImplicitLocOpBuilder &b, ValueRange) {
+      SmallVector<Value> row;
+      for (size_t dim = 0; dim <= trailing.size(); ++dim)
+        row.push_back(linalg::IndexOp::create(b, dim));
+      return payload(b, row);
+    });
   Value zero = arith::ConstantIndexOp::create(b, 0);
   Value one = arith::ConstantIndexOp::create(b, 1);
   SmallVector<Value> ends = {

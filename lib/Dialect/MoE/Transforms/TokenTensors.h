@@ -31,7 +31,9 @@ using RowPayload = function_ref<Value(ImplicitLocOpBuilder &, ValueRange)>;
 /// Builds tensors for the rows of `source`, a tensor [N, columns].
 class TokenTensors {
 public:
-  TokenTensors(ImplicitLocOpBuilder &builder, Value source);
+  /// Where rows are computed one by one, that is by loops, which become vector
+  /// code, or, if `parallel`, by an operation on all of them.
+  TokenTensors(ImplicitLocOpBuilder &builder, Value source, bool parallel);
 
   Value empty(ArrayRef<int64_t> trailing, Type element);
 
@@ -47,7 +49,7 @@ public:
   Value update(Value value, ArrayRef<IndexedTensor> others, Type element,
                Payload payload);
 
-  /// A new tensor like that of `map`, by loops; the payload sees the indices.
+  /// A new tensor like that of `map`; the payload sees the indices.
   Value forEachRow(ArrayRef<int64_t> trailing, Type element,
                    RowPayload payload);
 
@@ -70,6 +72,7 @@ protected:
   ImplicitLocOpBuilder &b;
   Value source;
   int64_t columns;
+  bool parallel;
   /// The number of tokens.
   OpFoldResult tokens;
 };

@@ -54,7 +54,12 @@ def DecomposeGatePass : Pass<"moe-decompose-gate", "func::FuncOp"> {
     %r = moe.route %mask, %weights
        : (tensor<?x8xi1>, tensor<?x8xf32>) -> !moe.routing<8>
     ```
+
+    Numbers that belong to a row are computed by a loop over rows or, with
+    `parallel`, by a linalg operation that computes each on its own.
   }];
+  let options = [Option<"parallel", "parallel", "bool", "false",
+                        "No loops over tokens, where that is possible">];
   let dependentDialects = [
     "arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect",
     "scf::SCFDialect", "tensor::TensorDialect"
