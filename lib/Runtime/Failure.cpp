@@ -19,7 +19,7 @@ thread_local rt::ThreadState rt::threadState;
 
 void rt::jumpToFrame() { std::longjmp(threadState.frame->target, 1); }
 
-void rt::fail(Status status, std::string_view message) {
+void rt::setFailure(Status status, std::string_view message) {
   FailureFrame *frame = threadState.frame;
   if (!frame) {
     std::fprintf(stderr,
@@ -29,6 +29,10 @@ void rt::fail(Status status, std::string_view message) {
   }
   frame->status = status;
   frame->message.assign(message);
+}
+
+void rt::fail(Status status, std::string_view message) {
+  setFailure(status, message);
   jumpToFrame();
 }
 
@@ -41,10 +45,12 @@ rt::Result rt::invoke(const std::function<void()> &body) {
     body();
     threadState = outer;
     blocks.release();
+    releaseDeviceBlocks(&blocks);
     return {};
   }
   threadState = outer;
   blocks.clear();
+  clearDeviceBlocks(&blocks);
   return {frame.status, std::move(frame.message)};
 }
 

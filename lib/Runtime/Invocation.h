@@ -58,8 +58,20 @@ extern thread_local ThreadState threadState;
 /// nothing that needs a destructor.
 [[noreturn]] void fail(Status status, std::string_view message);
 
-/// Jumps to the innermost frame, whose status and message are set.
+/// `fail` in two steps, for callers that must let go of something in between:
+/// leaves status and message in the innermost frame, and jumps there.
+void setFailure(Status status, std::string_view message);
 [[noreturn]] void jumpToFrame();
+
+/// Counts bytes of memory as alive, or fails if they are no size of a block or
+/// above the limit.
+void chargeBytes(int64_t bytes);
+void dischargeBytes(int64_t bytes);
+
+/// The blocks of the device that an invocation owns, as BlockList's functions
+/// of these names.
+void releaseDeviceBlocks(BlockList *owner);
+void clearDeviceBlocks(BlockList *owner);
 
 /// Ends the runs of dispatches that began in this body of a parallel loop.
 void endNestedRuns();
