@@ -36,6 +36,11 @@ void rt::fail(Status status, std::string_view message) {
   jumpToFrame();
 }
 
+bool rt::isOnInvokedStack(const void *address) {
+  return threadState.frame && address > __builtin_frame_address(0) &&
+         address < threadState.frame->stack;
+}
+
 rt::Result rt::invoke(const std::function<void()> &body) {
   BlockList blocks;
   FailureFrame frame;

@@ -43,6 +43,8 @@ struct FailureFrame {
   std::jmp_buf target;
   Status status = Status::Ok;
   std::string message;
+  /// What is invoked has the stack below.
+  const void *stack = __builtin_frame_address(0);
 };
 
 struct ThreadState {
@@ -62,6 +64,10 @@ extern thread_local ThreadState threadState;
 /// leaves status and message in the innermost frame, and jumps there.
 void setFailure(Status status, std::string_view message);
 [[noreturn]] void jumpToFrame();
+
+/// Whether the address is on the stack of what this thread invoked, and so good
+/// for nothing when that has ended.
+bool isOnInvokedStack(const void *address);
 
 /// Counts bytes of memory as alive, or fails if they are no size of a block or
 /// above the limit.

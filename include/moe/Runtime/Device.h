@@ -144,7 +144,8 @@ public:
   /// invoked, which is gone by then, are as they were in the capture.
   ///
   /// A read, for which the host would have to wait, fails, and the capture with
-  /// it; so does the upload of a constant. The caller then runs without.
+  /// it; so does the upload of a constant. The caller ends the capture in any
+  /// case, releases the graph of a step that failed, and runs without.
   ///
   /// Blocks that were allocated or freed during the capture are at the graph's
   /// disposal until releaseGraph: freeing them gives them to nobody else, and
