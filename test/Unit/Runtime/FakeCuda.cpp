@@ -14,7 +14,10 @@
 //   memory=BYTES    what cuMemAlloc gives in all
 //   fail=NAME:CODE:K  the Kth call of NAME fails; codes from 700 to 719 break
 //                   the device: whatever is called afterwards fails, too
-// MOE_FAKE_CUDA_LOG is a file to which each call is appended as a line.
+// Calls are counted from cuDriverGetVersion on, which comes first.
+//
+// MOE_FAKE_CUDA_LOG is a file to which each call is appended as a line, all but
+// cuCtxSetCurrent, which comes before every other.
 //
 //===----------------------------------------------------------------------===//
 
@@ -136,7 +139,8 @@ static void log(const std::string &line) {
 
 /// What the call of a function begins with: the code it fails with, if it does.
 static int begin(const std::string &name, const std::string &details = "") {
-  log(details.empty() ? name : name + " " + details);
+  if (name != "cuCtxSetCurrent")
+    log(details.empty() ? name : name + " " + details);
   int call = ++state.calls[name];
   if (state.broken)
     return state.broken;
@@ -209,12 +213,12 @@ extern "C" {
 //===----------------------------------------------------------------------===//
 
 int cuDriverGetVersion(int *version) {
+  state.calls.clear();
   *version = readSettings().version;
   return begin("cuDriverGetVersion");
 }
 
 int cuInit(unsigned) {
-  state.calls.clear();
   int code = begin("cuInit");
   return code || readSettings().devices ? code : noDevice;
 }
@@ -276,6 +280,10 @@ int cuDevicePrimaryCtxRelease_v2(int) {
 }
 
 int cuCtxSetCurrent(void *context) {
+  // A broken context can be made current, but for nothing.
+  int code = begin("cuCtxSetCurrent");
+  if (code && !state.broken)
+    return code;
   isCurrent = context == &state;
   return success;
 }
