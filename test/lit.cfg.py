@@ -17,12 +17,13 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.moe_build, "test")
 
 # %moe_src and %moe_build are the roots, %examples is docs/examples, %python has
-# NumPy.
+# NumPy, %fake_cuda is a driver for MOE_CUDA_DRIVER (test/Unit/Runtime).
 config.substitutions += [
     ("%moe_src", config.moe_source),
     ("%moe_build", config.moe_build),
     ("%examples", os.path.join(config.moe_source, "docs", "examples")),
     ("%python", config.moe_python),
+    ("%fake_cuda", os.path.join(config.moe_build, "lib", "libMoEFakeCuda.so")),
     ("%cmake", config.moe_cmake),
     ("%cxx", config.moe_cxx),
 ]

@@ -19,7 +19,7 @@ thread_local rt::ThreadState rt::threadState;
 
 void rt::jumpToFrame() { std::longjmp(threadState.frame->target, 1); }
 
-void rt::fail(Status status, std::string_view message) {
+void rt::setFailure(Status status, std::string_view message) {
   FailureFrame *frame = threadState.frame;
   if (!frame) {
     std::fprintf(stderr,
@@ -29,7 +29,16 @@ void rt::fail(Status status, std::string_view message) {
   }
   frame->status = status;
   frame->message.assign(message);
+}
+
+void rt::fail(Status status, std::string_view message) {
+  setFailure(status, message);
   jumpToFrame();
+}
+
+bool rt::isOnInvokedStack(const void *address) {
+  return threadState.frame && address > __builtin_frame_address(0) &&
+         address < threadState.frame->stack;
 }
 
 rt::Result rt::invoke(const std::function<void()> &body) {
@@ -41,10 +50,12 @@ rt::Result rt::invoke(const std::function<void()> &body) {
     body();
     threadState = outer;
     blocks.release();
+    releaseDeviceBlocks(&blocks);
     return {};
   }
   threadState = outer;
   blocks.clear();
+  clearDeviceBlocks(&blocks);
   return {frame.status, std::move(frame.message)};
 }
 

@@ -43,6 +43,8 @@ struct FailureFrame {
   std::jmp_buf target;
   Status status = Status::Ok;
   std::string message;
+  /// What is invoked has the stack below.
+  const void *stack = __builtin_frame_address(0);
 };
 
 struct ThreadState {
@@ -58,8 +60,24 @@ extern thread_local ThreadState threadState;
 /// nothing that needs a destructor.
 [[noreturn]] void fail(Status status, std::string_view message);
 
-/// Jumps to the innermost frame, whose status and message are set.
+/// `fail` in two steps, for callers that must let go of something in between:
+/// leaves status and message in the innermost frame, and jumps there.
+void setFailure(Status status, std::string_view message);
 [[noreturn]] void jumpToFrame();
+
+/// Whether the address is on the stack of what this thread invoked, and so good
+/// for nothing when that has ended.
+bool isOnInvokedStack(const void *address);
+
+/// Counts bytes of memory as alive, or fails if they are no size of a block or
+/// above the limit.
+void chargeBytes(int64_t bytes);
+void dischargeBytes(int64_t bytes);
+
+/// The blocks of the device that an invocation owns, as BlockList's functions
+/// of these names.
+void releaseDeviceBlocks(BlockList *owner);
+void clearDeviceBlocks(BlockList *owner);
 
 /// Ends the runs of dispatches that began in this body of a parallel loop.
 void endNestedRuns();

@@ -55,12 +55,13 @@ alignas(64) static std::atomic<int64_t> limit{0};
   rt::fail(rt::Status::Limit, {message, static_cast<size_t>(length)});
 }
 
-/// Counts `bytes` as alive, or fails without counting them.
-static void charge(int64_t bytes) {
+void rt::chargeBytes(int64_t bytes) {
+  if (bytes < 0 || bytes > maximumBytes)
+    failAllocation(bytes, "a block has between 0 and", maximumBytes, "bytes");
   int64_t now = live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   int64_t bound = limit.load(std::memory_order_relaxed);
   if (bound > 0 && now > bound) {
-    live.fetch_sub(bytes, std::memory_order_relaxed);
+    dischargeBytes(bytes);
     char reason[80];
     std::snprintf(reason, sizeof(reason),
                   "%" PRId64 " bytes are in use, and the limit is",
@@ -70,6 +71,10 @@ static void charge(int64_t bytes) {
   int64_t before = peak.load(std::memory_order_relaxed);
   while (now > before && !peak.compare_exchange_weak(before, now))
     ;
+}
+
+void rt::dischargeBytes(int64_t bytes) {
+  live.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
 static Block *header(void *data) { return static_cast<Block *>(data) - 1; }
@@ -104,7 +109,7 @@ static void unlinkBlock(Block *block) {
 }
 
 static void releaseBlock(Block *block) {
-  live.fetch_sub(block->bytes, std::memory_order_relaxed);
+  rt::dischargeBytes(block->bytes);
   std::free(block->base);
 }
 
@@ -129,13 +134,13 @@ int64_t rt::peakBytes() { return peak; }
 void rt::resetPeakBytes() { peak = live.load(); }
 
 extern "C" void *moe_rt_alloc(int64_t bytes, int64_t alignment) {
-  if (bytes < 0 || bytes > maximumBytes || alignment > maximumBytes)
+  if (alignment > maximumBytes)
     failAllocation(bytes, "a block has between 0 and", maximumBytes, "bytes");
-  charge(bytes);
+  rt::chargeBytes(bytes);
   uintptr_t align = std::max(minimumAlignment, alignment);
   void *base = std::malloc(bytes + sizeof(Block) + align);
   if (!base) {
-    live.fetch_sub(bytes, std::memory_order_relaxed);
+    rt::dischargeBytes(bytes);
     failAllocation(bytes, "the system gives no more than the", live, "in use");
   }
   uintptr_t data = reinterpret_cast<uintptr_t>(base) + sizeof(Block);

@@ -1,5 +1,4 @@
-//===- Device.h - Where kernels run ------------------------------*- C++
-//-*-===//
+//===- Device.h - Where kernels run -----------------------------*- C++ -*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -43,7 +42,9 @@ enum { MoETensorMapBytes = 128 };
 /// freed when it fails, and belong to the host when it ends well.
 void *moe_rt_device_alloc(int64_t bytes);
 void moe_rt_device_free(void *block);
-/// Copies from the device to the host, after all that was launched before.
+/// Copies from the device to the host, after all that was launched before. What
+/// is read from a block of at most 16 KiB stays with the host until the next
+/// launch or write, so that reading such a block bit by bit waits once.
 void moe_rt_device_read(void *host, const void *device, int64_t bytes);
 /// Copies from the host to the device. The host's bytes may change afterwards.
 void moe_rt_device_write(void *device, const void *host, int64_t bytes);
@@ -64,7 +65,8 @@ int64_t moe_rt_device_multiprocessors();
 /// 0 is the one that is contiguous. `sizes` and `box` have `rank` elements,
 /// `strides` (in bytes) `rank` - 1, from dimension 1 on. The swizzle is that of
 /// 128 bytes if box[0] elements are 128 bytes, none otherwise. What a box
-/// covers beyond the tensor is read as zero.
+/// covers beyond the tensor is read as zero. A size of 0 is described as 1:
+/// such a tensor may be mapped, but not be read.
 void moe_rt_device_tensor_map(void *map, const void *base, int64_t elementBytes,
                               int64_t rank, const int64_t *sizes,
                               const int64_t *strides, const int64_t *box);
@@ -92,8 +94,14 @@ struct TensorMapShape {
   const int64_t *sizes, *strides, *box;
 };
 
+/// What is wrong with a shape, empty if nothing: TMA wants a base and strides
+/// that are multiples of 16 bytes, and boxes of at most 256 in each dimension
+/// whose rows are multiples of 16 bytes.
+std::string checkTensorMap(const TensorMapShape &shape);
+
 /// A device. Functions return an empty string or what went wrong, in the words
-/// of the device: "cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY (out of memory)".
+/// of the device: "cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY (out of memory)". They
+/// always return; a kernel of the emulator must not leave `launch` by longjmp.
 class Device {
 public:
   virtual ~Device() = default;
@@ -119,24 +127,75 @@ public:
   /// the device.
   virtual int64_t *failureWords() = 0;
   virtual void *failureWordsOnDevice() = 0;
+
+  /// A step - launches and writes without a read between them - can be captured
+  /// as a graph and then be replayed at the price of one launch:
+  ///
+  ///   run the step once as usual, so that kernels and constants are in place;
+  ///   beginCapture(); run the step; graph = endCapture(problem);
+  ///   put new inputs where the old ones were; rt::replay(graph); read; ...
+  ///
+  /// Between beginCapture and endCapture nothing is executed. Whatever the host
+  /// decides and passes (grids, arguments of kernels) is as it was in the
+  /// capture whenever the graph is replayed. But bytes that were written from
+  /// the host are read again, at the same address of the host, by each replay:
+  /// that is how new inputs arrive, and why these addresses must stay valid as
+  /// long as the graph is replayed. Bytes on the stack of the code that was
+  /// invoked, which is gone by then, are as they were in the capture.
+  ///
+  /// A read, for which the host would have to wait, fails, and the capture with
+  /// it; so does the upload of a constant. The caller ends the capture in any
+  /// case, releases the graph of a step that failed, and runs without.
+  ///
+  /// Blocks that were allocated or freed during the capture are at the graph's
+  /// disposal until releaseGraph: freeing them gives them to nobody else, and
+  /// results of a replay are where those of the capture were.
+  virtual std::string beginCapture() { return "it cannot capture steps"; }
+  /// Ends the capture, whether it succeeded or not. The graph, which is not 0,
+  /// or 0 with `problem` set.
+  virtual int64_t endCapture(std::string &problem) {
+    problem = "it cannot capture steps";
+    return 0;
+  }
+  virtual bool capturing() const { return false; }
+  /// Starts the graph. Compiled code that reads afterwards needs rt::replay.
+  virtual std::string replay(int64_t graph) {
+    return "it cannot capture steps";
+  }
+  /// Waits for the graph and frees what was reserved for it.
+  virtual void releaseGraph(int64_t graph) {}
 };
 
 /// Makes a device the one that compiled code uses, or none. Constants uploaded
-/// to the one before are freed first.
+/// to the one before are freed first. Blocks of that one that are still alive
+/// are to be freed before it is closed.
 void setDevice(Device *device);
 Device *currentDevice();
 
-/// What the device functions did since the last reset.
+/// Device::replay and Device::synchronize for the current device, with what a
+/// kernel says of its failure as from `invoke`. Kernels that an invocation
+/// launched may fail after it has ended well: `synchronize` or the next read
+/// tells.
+Result replay(int64_t graph);
+Result synchronize();
+
+/// What the device functions did since the last reset. A captured launch counts
+/// once, in the capture, however often it is replayed.
 struct DeviceCounters {
   int64_t kernelsLaunched = 0;
   /// Kernels that were launched at least once, by name, with how often.
   std::vector<std::pair<std::string, int64_t>> launches;
+  /// Bytes that were transferred, and in how many transfers. Constants are
+  /// apart.
   int64_t bytesRead = 0, bytesWritten = 0, constantBytes = 0;
+  int64_t reads = 0, writes = 0, replays = 0;
 };
 DeviceCounters deviceCounters();
 void resetDeviceCounters();
 
-/// The functions above, for a program that runs kernels; see symbols().
+/// What a program that runs kernels may link beside symbols(): the functions
+/// above, and under the names of the allocators and of moe_rt_dispatch those
+/// for memory of the device. A name in both tables has the meaning of this one.
 const std::vector<Symbol> &deviceSymbols();
 
 } // namespace mlir::moe::rt

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/Runtime/Runtime.h"
+#include "moe/Runtime/Device.h"
 
 #include "gtest/gtest.h"
 #include <atomic>
@@ -300,8 +300,16 @@ TEST_F(RuntimeTest, EverySymbolIsDocumented) {
   ASSERT_TRUE(page.good());
   std::stringstream text;
   text << page.rdbuf();
-  for (const rt::Symbol &entry : rt::symbols())
-    EXPECT_NE(text.str().find("`" + std::string(entry.name) + "`"),
+  for (const auto *table : {&rt::symbols(), &rt::deviceSymbols()})
+    for (const rt::Symbol &entry : *table)
+      EXPECT_NE(text.str().find("`" + std::string(entry.name) + "`"),
+                std::string::npos)
+          << entry.name;
+  // Those that mean something else on a device are in the section of devices.
+  std::string devices = text.str().substr(text.str().find("\n## Devices\n"));
+  devices.resize(devices.find("\n## ", 1));
+  for (const rt::Symbol &entry : rt::deviceSymbols())
+    EXPECT_NE(devices.find("`" + std::string(entry.name) + "`"),
               std::string::npos)
         << entry.name;
 }

@@ -1,0 +1,582 @@
+//===- DeviceTest.cpp - Tests of the device functions ---------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Runtime/Device.h"
+
+#include "gtest/gtest.h"
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <set>
+
+using namespace mlir::moe;
+
+namespace {
+
+/// A device in memory of the host. A kernel's image is a function of the device
+/// and the arguments, which returns a problem.
+class HostDevice : public rt::Device {
+public:
+  using Body = std::string (*)(HostDevice &device, void **arguments);
+
+  ~HostDevice() override {
+    EXPECT_TRUE(alive.empty());
+    for (void *block : alive)
+      std::free(block);
+  }
+  std::string name() const override { return "host:7"; }
+  std::string description() const override { return ""; }
+  std::string chip() const override { return ""; }
+  int64_t multiprocessors() const override { return 5; }
+  void *allocate(int64_t bytes, std::string &problem) override {
+    if (bytes <= 0 || bytes > 1 << 20) {
+      problem = "no such block";
+      return nullptr;
+    }
+    void *block = std::calloc(bytes, 1);
+    alive.insert(block);
+    return block;
+  }
+  void release(void *block) override {
+    EXPECT_EQ(alive.erase(block), 1u);
+    std::free(block);
+  }
+  std::string read(void *host, const void *device, int64_t bytes) override {
+    ++reads;
+    if (!problem.empty())
+      return problem;
+    std::memcpy(host, device, bytes);
+    return "";
+  }
+  std::string write(void *device, const void *host, int64_t bytes) override {
+    if (!problem.empty())
+      return problem;
+    std::memcpy(device, host, bytes);
+    return "";
+  }
+  std::string launch(MoEKernel &kernel, const rt::Launch &launch) override {
+    last = launch;
+    return reinterpret_cast<Body>(const_cast<void *>(kernel.image))(
+        *this, launch.arguments);
+  }
+  std::string makeTensorMap(void *map, const rt::TensorMapShape &) override {
+    std::memset(map, 1, MoETensorMapBytes);
+    return "";
+  }
+  std::string synchronize() override { return problem; }
+  int64_t *failureWords() override { return words; }
+  void *failureWordsOnDevice() override { return words + 0; }
+  bool capturing() const override { return isCapturing; }
+  std::string replay(int64_t graph) override {
+    ++replays;
+    return problem;
+  }
+
+  void failWith(const char *message) {
+    words[0] = reinterpret_cast<int64_t>(message);
+    words[1] = static_cast<int64_t>(std::strlen(message));
+  }
+
+  std::set<void *> alive;
+  int64_t words[2] = {};
+  int reads = 0, replays = 0;
+  /// What copies and waiting fail with.
+  std::string problem;
+  rt::Launch last{};
+  bool isCapturing = false;
+};
+
+class DeviceTest : public ::testing::Test {
+protected:
+  void SetUp() override {
+    alive = rt::liveBytes();
+    rt::setDevice(&device);
+    rt::resetDeviceCounters();
+  }
+  void TearDown() override {
+    rt::setDevice(nullptr);
+    rt::setMemoryLimit(0);
+    rt::setThreads(0);
+    EXPECT_EQ(rt::liveBytes(), alive);
+  }
+
+  HostDevice device;
+  int64_t alive = 0;
+};
+
+MoEKernel kernelOf(const char *name, HostDevice::Body body) {
+  return {name, reinterpret_cast<const void *>(body), 0, 0};
+}
+
+std::string addOne(HostDevice &, void **arguments) {
+  ++**static_cast<int64_t **>(arguments[0]);
+  return "";
+}
+
+void launch(MoEKernel &kernel, void *block, int64_t gridX = 1) {
+  void *arguments[] = {&block};
+  moe_rt_device_launch(&kernel, gridX, 2, 3, 32, 4, 1, 100, arguments);
+}
+
+void *deviceSymbol(const char *name) {
+  for (const rt::Symbol &entry : rt::deviceSymbols())
+    if (std::strcmp(entry.name, name) == 0)
+      return entry.address;
+  return nullptr;
+}
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+TEST_F(DeviceTest, BlocksBelongToTheInvocation) {
+  void *kept = nullptr;
+  rt::Result result = rt::invoke([&] {
+    kept = moe_rt_device_alloc(100);
+    moe_rt_device_free(moe_rt_device_alloc(200));
+    moe_rt_device_free(nullptr);
+  });
+  EXPECT_EQ(result.status, rt::Status::Ok);
+  EXPECT_EQ(device.alive, std::set<void *>{kept});
+  EXPECT_EQ(rt::liveBytes(), alive + 100);
+
+  result = rt::invoke([&] {
+    moe_rt_device_alloc(300);
+    moe_rt_device_alloc(0);
+    rt::Result inner = rt::invoke([] {
+      moe_rt_device_alloc(400);
+      moe_rt_fail("inner", 5);
+    });
+    EXPECT_EQ(inner.message, "inner");
+    EXPECT_EQ(rt::liveBytes(), alive + 100 + 300);
+    moe_rt_fail("outer", 5);
+  });
+  EXPECT_EQ(result.message, "outer");
+  EXPECT_EQ(device.alive, std::set<void *>{kept});
+  EXPECT_EQ(rt::liveBytes(), alive + 100);
+  moe_rt_device_free(kept);
+}
+
+TEST_F(DeviceTest, EmptyBlocksDiffer) {
+  void *a = moe_rt_device_alloc(0), *b = moe_rt_device_alloc(0);
+  EXPECT_NE(a, b);
+  EXPECT_EQ(rt::liveBytes(), alive);
+  moe_rt_device_free(a);
+  moe_rt_device_free(b);
+}
+
+TEST_F(DeviceTest, LimitCountsDeviceAndHostAlike) {
+  rt::setMemoryLimit(alive + 1000);
+  rt::Result result = rt::invoke([] {
+    moe_rt_alloc(600, 64);
+    moe_rt_device_alloc(600);
+  });
+  EXPECT_EQ(result.status, rt::Status::Limit);
+  EXPECT_EQ(result.message,
+            "cannot allocate 600 bytes: " + std::to_string(alive + 600) +
+                " bytes are in use, and the limit is " +
+                std::to_string(alive + 1000) + " bytes");
+  EXPECT_TRUE(device.alive.empty());
+}
+
+TEST_F(DeviceTest, RefusedBlocksAreLimits) {
+  rt::Result result = rt::invoke([] { moe_rt_device_alloc(2 << 20); });
+  EXPECT_EQ(result.status, rt::Status::Limit);
+  EXPECT_EQ(result.message,
+            "cannot allocate 2097152 bytes on host:7: no such block");
+  result = rt::invoke([] { moe_rt_device_alloc(-1); });
+  EXPECT_EQ(result.status, rt::Status::Limit);
+  EXPECT_EQ(result.message, "cannot allocate -1 bytes: a block has between 0 "
+                            "and 281474976710656 bytes");
+  result = rt::invoke(
+      [] { moe_rt_device_alloc(std::numeric_limits<int64_t>::max()); });
+  EXPECT_EQ(result.status, rt::Status::Limit);
+}
+
+TEST_F(DeviceTest, WhatIsNoBlockIsNotFreed) {
+  rt::Result result = rt::invoke([] {
+    char *block = static_cast<char *>(moe_rt_device_alloc(100));
+    moe_rt_device_free(block + 1);
+  });
+  EXPECT_EQ(result.message,
+            "an address is freed that is no block of the device");
+  EXPECT_TRUE(device.alive.empty());
+}
+
+TEST_F(DeviceTest, ThreadsShareTheDevice) {
+  rt::setThreads(4);
+  rt::Result result = rt::invoke([] {
+    moe_rt_parallel_for(
+        [](int64_t index, void *) {
+          int64_t value = 0;
+          void *block = moe_rt_device_alloc(8);
+          moe_rt_device_write(block, &index, 8);
+          moe_rt_device_read(&value, block, 8);
+          if (value != index)
+            moe_rt_fail("mixed up", 8);
+          if (index % 2)
+            moe_rt_device_free(block);
+          if (index == 199)
+            moe_rt_fail("at the end", 10);
+        },
+        nullptr, 200);
+  });
+  EXPECT_EQ(result.message, "at the end");
+  EXPECT_TRUE(device.alive.empty());
+}
+
+TEST_F(DeviceTest, ConstantsAreUploadedOnce) {
+  const int64_t values[4] = {1, 2, 3, 4};
+  const void *copy = moe_rt_device_constant(values, 32);
+  EXPECT_EQ(std::memcmp(copy, values, 32), 0);
+  EXPECT_EQ(moe_rt_device_constant(values, 32), copy);
+  // The beginning of what is there already.
+  EXPECT_EQ(moe_rt_device_constant(values, 8), copy);
+  const void *other = moe_rt_device_constant(values + 1, 8);
+  EXPECT_NE(other, copy);
+  EXPECT_EQ(*static_cast<const int64_t *>(other), 2);
+  EXPECT_NE(moe_rt_device_constant(values + 4, 0), nullptr);
+  rt::DeviceCounters counters = rt::deviceCounters();
+  EXPECT_EQ(counters.constantBytes, 40);
+  EXPECT_EQ(counters.bytesWritten, 0);
+  EXPECT_EQ(rt::liveBytes(), alive);
+  EXPECT_EQ(device.alive.size(), 3u);
+
+  rt::setDevice(nullptr);
+  EXPECT_TRUE(device.alive.empty());
+}
+
+TEST_F(DeviceTest, ConstantsThatFailLeaveNothing) {
+  static const int64_t values[4] = {1, 2, 3, 4};
+  device.problem = "cuFake: broken";
+  rt::Result result = rt::invoke([] { moe_rt_device_constant(values, 32); });
+  EXPECT_EQ(result.message, "device host:7: cuFake: broken");
+  EXPECT_TRUE(device.alive.empty());
+  result = rt::invoke([] { moe_rt_device_constant(values, -32); });
+  EXPECT_EQ(result.message, "device host:7: a constant of -32 bytes");
+  device.problem.clear();
+  device.isCapturing = true;
+  result = rt::invoke([] { moe_rt_device_constant(values, 32); });
+  EXPECT_EQ(result.message, "device host:7: a constant is uploaded while a "
+                            "step is captured; the step must have run before");
+  device.isCapturing = false;
+  EXPECT_NE(moe_rt_device_constant(values, 32), nullptr);
+}
+
+//===----------------------------------------------------------------------===//
+// Copies
+//===----------------------------------------------------------------------===//
+
+TEST_F(DeviceTest, SmallBlocksAreReadOnce) {
+  auto *block = static_cast<int64_t *>(moe_rt_device_alloc(16 << 10));
+  auto *large = static_cast<int64_t *>(moe_rt_device_alloc((16 << 10) + 1));
+  std::vector<int64_t> values(2048);
+  std::iota(values.begin(), values.end(), 0);
+  moe_rt_device_write(block, values.data(), 16 << 10);
+  auto sumOf = [&] {
+    int64_t sum = 0;
+    for (int i = 0; i < 2048; ++i) {
+      int64_t value = 0;
+      moe_rt_device_read(&value, block + i, 8);
+      sum += value;
+    }
+    return sum;
+  };
+  EXPECT_EQ(sumOf(), 2047 * 1024);
+  EXPECT_EQ(device.reads, 1);
+
+  MoEKernel kernel = kernelOf("add", addOne);
+  launch(kernel, block + 5);
+  EXPECT_EQ(sumOf(), 2047 * 1024 + 1);
+  EXPECT_EQ(device.reads, 2);
+  int64_t value = 100;
+  moe_rt_device_write(block, &value, 8);
+  EXPECT_EQ(sumOf(), 2047 * 1024 + 101);
+  EXPECT_EQ(device.reads, 3);
+  block[1] = 11;
+  EXPECT_EQ(rt::replay(4).status, rt::Status::Ok);
+  EXPECT_EQ(sumOf(), 2047 * 1024 + 111);
+  EXPECT_EQ(device.reads, 4);
+
+  // A step that is captured must not go by old values.
+  device.isCapturing = true;
+  moe_rt_device_read(&value, block, 8);
+  EXPECT_EQ(device.reads, 5);
+  device.isCapturing = false;
+
+  for (int i = 0; i < 3; ++i)
+    moe_rt_device_read(&value, large, 8);
+  EXPECT_EQ(device.reads, 8);
+  moe_rt_device_read(&value, large, 0);
+  EXPECT_EQ(device.reads, 8);
+
+  rt::DeviceCounters counters = rt::deviceCounters();
+  EXPECT_EQ(counters.reads, 8);
+  EXPECT_EQ(counters.bytesRead, 4 * (16 << 10) + 4 * 8);
+  EXPECT_EQ(counters.writes, 2);
+  EXPECT_EQ(counters.bytesWritten, (16 << 10) + 8);
+  EXPECT_EQ(counters.replays, 1);
+  moe_rt_device_free(block);
+  moe_rt_device_free(large);
+}
+
+TEST_F(DeviceTest, CopiesOfFreedBlocksAreForgotten) {
+  int64_t value = 1;
+  void *block = moe_rt_device_alloc(8);
+  moe_rt_device_read(&value, block, 8);
+  EXPECT_EQ(value, 0);
+  moe_rt_device_free(block);
+  // Very likely at the same address.
+  void *next = moe_rt_device_alloc(8);
+  *static_cast<int64_t *>(next) = 9;
+  moe_rt_device_read(&value, next, 8);
+  EXPECT_EQ(value, 9);
+  moe_rt_device_free(next);
+}
+
+TEST_F(DeviceTest, CopiesOfNegativeSizeFail) {
+  rt::Result result = rt::invoke([] {
+    int64_t value;
+    moe_rt_device_read(&value, moe_rt_device_alloc(8), -8);
+  });
+  EXPECT_EQ(result.message, "device host:7: a copy of -8 bytes");
+  result = rt::invoke([] {
+    int64_t value = 0;
+    moe_rt_device_write(moe_rt_device_alloc(8), &value, -1);
+  });
+  EXPECT_EQ(result.message, "device host:7: a copy of -1 bytes");
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+TEST_F(DeviceTest, LaunchesAreCountedByName) {
+  auto *block = static_cast<int64_t *>(moe_rt_device_alloc(8));
+  MoEKernel gate = kernelOf("gate", addOne), down = kernelOf("down", addOne);
+  launch(gate, block, 4);
+  EXPECT_EQ(device.last.grid[0], 4);
+  EXPECT_EQ(device.last.grid[2], 3);
+  EXPECT_EQ(device.last.block[1], 4);
+  EXPECT_EQ(device.last.sharedBytes, 100);
+  launch(down, block);
+  launch(gate, block);
+  // An empty grid is not launched.
+  launch(gate, block, 0);
+  EXPECT_EQ(*block, 3);
+  rt::DeviceCounters counters = rt::deviceCounters();
+  EXPECT_EQ(counters.kernelsLaunched, 3);
+  using Launches = std::vector<std::pair<std::string, int64_t>>;
+  EXPECT_EQ(counters.launches, (Launches{{"down", 1}, {"gate", 2}}));
+  rt::resetDeviceCounters();
+  EXPECT_TRUE(rt::deviceCounters().launches.empty());
+  EXPECT_EQ(rt::deviceCounters().kernelsLaunched, 0);
+  EXPECT_EQ(moe_rt_device_multiprocessors(), 5);
+  EXPECT_EQ(moe_rt_device_failure_words(), device.words);
+  moe_rt_device_free(block);
+}
+
+TEST_F(DeviceTest, ImpossibleSizesAreRefused) {
+  static MoEKernel kernel = kernelOf(
+      "k", [](HostDevice &, void **) { return std::string("was launched"); });
+  struct {
+    int64_t gridX, gridZ, blockX, blockZ, sharedBytes;
+    const char *problem;
+  } cases[] = {
+      {-1, 1, 32, 1, 0,
+       "a grid of -1 x 1 x 1 blocks, at most 2147483647 x 65535 x 65535"},
+      {1, 65536, 32, 1, 0,
+       "a grid of 1 x 1 x 65536 blocks, at most 2147483647 x 65535 x 65535"},
+      {1, 1, 0, 1, 0, "a block of 0 x 1 x 1 threads, at most 1024 x 1024 x 64"},
+      {1, 1, 32, 65, 0,
+       "a block of 32 x 1 x 65 threads, at most 1024 x 1024 x 64"},
+      {1, 1, 32, 64, 0, "a block of 32 x 1 x 64 threads, at most 1024 in all"},
+      {1, 1, 32, 1, -4, "-4 bytes of shared memory"},
+  };
+  for (auto &each : cases) {
+    rt::Result result = rt::invoke([&] {
+      moe_rt_device_launch(&kernel, each.gridX, 1, each.gridZ, each.blockX, 1,
+                           each.blockZ, each.sharedBytes, nullptr);
+    });
+    EXPECT_EQ(result.message,
+              std::string("device host:7: kernel k: ") + each.problem);
+  }
+  EXPECT_EQ(rt::deviceCounters().kernelsLaunched, 0);
+}
+
+TEST_F(DeviceTest, KernelsSayWhatIsWrong) {
+  static MoEKernel says =
+      kernelOf("says", [](HostDevice &device, void **) -> std::string {
+        device.failWith("token 3: expert 9 of 8");
+        return "cuLaunchKernel: CUDA_ERROR_LAUNCH_FAILED";
+      });
+  static MoEKernel silent = kernelOf("silent", [](HostDevice &, void **) {
+    return std::string("kernel silent: trapped");
+  });
+  rt::Result result = rt::invoke([] {
+    moe_rt_device_alloc(8);
+    launch(says, nullptr);
+  });
+  EXPECT_EQ(result.status, rt::Status::Error);
+  EXPECT_EQ(result.message, "token 3: expert 9 of 8");
+  EXPECT_EQ(device.words[0], 0);
+  // The words of one failure are not those of the next.
+  result = rt::invoke([] { launch(silent, nullptr); });
+  EXPECT_EQ(result.message, "device host:7: kernel silent: trapped");
+  EXPECT_EQ(rt::deviceCounters().kernelsLaunched, 0);
+}
+
+TEST_F(DeviceTest, LateFailuresAreOfKernels) {
+  static const char message[] = "index 4 of 4";
+  rt::Result result = rt::invoke([&] {
+    int64_t value;
+    void *block = moe_rt_device_alloc(8);
+    device.problem = "cuStreamSynchronize: CUDA_ERROR_LAUNCH_FAILED";
+    device.failWith(message);
+    moe_rt_device_read(&value, block, 8);
+  });
+  EXPECT_EQ(result.status, rt::Status::Error);
+  EXPECT_EQ(result.message, message);
+
+  device.failWith(message);
+  EXPECT_EQ(rt::synchronize().message, message);
+  EXPECT_EQ(rt::synchronize().message, "device host:7: " + device.problem);
+  device.failWith(message);
+  EXPECT_EQ(rt::replay(1).message, message);
+  // Not memory is what was lacking.
+  device.failWith(message);
+  result = rt::invoke([] { moe_rt_device_alloc(2 << 20); });
+  EXPECT_EQ(result.status, rt::Status::Error);
+  EXPECT_EQ(result.message, message);
+  // Words that are no text.
+  device.words[0] = 1;
+  device.words[1] = int64_t(1) << 40;
+  EXPECT_EQ(rt::synchronize().message, "device host:7: " + device.problem);
+}
+
+TEST_F(DeviceTest, WithoutDevice) {
+  rt::setDevice(nullptr);
+  EXPECT_EQ(rt::currentDevice(), nullptr);
+  static MoEKernel kernel = kernelOf("k", addOne);
+  static int64_t word;
+  for (auto body : {+[] { moe_rt_device_alloc(8); },
+                    +[] { moe_rt_device_read(&word, &word, 8); },
+                    +[] { moe_rt_device_constant(&word, 8); },
+                    +[] { moe_rt_device_multiprocessors(); },
+                    +[] { launch(kernel, nullptr); }}) {
+    rt::Result result = rt::invoke(body);
+    EXPECT_EQ(result.status, rt::Status::Error);
+    EXPECT_EQ(result.message, "the program runs kernels, and no device is set");
+  }
+  EXPECT_EQ(rt::synchronize().message, "no device is set");
+}
+
+TEST_F(DeviceTest, CapturingIsOptional) {
+  struct : HostDevice {
+    std::string replay(int64_t graph) override { return Device::replay(graph); }
+  } plain;
+  std::string problem;
+  EXPECT_EQ(plain.beginCapture(), "it cannot capture steps");
+  EXPECT_EQ(plain.endCapture(problem), 0);
+  EXPECT_EQ(problem, "it cannot capture steps");
+  EXPECT_EQ(plain.replay(1), "it cannot capture steps");
+  plain.releaseGraph(1);
+}
+
+//===----------------------------------------------------------------------===//
+// Tensor maps
+//===----------------------------------------------------------------------===//
+
+TEST_F(DeviceTest, TensorMapsAreChecked) {
+  alignas(64) char base[64] = {}, map[MoETensorMapBytes] = {};
+  const int64_t sizes[] = {128, 0}, strides[] = {256}, box[] = {64, 256};
+  moe_rt_device_tensor_map(map, base, 2, 2, sizes, strides, box);
+  EXPECT_EQ(map[127], 1);
+
+  auto check = [&](int64_t elementBytes, int64_t rank, int64_t size,
+                   int64_t stride, int64_t box0, int64_t box1, int offset = 0) {
+    const int64_t sizes[] = {128, size}, strides[] = {stride},
+                  box[] = {box0, box1};
+    rt::Result result = rt::invoke([&] {
+      moe_rt_device_tensor_map(map, base + offset, elementBytes, rank, sizes,
+                               strides, box);
+    });
+    const std::string prefix = "device host:7: tensor map: ";
+    return result.message.compare(0, prefix.size(), prefix)
+               ? "?"
+               : result.message.substr(prefix.size());
+  };
+  EXPECT_EQ(check(8, 2, 8, 256, 64, 8), "elements of 8 bytes, not 2 or 4");
+  EXPECT_EQ(check(2, 0, 8, 256, 64, 8), "rank 0 is not between 1 and 5");
+  EXPECT_EQ(check(2, 6, 8, 256, 64, 8), "rank 6 is not between 1 and 5");
+  EXPECT_EQ(check(2, 2, -8, 256, 64, 8),
+            "size 1 is -8, not between 0 and 2^32");
+  EXPECT_EQ(check(2, 2, 8, 250, 64, 8),
+            "stride 1 is 250, not a multiple of 16 bytes below 2^40");
+  EXPECT_EQ(check(2, 2, 8, 256, 64, 257),
+            "box size 1 is 257, not between 1 and 256");
+  EXPECT_EQ(check(2, 2, 8, 256, 4, 8),
+            "rows of the box have 8 bytes, not a multiple of 16");
+  EXPECT_EQ(check(2, 2, 8, 256, 64, 8, 2),
+            "the tensor is not aligned to 16 bytes");
+}
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+TEST_F(DeviceTest, SymbolsReplaceThoseOfTheHost) {
+  std::set<std::string> names;
+  for (const rt::Symbol &entry : rt::deviceSymbols()) {
+    EXPECT_NE(entry.address, nullptr);
+    EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
+    for (const rt::Symbol &host : rt::symbols())
+      EXPECT_FALSE(std::strcmp(host.name, entry.name) == 0 &&
+                   host.address == entry.address)
+          << entry.name;
+  }
+  auto allocate = reinterpret_cast<void *(*)(uint64_t)>(
+      deviceSymbol("_mlir_memref_to_llvm_alloc"));
+  auto allocateAligned = reinterpret_cast<void *(*)(uint64_t, uint64_t)>(
+      deviceSymbol("_mlir_memref_to_llvm_aligned_alloc"));
+  auto release = reinterpret_cast<void (*)(void *)>(
+      deviceSymbol("_mlir_memref_to_llvm_free"));
+  void *a = allocate(100), *b = allocateAligned(64, 200);
+  EXPECT_EQ(device.alive, (std::set<void *>{a, b}));
+  EXPECT_EQ(rt::liveBytes(), alive + 300);
+  release(a);
+  release(b);
+  rt::Result result = rt::invoke([&] { allocate(~uint64_t(0)); });
+  EXPECT_EQ(result.status, rt::Status::Limit);
+}
+
+TEST_F(DeviceTest, OffsetsAreReadFromTheDevice) {
+  auto dispatch = reinterpret_cast<decltype(&moe_rt_dispatch)>(
+      deviceSymbol("moe_rt_dispatch"));
+  const int64_t offsets[] = {0, 3, 3, 8};
+  auto *copy = static_cast<int64_t *>(moe_rt_device_alloc(sizeof(offsets)));
+  moe_rt_device_write(copy, offsets, sizeof(offsets));
+  rt::Counters::reset();
+  dispatch(2, 1, 4, 3, copy);
+  std::vector<rt::DispatchCounters> counters = rt::Counters::read();
+  ASSERT_EQ(counters.size(), 1u);
+  EXPECT_EQ(counters[0].tokensPerExpert, (std::vector<int64_t>{3, 0, 5}));
+  EXPECT_EQ(counters[0].assignments, 8);
+  EXPECT_EQ(device.reads, 1);
+
+  moe_rt_device_write(copy, offsets, sizeof(offsets));
+  device.problem = "broken";
+  EXPECT_EQ(rt::invoke([&] { dispatch(2, 1, 4, 3, copy); }).message,
+            "device host:7: broken");
+  device.problem.clear();
+  EXPECT_EQ(rt::Counters::read()[0].runs, 1);
+  rt::Counters::reset();
+  moe_rt_device_free(copy);
+}
