@@ -12,6 +12,7 @@ import house
 # Rooms on one line do not know each other, but share their Passes.h.
 ROOMS = [
     ["Runtime"],
+    ["Emulator"],
     ["Tensor"],
     ["Dialect/MoE/IR"],
     ["Analysis"],
@@ -19,7 +20,8 @@ ROOMS = [
     ["Dialect/MoE/Transforms"],
     ["Conversion", "Conversion/MoEToSCF", "Conversion/ParametersToMemRef"]
     + ["Conversion/LinalgToVector", "Conversion/LinalgToGPU"]
-    + ["Conversion/SCFToRuntime", "Conversion/GPUToRuntime"],
+    + ["Conversion/SCFToRuntime", "Conversion/GPUToRuntime"]
+    + ["Conversion/NVVMToEmulator"],
     ["Pipelines"],
     ["Import"],
     ["Execution"],
@@ -49,7 +51,7 @@ def problems_of(texts):
             problems.append(f"{path}: '{room}' is no room of the house")
             continue
         for include in re.findall(r'^\s*#?include\s+(["<][^">]+)', text, re.M):
-            if room == "Runtime" and LLVM.match(include) or room == "Tensor" and MLIR.match(include):
+            if room in ("Runtime", "Emulator") and LLVM.match(include) or room == "Tensor" and MLIR.match(include):
                 problems.append(f"{path}: '{room}' may not include {include[1:]}")
             if not include[1:].startswith("moe/"):
                 continue
