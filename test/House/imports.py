@@ -18,7 +18,7 @@ ROOMS = [
     ["Target"],
     ["Dialect/MoE/Transforms"],
     ["Conversion", "Conversion/MoEToSCF", "Conversion/ParametersToMemRef"]
-    + ["Conversion/LinalgToVector", "Conversion/SCFToRuntime"],
+    + ["Conversion/LinalgToVector", "Conversion/SCFToRuntime", "Conversion/MoEToGPU"],
     ["Pipelines"],
     ["Import"],
     ["Execution"],
