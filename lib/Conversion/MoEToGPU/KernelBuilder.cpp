@@ -229,6 +229,9 @@ Value KernelBuilder::thread() {
 Value KernelBuilder::block() {
   return NVVM::BlockIdXOp::create(b, b.getI32Type());
 }
+Value KernelBuilder::blockY() {
+  return NVVM::BlockIdYOp::create(b, b.getI32Type());
+}
 Value KernelBuilder::blocks() {
   return NVVM::GridDimXOp::create(b, b.getI32Type());
 }
@@ -239,6 +242,8 @@ Value KernelBuilder::uniform(Value value) {
 }
 
 void KernelBuilder::syncWarp() { NVVM::SyncWarpOp::create(b, i32(-1)); }
+
+void KernelBuilder::syncBlock() { NVVM::BarrierOp::create(b); }
 
 //===----------------------------------------------------------------------===//
 // The contraction

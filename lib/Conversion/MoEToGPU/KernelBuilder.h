@@ -111,11 +111,14 @@ public:
 
   Value thread();
   Value block();
+  /// Of the second dimension of the grid.
+  Value blockY();
   /// Blocks of a one-dimensional grid.
   Value blocks();
   /// The same in all lanes of a warp, and known to be.
   Value uniform(Value value);
   void syncWarp();
+  void syncBlock();
 
   //===--------------------------------------------------------------------===//
   // The contraction
