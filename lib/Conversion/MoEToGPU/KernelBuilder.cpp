@@ -208,6 +208,20 @@ void KernelBuilder::ifThenElse(Value condition, Body then, Body otherwise) {
   otherwise();
 }
 
+SmallVector<Value> KernelBuilder::ifThenElse(Value condition,
+                                             ArrayRef<Type> types,
+                                             ValuesBody then,
+                                             ValuesBody otherwise) {
+  auto branch = scf::IfOp::create(b, types, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  for (auto [region, body] : {std::pair(&branch.getThenRegion(), then),
+                              std::pair(&branch.getElseRegion(), otherwise)}) {
+    b.setInsertionPointToStart(&region->front());
+    scf::YieldOp::create(b, body());
+  }
+  return branch.getResults();
+}
+
 SmallVector<Value> KernelBuilder::loop(Value from, Value to, Value step,
                                        ValueRange init, LoopBody body) {
   auto loop = scf::ForOp::create(b, from, to, step, init);

@@ -105,6 +105,10 @@ public:
       llvm::function_ref<SmallVector<Value>(Value index, ValueRange carried)>;
   void ifThen(Value condition, Body body);
   void ifThenElse(Value condition, Body then, Body otherwise);
+  /// The values of the branch that was taken.
+  using ValuesBody = llvm::function_ref<SmallVector<Value>()>;
+  SmallVector<Value> ifThenElse(Value condition, ArrayRef<Type> types,
+                                ValuesBody then, ValuesBody otherwise);
   /// The values carried out of the loop.
   SmallVector<Value> loop(Value from, Value to, Value step, ValueRange init,
                           LoopBody body);

@@ -68,6 +68,9 @@ private:
   Value descriptor(Value offset);
   void release(Value stage);
   void finishTile(const Work &work, Value accumulators);
+  /// The position after the tile.
+  RingPosition multiplyTile(const Work &work, RingPosition at);
+  RingPosition skipTile(RingPosition at);
 
   KernelBuilder k;
   ImplicitLocOpBuilder &b;
@@ -321,38 +324,70 @@ void WGMMAKernel::finishTile(const Work &work, Value accumulators) {
   emitWarpEpilogue(k, work.tile, fragments);
 }
 
+RingPosition WGMMAKernel::multiplyTile(const Work &work, RingPosition at) {
+  ring.waitFull(at);
+  Value nothing = LLVM::UndefOp::create(b, accumulatorType);
+  Value accumulators = multiply(nothing, at.stage, /*first=*/true);
+  RingPosition next = ring.next(at);
+  // One product is in flight while the next one is begun, so a stage is
+  // released one step late.
+  SmallVector<Value> end =
+      forEachStep(1, {accumulators, next.stage, next.parity, at.stage},
+                  [&](Value, ValueRange carried) {
+                    RingPosition at = {carried[1], carried[2]};
+                    ring.waitFull(at);
+                    Value accumulators =
+                        multiply(carried[0], at.stage, /*first=*/false);
+                    NVVM::WgmmaWaitGroupSyncOp::create(b, 1);
+                    release(carried[3]);
+                    RingPosition next = ring.next(at);
+                    return SmallVector<Value>{accumulators, next.stage,
+                                              next.parity, at.stage};
+                  });
+  NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
+  release(end[3]);
+  finishTile(work, end[0]);
+  return {end[1], end[2]};
+}
+
+/// Goes past the stages of a tile that has no rows for the consumer.
+RingPosition WGMMAKernel::skipTile(RingPosition at) {
+  SmallVector<Value> end =
+      forEachStep(0, {at.stage, at.parity}, [&](Value, ValueRange carried) {
+        RingPosition at = {carried[0], carried[1]};
+        ring.waitFull(at);
+        release(at.stage);
+        RingPosition next = ring.next(at);
+        return SmallVector<Value>{next.stage, next.parity};
+      });
+  return {end[0], end[1]};
+}
+
 void WGMMAKernel::consume() {
-  Value rows = k.multiply(k.subtract(warpgroup, 1),
-                          WGMMATile::consumerRows * WGMMATile::rowBytes);
-  lhsDescriptor = descriptor(rows);
+  Value consumer = k.subtract(warpgroup, 1);
+  lhsDescriptor = descriptor(
+      k.multiply(consumer, WGMMATile::consumerRows * WGMMATile::rowBytes));
   rhsDescriptor = descriptor(k.i32(tile.lhsBytes()));
+  Value firstRow = k.multiply(consumer, WGMMATile::consumerRows);
   RingPosition start = ring.start();
   forEachWork(
       {start.stage, start.parity}, [&](const Work &work, ValueRange carried) {
-        RingPosition at = {carried[0], carried[1]};
-        ring.waitFull(at);
-        Value nothing = LLVM::UndefOp::create(b, accumulatorType);
-        Value accumulators = multiply(nothing, at.stage, /*first=*/true);
-        RingPosition next = ring.next(at);
-        // One product is in flight while the next one is begun, so a stage is
-        // released one step late.
-        SmallVector<Value> end =
-            forEachStep(1, {accumulators, next.stage, next.parity, at.stage},
-                        [&](Value, ValueRange carried) {
-                          RingPosition at = {carried[1], carried[2]};
-                          ring.waitFull(at);
-                          Value accumulators =
-                              multiply(carried[0], at.stage, /*first=*/false);
-                          NVVM::WgmmaWaitGroupSyncOp::create(b, 1);
-                          release(carried[3]);
-                          RingPosition next = ring.next(at);
-                          return SmallVector<Value>{accumulators, next.stage,
-                                                    next.parity, at.stage};
-                        });
-        NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
-        release(end[3]);
-        finishTile(work, end[0]);
-        return SmallVector<Value>{end[1], end[2]};
+        RingPosition at = {carried[0], carried[1]}, multiplied, skipped;
+        if (tile.consumers == 1) {
+          multiplied = multiplyTile(work, at);
+          return SmallVector<Value>{multiplied.stage, multiplied.parity};
+        }
+        Value hasRows = k.less(firstRow, k.uniform(work.tile.rows));
+        return k.ifThenElse(
+            hasRows, {b.getI32Type(), b.getI32Type()},
+            [&] {
+              multiplied = multiplyTile(work, at);
+              return SmallVector<Value>{multiplied.stage, multiplied.parity};
+            },
+            [&] {
+              skipped = skipTile(at);
+              return SmallVector<Value>{skipped.stage, skipped.parity};
+            });
       });
 }
 

@@ -77,8 +77,8 @@ std::optional<WGMMATile> WGMMATile::choose(const GroupedContraction &spec,
   // Three warpgroups are launched with 168 registers each. A producer that
   // gathers holds addresses of rows; the rest goes to the accumulators.
   if (tile.consumers == 2) {
-    tile.producerRegisters = spec.gather ? 56 : 40;
-    tile.consumerRegisters = spec.gather ? 224 : 232;
+    tile.producerRegisters = spec.gather ? 88 : 40;
+    tile.consumerRegisters = spec.gather ? 208 : 232;
     // An increase that does not fit waits for ever.
     int64_t launched =
         llvm::alignDown(registersPerMultiprocessor / tile.threads(), 8) *
