@@ -69,6 +69,9 @@ struct GroupedContraction {
   int64_t numContractions = 1;
   int64_t experts, columns, depth;
   bool gather = false;
+  /// Rows that the experts of a tile are expected to have; 0 if nothing is
+  /// known. A variant with tiles of several sizes picks one by it.
+  int64_t expectedRows = 0;
   SmallVector<EpilogueOperand> operands;
   Epilogue epilogue;
 };
