@@ -22,34 +22,39 @@ static uintptr_t toNumber(const void *address) {
   return reinterpret_cast<uintptr_t>(address);
 }
 
-/// Null with the failure set.
-static void *allocate(int64_t bytes) {
-  Guard guard(deviceState.lock);
-  rt::Device *device = deviceState.get();
-  if (!device)
-    return nullptr;
+/// Memory of the device, or null with the failure set.
+static void *allocateOn(rt::Device &device, int64_t bytes) {
   std::string problem;
   // Blocks of no bytes have addresses of their own, too.
-  void *block = device->allocate(std::max<int64_t>(bytes, 1), problem);
-  if (block) {
-    // A block of a device that was closed with it may have had this address.
-    rt::DeviceBlock &entry = deviceState.blocks[toNumber(block)];
-    rt::dischargeBytes(entry.bytes);
-    entry = {device, bytes, rt::threadState.blocks};
+  void *block = device.allocate(std::max<int64_t>(bytes, 1), problem);
+  if (block)
     return block;
-  }
-  if (device->failureWords()[0])
+  if (device.failureWords()[0])
     deviceState.setProblem(problem);
   else
     rt::setFailure(rt::Status::Limit, "cannot allocate " +
                                           std::to_string(bytes) + " bytes on " +
-                                          device->name() + ": " + problem);
+                                          device.name() + ": " + problem);
   return nullptr;
+}
+
+/// Null with the failure set.
+static void *allocateBlock(int64_t bytes) {
+  Guard guard(deviceState.lock);
+  rt::Device *device = deviceState.get();
+  void *block = device ? allocateOn(*device, bytes) : nullptr;
+  if (!block)
+    return nullptr;
+  // A block of a device that was closed with it may have had this address.
+  rt::DeviceBlock &entry = deviceState.blocks[toNumber(block)];
+  rt::dischargeBytes(entry.bytes);
+  entry = {device, bytes, rt::threadState.blocks};
+  return block;
 }
 
 extern "C" void *moe_rt_device_alloc(int64_t bytes) {
   rt::chargeBytes(bytes);
-  if (void *block = allocate(bytes))
+  if (void *block = allocateBlock(bytes))
     return block;
   rt::dischargeBytes(bytes);
   rt::jumpToFrame();
@@ -95,21 +100,26 @@ void rt::clearDeviceBlocks(BlockList *owner) {
     block = block->second.owner == owner ? release(block) : std::next(block);
 }
 
-/// Null with `problem` set.
-static void *upload(rt::Device &device, const void *host, int64_t bytes,
-                    std::string &problem) {
-  if (device.capturing()) {
+/// Null with the failure set.
+static void *upload(rt::Device &device, const void *host, int64_t bytes) {
+  std::string problem;
+  if (bytes < 0)
+    problem = "a constant of " + std::to_string(bytes) + " bytes";
+  else if (device.capturing())
     problem = "a constant is uploaded while a step is captured; the step must "
               "have run before";
-    return nullptr;
+  void *copy = nullptr;
+  if (problem.empty()) {
+    copy = allocateOn(device, bytes);
+    if (!copy || bytes == 0)
+      return copy;
+    problem = device.write(copy, host, bytes);
   }
-  void *copy = device.allocate(std::max<int64_t>(bytes, 1), problem);
-  if (!copy || bytes == 0)
-    return copy;
-  problem = device.write(copy, host, bytes);
   if (problem.empty())
     return copy;
-  device.release(copy);
+  deviceState.setProblem(problem);
+  if (copy)
+    device.release(copy);
   return nullptr;
 }
 
@@ -119,20 +129,15 @@ static const void *findConstant(const void *host, int64_t bytes) {
   rt::Device *device = deviceState.get();
   if (!device)
     return nullptr;
+  // A copy that goes on after these bytes does as well.
   auto known = deviceState.constants.lower_bound({host, bytes});
   if (known != deviceState.constants.end() && known->first.first == host)
     return known->second;
-  std::string problem;
-  if (bytes < 0)
-    problem = "a constant of " + std::to_string(bytes) + " bytes";
-  void *copy =
-      problem.empty() ? upload(*device, host, bytes, problem) : nullptr;
-  if (!copy) {
-    deviceState.setProblem(problem);
-    return nullptr;
+  void *copy = upload(*device, host, bytes);
+  if (copy) {
+    deviceState.constants[{host, bytes}] = copy;
+    deviceState.counters.constantBytes += bytes;
   }
-  deviceState.constants[{host, bytes}] = copy;
-  deviceState.counters.constantBytes += bytes;
   return copy;
 }
 

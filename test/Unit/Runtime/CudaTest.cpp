@@ -539,6 +539,36 @@ TEST_F(CudaTest, ReplaysInARowKeepTheirInputs) {
             (Lines{"cuEventSynchronize", "cuGraphLaunch", "cuEventRecord"}));
 }
 
+TEST_F(CudaTest, BlocksReleasedInACaptureAreReserved) {
+  behave("memory=4096");
+  ASSERT_EQ(open(), "");
+  std::string problem;
+  void *before = device->allocate(8, problem);
+  void *unused = device->allocate(1024, problem);
+  EXPECT_EQ(device->beginCapture(), "");
+  device->release(before);
+  device->release(unused);
+  // The step itself goes on with it.
+  EXPECT_EQ(device->allocate(8, problem), before);
+  device->release(before);
+  int64_t graph = device->endCapture(problem);
+  ASSERT_NE(graph, 0);
+  EXPECT_NE(device->allocate(8, problem), before);
+  // A second graph does not get it either.
+  EXPECT_EQ(device->beginCapture(), "");
+  EXPECT_NE(device->allocate(8, problem), before);
+  int64_t second = device->endCapture(problem);
+  EXPECT_NE(device->allocate(1024, problem), unused);
+  // Nor the driver, when there is no more.
+  EXPECT_EQ(device->allocate(1024, problem), nullptr);
+  EXPECT_EQ(countCalls("cuMemFree"), 0);
+  device->releaseGraph(graph);
+  EXPECT_EQ(device->allocate(8, problem), before);
+  EXPECT_EQ(device->allocate(1024, problem), unused);
+  device->releaseGraph(second);
+  EXPECT_EQ(close(), nothingAlive);
+}
+
 TEST_F(CudaTest, StepsThatReadAreNotCaptured) {
   ASSERT_EQ(open(), "");
   rt::setDevice(device.get());

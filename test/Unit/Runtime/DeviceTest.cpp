@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -26,7 +27,7 @@ public:
 
   ~HostDevice() override {
     EXPECT_TRUE(alive.empty());
-    for (void *block : alive)
+    for (auto &[bytes, block] : spare)
       std::free(block);
   }
   std::string name() const override { return "host:7"; }
@@ -38,13 +39,18 @@ public:
       problem = "no such block";
       return nullptr;
     }
-    void *block = std::calloc(bytes, 1);
+    auto reused = spare.find(bytes);
+    void *block = reused == spare.end() ? std::malloc(bytes) : reused->second;
+    if (reused != spare.end())
+      spare.erase(reused);
+    std::memset(block, 0, bytes);
     alive.insert(block);
+    sizes[block] = bytes;
     return block;
   }
   void release(void *block) override {
     EXPECT_EQ(alive.erase(block), 1u);
-    std::free(block);
+    spare.emplace(sizes[block], block);
   }
   std::string read(void *host, const void *device, int64_t bytes) override {
     ++reads;
@@ -83,6 +89,9 @@ public:
   }
 
   std::set<void *> alive;
+  std::map<void *, int64_t> sizes;
+  /// By size: what is taken before there is a new block.
+  std::multimap<int64_t, void *> spare;
   int64_t words[2] = {};
   int reads = 0, replays = 0;
   /// What copies and waiting fail with.
@@ -234,6 +243,8 @@ TEST_F(DeviceTest, ThreadsShareTheDevice) {
 
 TEST_F(DeviceTest, ConstantsAreUploadedOnce) {
   const int64_t values[4] = {1, 2, 3, 4};
+  EXPECT_EQ(
+      *static_cast<const int64_t *>(moe_rt_device_constant(values + 3, 8)), 4);
   const void *copy = moe_rt_device_constant(values, 32);
   EXPECT_EQ(std::memcmp(copy, values, 32), 0);
   EXPECT_EQ(moe_rt_device_constant(values, 32), copy);
@@ -244,10 +255,10 @@ TEST_F(DeviceTest, ConstantsAreUploadedOnce) {
   EXPECT_EQ(*static_cast<const int64_t *>(other), 2);
   EXPECT_NE(moe_rt_device_constant(values + 4, 0), nullptr);
   rt::DeviceCounters counters = rt::deviceCounters();
-  EXPECT_EQ(counters.constantBytes, 40);
+  EXPECT_EQ(counters.constantBytes, 48);
   EXPECT_EQ(counters.bytesWritten, 0);
   EXPECT_EQ(rt::liveBytes(), alive);
-  EXPECT_EQ(device.alive.size(), 3u);
+  EXPECT_EQ(device.alive.size(), 4u);
 
   rt::setDevice(nullptr);
   EXPECT_TRUE(device.alive.empty());
@@ -259,6 +270,11 @@ TEST_F(DeviceTest, ConstantsThatFailLeaveNothing) {
   rt::Result result = rt::invoke([] { moe_rt_device_constant(values, 32); });
   EXPECT_EQ(result.message, "device host:7: cuFake: broken");
   EXPECT_TRUE(device.alive.empty());
+  static const std::vector<char> large(2 << 20);
+  result = rt::invoke([] { moe_rt_device_constant(large.data(), 2 << 20); });
+  EXPECT_EQ(result.status, rt::Status::Limit);
+  EXPECT_EQ(result.message,
+            "cannot allocate 2097152 bytes on host:7: no such block");
   result = rt::invoke([] { moe_rt_device_constant(values, -32); });
   EXPECT_EQ(result.message, "device host:7: a constant of -32 bytes");
   device.problem.clear();
@@ -333,8 +349,8 @@ TEST_F(DeviceTest, CopiesOfFreedBlocksAreForgotten) {
   moe_rt_device_read(&value, block, 8);
   EXPECT_EQ(value, 0);
   moe_rt_device_free(block);
-  // Very likely at the same address.
   void *next = moe_rt_device_alloc(8);
+  ASSERT_EQ(next, block);
   *static_cast<int64_t *>(next) = 9;
   moe_rt_device_read(&value, next, 8);
   EXPECT_EQ(value, 9);
