@@ -12,6 +12,7 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "moe/Conversion/ExportPTX.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
@@ -32,3 +33,5 @@ void mlir::moe::registerAllPasses() {
   registerCPUPipeline();
   registerGPUPipeline();
 }
+
+void mlir::moe::registerAllTranslations() { registerExportPTX(); }

@@ -23,6 +23,9 @@ void registerAllDialects(DialectRegistry &registry);
 /// Our passes and pipelines, and upstream's passes.
 void registerAllPasses();
 
+/// Those of our own.
+void registerAllTranslations();
+
 } // namespace mlir::moe
 
 #endif // MOE_INITALL_H

@@ -50,7 +50,7 @@ static std::vector<int64_t> describe(const HostTensor &tensor) {
 }
 
 CallFrame::CallFrame(const EntryPoint &entry, ArrayRef<HostTensor> inputs)
-    : entry(entry) {
+    : entry(entry), device(rt::currentDevice()) {
   results.resize(llvm::divideCeil(layOut(entry.results).back(), 8) + 1);
   resultsAddress = results.data();
   bool returnsValue = entry.results.size() == 1 && !entry.results[0].isTensor;
@@ -72,6 +72,36 @@ CallFrame::CallFrame(const EntryPoint &entry, ArrayRef<HostTensor> inputs)
     pointers.push_back(resultsAddress);
 }
 
+CallFrame::~CallFrame() {
+  for (void *block : uploaded)
+    device->release(block);
+}
+
+llvm::Error CallFrame::upload(ArrayRef<HostTensor> inputs) {
+  if (!device)
+    return llvm::Error::success();
+  auto descriptor = descriptors.begin();
+  for (auto [type, input] : llvm::zip_equal(entry.inputs, inputs)) {
+    if (!type.isTensor)
+      continue;
+    std::string problem;
+    int64_t bytes = input.sizeInBytes();
+    void *block = device->allocate(std::max<int64_t>(bytes, 1), problem);
+    if (!block)
+      return limitError("cannot allocate " + std::to_string(bytes) +
+                        " bytes for an input on " + device->name() + ": " +
+                        problem);
+    uploaded.push_back(block);
+    if (bytes)
+      problem = device->write(block, input.data(), bytes);
+    if (!problem.empty())
+      return makeError("device " + device->name() + ": " + problem);
+    (*descriptor)[0] = (*descriptor)[1] = reinterpret_cast<int64_t>(block);
+    ++descriptor;
+  }
+  return llvm::Error::success();
+}
+
 llvm::Expected<HostTensor> CallFrame::readResult(const ValueType &type,
                                                  const char *place) const {
   if (!type.isTensor) {
@@ -88,8 +118,17 @@ llvm::Expected<HostTensor> CallFrame::readResult(const ValueType &type,
     return tensor;
   const char *data = reinterpret_cast<const char *>(words[1]) +
                      words[2] * bitWidth(type.elementType) / 8;
-  if (tensor->sizeInBytes())
-    std::memcpy(tensor->data(), data, tensor->sizeInBytes());
+  int64_t bytes = tensor->sizeInBytes();
+  if (!bytes)
+    return tensor;
+  if (!device) {
+    std::memcpy(tensor->data(), data, bytes);
+    return tensor;
+  }
+  rt::Result result =
+      rt::invoke([&] { moe_rt_device_read(tensor->data(), data, bytes); });
+  if (result.status != rt::Status::Ok)
+    return makeError(result.message);
   return tensor;
 }
 
@@ -118,7 +157,7 @@ llvm::Expected<std::vector<HostTensor>> CallFrame::takeResults() {
   for (const std::vector<int64_t> &descriptor : descriptors)
     blocks.erase(reinterpret_cast<void *>(descriptor[0]));
   for (void *block : blocks)
-    moe_rt_free(block);
+    device ? moe_rt_device_free(block) : moe_rt_free(block);
   if (problem)
     return std::move(problem);
   return tensors;

@@ -13,13 +13,19 @@
 #define MOE_LIB_EXECUTION_CALLFRAME_H
 
 #include "moe/Execution/Model.h"
+#include "moe/Runtime/Device.h"
 
 namespace mlir::moe {
 
 class CallFrame {
 public:
+  /// Tensors are arguments and results on the current device, if there is one.
   CallFrame(const EntryPoint &entry, ArrayRef<HostTensor> inputs);
   CallFrame(const CallFrame &) = delete;
+  ~CallFrame();
+
+  /// Copies the inputs to the device.
+  llvm::Error upload(ArrayRef<HostTensor> inputs);
 
   /// A pointer to each argument, and one to the returned value if there is one.
   void **arguments() { return pointers.data(); }
@@ -32,6 +38,9 @@ private:
                                         const char *place) const;
 
   const EntryPoint &entry;
+  rt::Device *device;
+  /// Copies of the inputs.
+  std::vector<void *> uploaded;
   /// allocated, aligned, offset, sizes, strides of each tensor argument.
   std::vector<std::vector<int64_t>> descriptors;
   /// What a pointer argument points to.

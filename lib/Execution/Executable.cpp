@@ -12,6 +12,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "moe/Emulator/Emulator.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/SymbolGate.h"
 #include "moe/Runtime/Runtime.h"
@@ -77,6 +78,12 @@ Executable::create(ModuleOp module, EntryPoint entry,
   jit.symbols = std::move(options.symbols);
   for (const rt::Symbol &symbol : rt::symbols())
     jit.symbols[symbol.name] = symbol.address;
+  if (options.machine != MachineKind::CPU)
+    for (const rt::Symbol &symbol : rt::deviceSymbols())
+      jit.symbols[symbol.name] = symbol.address;
+  if (options.machine == MachineKind::Emulator)
+    for (const rt::Symbol &symbol : emulatorSymbols())
+      jit.symbols[symbol.name] = symbol.address;
   jit.dumpObjectsDir = std::move(options.dumpObjectsDir);
   if (!options.trusted)
     if (llvm::Error error = checkLinkage(**translated, [&](StringRef name) {
@@ -128,6 +135,8 @@ Executable::run(ArrayRef<HostTensor> inputs) {
   if (llvm::Error error = compile())
     return error;
   CallFrame frame(entry, inputs);
+  if (llvm::Error error = frame.upload(inputs))
+    return error;
   void **arguments = frame.arguments();
   auto *function = invoke;
   rt::Result result = rt::invoke([=] { function(arguments); });

@@ -9,6 +9,7 @@
 
 #include "moe/Execution/Lowering.h"
 #include "mlir/Pass/PassManager.h"
+#include "moe/Conversion/Passes.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Model.h"
 #include "moe/Tensor/File.h"
@@ -44,16 +45,9 @@ static bool isCrashMessage(StringRef message) {
   return message.contains("Failures have been detected while processing");
 }
 
-static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,
-                             Phase from, Phase to, StringRef fileName) {
-  CPUPipelineOptions pipeline;
-  pipeline.experts =
-      options.experts == "all" ? ExpertsForm::All : ExpertsForm::Active;
-  pipeline.stats = options.stats;
-  pipeline.checkAccesses = options.checkAccesses;
-  for (const std::string &name : options.misaligned)
-    pipeline.misaligned.push_back(name);
-
+/// Runs what `build` adds.
+static llvm::Error runPasses(ModuleOp module, StringRef fileName,
+                             function_ref<void(OpPassManager &)> build) {
   MLIRContext *context = module->getContext();
   PassManager pm(context, ModuleOp::getOperationName());
   std::string reproducer = reproducerPath();
@@ -61,7 +55,7 @@ static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,
   if (failed(applyPassManagerCLOptions(pm)))
     return usageError("the options --mlir-print-ir-* do not agree");
   applyDefaultTimingPassManagerCLOptions(pm);
-  buildCPUPipeline(pm, pipeline, from, to);
+  build(pm);
 
   DiagnosticCollector diagnostics(context, fileName);
   if (succeeded(pm.run(module)))
@@ -78,6 +72,46 @@ static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,
                                        "--run-reproducer " +
                                        reproducer + " repeats it")
                                           .str());
+}
+
+template <typename Options>
+static void setCommonOptions(Options &pipeline,
+                             const LoweringOptions &options) {
+  pipeline.experts =
+      options.experts == "all" ? ExpertsForm::All : ExpertsForm::Active;
+  pipeline.stats = options.stats;
+  pipeline.checkAccesses = options.checkAccesses;
+}
+
+static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,
+                             Phase from, Phase to, StringRef fileName) {
+  return runPasses(module, fileName, [&](OpPassManager &pm) {
+    if (options.machine != MachineKind::CPU) {
+      GPUPipelineOptions pipeline;
+      setCommonOptions(pipeline, options);
+      pipeline.chip = options.chip;
+      return buildGPUPipeline(pm, pipeline, from, to);
+    }
+    CPUPipelineOptions pipeline;
+    setCommonOptions(pipeline, options);
+    for (const std::string &name : options.misaligned)
+      pipeline.misaligned.push_back(name);
+    buildCPUPipeline(pm, pipeline, from, to);
+  });
+}
+
+llvm::Error moe::embedKernels(ModuleOp module, MachineKind machine,
+                              StringRef fileName) {
+  if (machine == MachineKind::CPU)
+    return llvm::Error::success();
+  return runPasses(module, fileName, [&](OpPassManager &pm) {
+    if (machine == MachineKind::Emulator) {
+      pm.addPass(createConvertNVVMToEmulatorPass());
+      return;
+    }
+    addKernelSerialization(pm);
+    pm.addPass(createEmbedKernelsPass());
+  });
 }
 
 llvm::Error moe::lowerModule(ModuleOp module, const LoweringOptions &options,

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgramAttributes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Conversion/ParametersToMemRef/ParametersToMemRef.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Execution/Error.h"
@@ -77,16 +78,21 @@ makeFamily(StringRef symbol, StringRef pattern, ArrayRef<int64_t> counts,
   return family;
 }
 
-/// The family that a table of offsets stands for.
+/// The family that a table of offsets, or a stack of all tensors, stands for.
 static llvm::Expected<RequiredFamily>
-makeFamily(memref::GlobalOp offsets, StringRef symbol, StringRef fileName) {
-  auto pattern = offsets->getAttrOfType<StringAttr>(parameterPatternAttr);
-  auto type = offsets->getAttrOfType<TypeAttr>(parameterTypeAttr);
-  if (!pattern || !type)
-    return makeError(fileName + ": the table of offsets " + quote(symbol) +
+makeFamily(memref::GlobalOp global, StringRef symbol, StringRef fileName) {
+  auto pattern = global->getAttrOfType<StringAttr>(parameterPatternAttr);
+  auto type = global->getAttrOfType<TypeAttr>(parameterTypeAttr);
+  auto member = type ? dyn_cast<MemRefType>(type.getValue()) : MemRefType();
+  if (!pattern || !member)
+    return makeError(fileName + ": the global " + quote(global.getSymName()) +
                      " does not say which tensors it is for");
-  return makeFamily(symbol, pattern.getValue(), offsets.getType().getShape(),
-                    type.getValue(), fileName);
+  ArrayRef<int64_t> counts = global.getType().getShape();
+  if (global.getSymName().starts_with(stackPrefix))
+    counts =
+        counts.drop_back(std::min<size_t>(member.getRank(), counts.size()));
+  return makeFamily(symbol, pattern.getValue(), counts, type.getValue(),
+                    fileName);
 }
 
 llvm::Expected<Requirements> moe::collectRequirements(ModuleOp module,
@@ -105,6 +111,13 @@ llvm::Expected<Requirements> moe::collectRequirements(ModuleOp module,
   for (auto global : module.getOps<memref::GlobalOp>()) {
     StringRef name = global.getSymName();
     if (global.isExternal() && name.consume_front(offsetsPrefix)) {
+      auto family = makeFamily(global, name, fileName);
+      if (!family)
+        return family.takeError();
+      required.families.push_back(std::move(*family));
+      continue;
+    }
+    if (global.isExternal() && name.consume_front(stackPrefix)) {
       auto family = makeFamily(global, name, fileName);
       if (!family)
         return family.takeError();
@@ -246,6 +259,11 @@ BoundParameters::bind(const Requirements &required,
             bound->add(parameter, *checkpoint,
                        bound->table[(weightPrefix + parameter.name).str()]))
       return error;
+  if (rt::Device *device = rt::currentDevice()) {
+    if (llvm::Error error = bound->stack(*device, required, *checkpoint))
+      return error;
+    return bound;
+  }
   bound->table["moe.arena"] = checkpoint->base();
   for (const RequiredFamily &family : required.families) {
     std::vector<int64_t> &offsets = bound->offsets.emplace_back();
@@ -261,4 +279,45 @@ BoundParameters::bind(const Requirements &required,
   return bound;
 }
 
-BoundParameters::~BoundParameters() { misalignedTensors.clear(); }
+/// Families lie on the device in one piece. Other tensors follow when they are
+/// first used, from aligned memory.
+llvm::Error BoundParameters::stack(rt::Device &target,
+                                   const Requirements &required,
+                                   const Checkpoint &checkpoint) {
+  device = &target;
+  for (const RequiredParameter *parameter : required.all())
+    if (const Parameter *found = checkpoint.lookup(parameter->name);
+        found->misaligned)
+      checkpoint.copyAligned(*found);
+  toAlign.clear();
+  for (const RequiredFamily &family : required.families) {
+    int64_t bytes = checkpoint.lookup(family.members[0].name)->bytes;
+    int64_t total = bytes * static_cast<int64_t>(family.members.size());
+    std::string problem;
+    auto *base = static_cast<char *>(
+        target.allocate(std::max<int64_t>(total, 1), problem));
+    if (!base)
+      return limitError("cannot allocate " + std::to_string(total) +
+                        " bytes for parameters " + quote(family.pattern) +
+                        " on " + target.name() + ": " + problem);
+    stacks.push_back(base);
+    table[(stackPrefix + family.symbol).str()] = base;
+    for (auto [index, member] : llvm::enumerate(family.members)) {
+      const void *address = nullptr;
+      if (llvm::Error error = add(member, checkpoint, address))
+        return error;
+      if (bytes)
+        problem = target.write(base + index * bytes, address, bytes);
+      if (!problem.empty())
+        return makeError("device " + target.name() + ": " + problem);
+    }
+  }
+  toAlign.clear();
+  return llvm::Error::success();
+}
+
+BoundParameters::~BoundParameters() {
+  for (void *block : stacks)
+    device->release(block);
+  misalignedTensors.clear();
+}

@@ -56,6 +56,8 @@ private:
   const RunOptions &options;
   MLIRContext context;
   Monitor monitor;
+  /// Outlives whatever lies on the device.
+  std::optional<DeviceSession> session;
   ModelSource source;
   OwningOpRef<ModuleOp> module;
   EntryPoint entry;
@@ -177,6 +179,7 @@ llvm::Error Run::compileTo(Phase phase) {
   lowering.experts = options.experts;
   lowering.stats = options.stats != RunOptions::Format::None;
   lowering.checkAccesses = !options.trustModel;
+  lowering.machine = *parseDevice(options.device);
   lowering.dumpPhasesDir = options.dumpPhasesDir;
   monitor.setActivity("compiling");
   if (llvm::Error error = lowerModule(*module, lowering, source.path))
@@ -254,15 +257,21 @@ llvm::Error Run::lower() {
   lowering.stats = options.stats != RunOptions::Format::None;
   lowering.checkAccesses = !options.trustModel;
   lowering.misaligned = bound->misaligned();
+  lowering.machine = session->kind();
+  if (session->device())
+    lowering.chip = session->device()->chip();
   lowering.dumpPhasesDir = options.dumpPhasesDir;
   if (llvm::Error error = lowerModule(*module, lowering, source.path))
     return error;
   table.emplace(*module);
+  if (llvm::Error error = embedKernels(*module, session->kind(), source.path))
+    return error;
   ExecutableOptions linking;
   for (const auto &symbol : bound->symbols())
     linking.symbols[symbol.getKey()] = symbol.getValue();
   linking.dumpObjectsDir = options.dumpObjectsDir;
   linking.trusted = options.trustModel;
+  linking.machine = session->kind();
   auto created = Executable::create(*module, entry, std::move(linking));
   if (!created)
     return created.takeError();
@@ -332,6 +341,10 @@ std::string Run::benchmarkName() const {
 }
 
 llvm::Error Run::execute() {
+  auto opened = DeviceSession::open(options.device);
+  if (!opened)
+    return opened.takeError();
+  session.emplace(std::move(*opened));
   auto found = findEntryPoint(*module, options.function, source.path);
   if (!found)
     return found.takeError();

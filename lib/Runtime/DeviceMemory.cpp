@@ -81,6 +81,11 @@ static bool freeBlock(void *address) {
   return true;
 }
 
+bool rt::isDeviceBlock(const void *address) {
+  Guard guard(deviceState.lock);
+  return deviceState.blocks.count(toNumber(address)) != 0;
+}
+
 extern "C" void moe_rt_device_free(void *address) {
   if (address && !freeBlock(address))
     rt::jumpToFrame();

@@ -50,6 +50,9 @@ struct DeviceState {
 
 extern DeviceState deviceState;
 
+/// Whether a block of a device that is alive begins at `address`.
+bool isDeviceBlock(const void *address);
+
 } // namespace mlir::moe::rt
 
 #endif // MOE_LIB_RUNTIME_DEVICESTATE_H

@@ -8,17 +8,17 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/Runtime/Device.h"
+#include "DeviceState.h"
 
 using namespace mlir::moe;
 
-static void *allocate(uint64_t bytes) {
-  return moe_rt_device_alloc(static_cast<int64_t>(bytes));
-}
-
-/// Blocks of a device are aligned for whatever a kernel does.
-static void *allocateAligned(uint64_t, uint64_t bytes) {
-  return allocate(bytes);
+/// Deallocations look alike, whoever's the block is: what the host's code
+/// allocates for itself is the host's.
+static void freeBlock(void *block) {
+  if (rt::isDeviceBlock(block))
+    moe_rt_device_free(block);
+  else
+    moe_rt_free(block);
 }
 
 static void dispatch(int64_t dispatch, int64_t instance, int64_t tokens,
@@ -47,9 +47,7 @@ const std::vector<rt::Symbol> &rt::deviceSymbols() {
       {"moe_rt_device_tensor_map", address(moe_rt_device_tensor_map)},
       {"moe_rt_device_failure_words", address(moe_rt_device_failure_words)},
       {"moe_rt_dispatch", address(dispatch)},
-      {"_mlir_memref_to_llvm_alloc", address(allocate)},
-      {"_mlir_memref_to_llvm_aligned_alloc", address(allocateAligned)},
-      {"_mlir_memref_to_llvm_free", address(moe_rt_device_free)},
+      {"_mlir_memref_to_llvm_free", address(freeBlock)},
   };
   return table;
 }

@@ -22,6 +22,7 @@ ROOMS = [
     + ["Conversion/LinalgToVector", "Conversion/LinalgToGPU"]
     + ["Conversion/SCFToRuntime", "Conversion/GPUToRuntime"]
     + ["Conversion/NVVMToEmulator"],
+    ["Conversion/MoEToGPU"],
     ["Pipelines"],
     ["Import"],
     ["Execution"],

@@ -213,18 +213,11 @@ static llvm::Error readFormat(const Text &flag, StringRef text,
   return llvm::Error::success();
 }
 
-static llvm::Error checkDevice(const Text &flag) {
-  StringRef name = flag.getValue();
-  if (name == "cpu")
-    return llvm::Error::success();
-  StringRef ordinal = name;
-  int number = 0;
-  bool cuda =
-      name == "cuda" || name == "cuda-emulator" ||
-      (ordinal.consume_front("cuda:") && !ordinal.getAsInteger(10, number));
-  if (cuda)
-    return usageError("--device=" + name + " is not built yet");
-  return badValue(flag, "cpu, cuda, cuda:N or cuda-emulator");
+static llvm::Error readDevice(const Text &flag, std::string &device) {
+  if (!parseDevice(flag.getValue()))
+    return badValue(flag, "cpu, cuda, cuda:N or cuda-emulator");
+  device = flag.getValue();
+  return llvm::Error::success();
 }
 
 static llvm::Error readValues(const Flags &flags, RunOptions &run) {
@@ -238,7 +231,7 @@ static llvm::Error readValues(const Flags &flags, RunOptions &run) {
       return error;
   if (flags.experts != "active" && flags.experts != "all")
     return badValue(flags.experts, "active or all");
-  if (llvm::Error error = checkDevice(flags.device))
+  if (llvm::Error error = readDevice(flags.device, run.device))
     return error;
   if (flags.maxMemory.getNumOccurrences())
     if (llvm::Error error = readSize(flags.maxMemory, run.maxMemory))

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CommandLine.h"
+#include "moe/Execution/Devices.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Run.h"
 #include "moe/InitAll.h"
@@ -61,7 +62,7 @@ int main(int argc, char **argv) {
   if (!line)
     return fail(line.takeError());
   if (line->listDevices) {
-    llvm::outs() << "cpu\n";
+    moe::listDevices(llvm::outs());
     return 0;
   }
   DialectRegistry registry;

@@ -10,9 +10,11 @@
 #include "../Version.h"
 #include "mlir/InitAllTranslations.h"
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
+#include "moe/InitAll.h"
 
 int main(int argc, char **argv) {
   mlir::moe::setVersion();
   mlir::registerAllTranslations();
+  mlir::moe::registerAllTranslations();
   return failed(mlir::mlirTranslateMain(argc, argv, "MoE translation driver"));
 }

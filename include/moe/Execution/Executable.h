@@ -12,6 +12,7 @@
 #define MOE_EXECUTION_EXECUTABLE_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "moe/Execution/Devices.h"
 #include "moe/Execution/LazyJIT.h"
 #include "moe/Execution/Model.h"
 
@@ -25,6 +26,8 @@ struct ExecutableOptions {
   /// Whether the module may link nothing but the table even if it tries; a
   /// trusted one is not looked at, though it links no more.
   bool trusted = false;
+  /// What the module was lowered to.
+  MachineKind machine = MachineKind::CPU;
 };
 
 class Executable {

@@ -12,6 +12,7 @@
 #define MOE_EXECUTION_LOWERING_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "moe/Execution/Devices.h"
 #include "moe/Pipelines/Pipelines.h"
 #include "llvm/Support/Error.h"
 
@@ -25,6 +26,9 @@ struct LoweringOptions {
   bool stats = false;
   bool checkAccesses = true;
   std::vector<std::string> misaligned;
+  /// The machine, and its chip if it is a GPU.
+  MachineKind machine = MachineKind::CPU;
+  std::string chip = "sm_90a";
   /// Where the module is written after each phase; empty: nowhere.
   std::string dumpPhasesDir;
 };
@@ -32,6 +36,11 @@ struct LoweringOptions {
 /// Takes `module` from phase `from` to phase `to`. `fileName` is for messages.
 llvm::Error lowerModule(ModuleOp module, const LoweringOptions &options,
                         StringRef fileName);
+
+/// After phase `machine`: puts the kernels of a module for a GPU into the
+/// host's module, in a form that the device loads. Nothing for the CPU.
+llvm::Error embedKernels(ModuleOp module, MachineKind machine,
+                         StringRef fileName);
 
 } // namespace mlir::moe
 

@@ -13,6 +13,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "moe/Import/Checkpoint.h"
+#include "moe/Runtime/Device.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace mlir::moe {
@@ -55,9 +56,10 @@ std::vector<std::string> findFaults(const Requirements &required,
 /// Weights where compiled code finds them.
 class BoundParameters {
 public:
-  /// An error for a parameter that is missing or of another type, and for a
-  /// tensor of a file named by the user that the model does not use, unless
-  /// that is allowed.
+  /// On the current device, if there is one: families at once, other tensors
+  /// when they are first used. An error for a parameter that is missing or of
+  /// another type, and for a tensor of a file named by the user that the model
+  /// does not use, unless that is allowed.
   static llvm::Expected<std::unique_ptr<BoundParameters>>
   bind(const Requirements &required, const Checkpoint *checkpoint,
        StringRef fileName, bool allowUnused);
@@ -74,12 +76,17 @@ private:
   BoundParameters() = default;
   llvm::Error checkUnused(const Requirements &required,
                           const Checkpoint &checkpoint, bool allowUnused);
+  llvm::Error stack(rt::Device &device, const Requirements &required,
+                    const Checkpoint &checkpoint);
   llvm::Error add(const RequiredParameter &parameter,
                   const Checkpoint &checkpoint, const void *&address);
 
   llvm::StringMap<const void *> table;
   std::vector<std::vector<int64_t>> offsets;
   std::vector<std::string> toAlign;
+  /// Where the stacks lie.
+  rt::Device *device = nullptr;
+  std::vector<void *> stacks;
   int64_t unused = 0;
 };
 

@@ -33,6 +33,8 @@ struct RunOptions {
   std::vector<std::string> parameters;
   bool allowUnusedParameters = false;
 
+  /// As parseDevice takes it.
+  std::string device = "cpu";
   /// "active" or "all".
   std::string experts = "active";
 

@@ -194,8 +194,9 @@ DeviceCounters deviceCounters();
 void resetDeviceCounters();
 
 /// What a program that runs kernels may link beside symbols(): the functions
-/// above, and under the names of the allocators and of moe_rt_dispatch those
-/// for memory of the device. A name in both tables has the meaning of this one.
+/// above, and under the names of _mlir_memref_to_llvm_free and moe_rt_dispatch
+/// what works with memory of the device too. A name in both tables has the
+/// meaning of this one.
 const std::vector<Symbol> &deviceSymbols();
 
 } // namespace mlir::moe::rt

@@ -15,8 +15,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "InlineExpert.h"
-#include "Loops.h"
+#include "moe/Conversion/MoEToSCF/InlineExpert.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"

@@ -558,19 +558,17 @@ TEST_F(DeviceTest, SymbolsReplaceThoseOfTheHost) {
                    host.address == entry.address)
           << entry.name;
   }
-  auto allocate = reinterpret_cast<void *(*)(uint64_t)>(
-      deviceSymbol("_mlir_memref_to_llvm_alloc"));
-  auto allocateAligned = reinterpret_cast<void *(*)(uint64_t, uint64_t)>(
-      deviceSymbol("_mlir_memref_to_llvm_aligned_alloc"));
   auto release = reinterpret_cast<void (*)(void *)>(
       deviceSymbol("_mlir_memref_to_llvm_free"));
-  void *a = allocate(100), *b = allocateAligned(64, 200);
-  EXPECT_EQ(device.alive, (std::set<void *>{a, b}));
+  void *onDevice = moe_rt_device_alloc(100);
+  void *onHost = moe_rt_alloc(200, 64);
+  EXPECT_EQ(device.alive, (std::set<void *>{onDevice}));
   EXPECT_EQ(rt::liveBytes(), alive + 300);
-  release(a);
-  release(b);
-  rt::Result result = rt::invoke([&] { allocate(~uint64_t(0)); });
-  EXPECT_EQ(result.status, rt::Status::Limit);
+  release(onDevice);
+  EXPECT_TRUE(device.alive.empty());
+  EXPECT_EQ(rt::liveBytes(), alive + 200);
+  release(onHost);
+  EXPECT_EQ(rt::liveBytes(), alive);
 }
 
 TEST_F(DeviceTest, OffsetsAreReadFromTheDevice) {

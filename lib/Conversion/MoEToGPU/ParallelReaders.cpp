@@ -7,7 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Loops.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "Parallel.h"
 #include "Scalars.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"

@@ -11,8 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Assignments.h"
-#include "Loops.h"
+#include "moe/Conversion/MoEToSCF/Assignments.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "Parallel.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

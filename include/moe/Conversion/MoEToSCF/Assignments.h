@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MOE_LIB_CONVERSION_MOETOSCF_ASSIGNMENTS_H
-#define MOE_LIB_CONVERSION_MOETOSCF_ASSIGNMENTS_H
+#ifndef MOE_CONVERSION_MOETOSCF_ASSIGNMENTS_H
+#define MOE_CONVERSION_MOETOSCF_ASSIGNMENTS_H
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -49,4 +49,4 @@ private:
 
 } // namespace mlir::moe
 
-#endif // MOE_LIB_CONVERSION_MOETOSCF_ASSIGNMENTS_H
+#endif // MOE_CONVERSION_MOETOSCF_ASSIGNMENTS_H

@@ -13,8 +13,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "InlineExpert.h"
-#include "Loops.h"
+#include "moe/Conversion/MoEToSCF/InlineExpert.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "Parallel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"

@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MOE_LIB_CONVERSION_MOETOSCF_SCALARS_H
-#define MOE_LIB_CONVERSION_MOETOSCF_SCALARS_H
+#ifndef MOE_LIB_CONVERSION_MOETOGPU_SCALARS_H
+#define MOE_LIB_CONVERSION_MOETOGPU_SCALARS_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -42,4 +42,4 @@ inline Value countIf(ImplicitLocOpBuilder &b, Value condition, Value count) {
 
 } // namespace mlir::moe
 
-#endif // MOE_LIB_CONVERSION_MOETOSCF_SCALARS_H
+#endif // MOE_LIB_CONVERSION_MOETOGPU_SCALARS_H

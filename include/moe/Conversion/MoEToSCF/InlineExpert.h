@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MOE_LIB_CONVERSION_MOETOSCF_INLINEEXPERT_H
-#define MOE_LIB_CONVERSION_MOETOSCF_INLINEEXPERT_H
+#ifndef MOE_CONVERSION_MOETOSCF_INLINEEXPERT_H
+#define MOE_CONVERSION_MOETOSCF_INLINEEXPERT_H
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/DialectConversion.h"
@@ -28,4 +28,4 @@ SmallVector<Value> inlineExpert(ImplicitLocOpBuilder &b,
 
 } // namespace mlir::moe
 
-#endif // MOE_LIB_CONVERSION_MOETOSCF_INLINEEXPERT_H
+#endif // MOE_CONVERSION_MOETOSCF_INLINEEXPERT_H

@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MOE_LIB_CONVERSION_MOETOSCF_PARALLEL_H
-#define MOE_LIB_CONVERSION_MOETOSCF_PARALLEL_H
+#ifndef MOE_LIB_CONVERSION_MOETOGPU_PARALLEL_H
+#define MOE_LIB_CONVERSION_MOETOGPU_PARALLEL_H
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
@@ -61,4 +61,4 @@ void populateDispatchToParallelPatterns(const TypeConverter &converter,
 
 } // namespace mlir::moe
 
-#endif // MOE_LIB_CONVERSION_MOETOSCF_PARALLEL_H
+#endif // MOE_LIB_CONVERSION_MOETOGPU_PARALLEL_H

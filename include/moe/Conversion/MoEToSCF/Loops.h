@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MOE_LIB_CONVERSION_MOETOSCF_LOOPS_H
-#define MOE_LIB_CONVERSION_MOETOSCF_LOOPS_H
+#ifndef MOE_CONVERSION_MOETOSCF_LOOPS_H
+#define MOE_CONVERSION_MOETOSCF_LOOPS_H
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -47,4 +47,4 @@ void assertEqual(ImplicitLocOpBuilder &b, Value a, Value c, StringRef message);
 
 } // namespace mlir::moe
 
-#endif // MOE_LIB_CONVERSION_MOETOSCF_LOOPS_H
+#endif // MOE_CONVERSION_MOETOSCF_LOOPS_H
