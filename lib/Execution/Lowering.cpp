@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Lowering.h"
+#include "Interface.h"
 #include "mlir/Pass/PassManager.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Execution/Error.h"
@@ -116,6 +117,8 @@ llvm::Error moe::embedKernels(ModuleOp module, MachineKind machine,
 
 llvm::Error moe::lowerModule(ModuleOp module, const LoweringOptions &options,
                              StringRef fileName) {
+  if (options.from < Phase::Machine && options.to == Phase::Machine)
+    recordInterface(module);
   if (options.dumpPhasesDir.empty()) {
     if (options.from == options.to)
       return llvm::Error::success();

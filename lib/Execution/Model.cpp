@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Model.h"
+#include "Interface.h"
 #include "mlir/Parser/Parser.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Trust.h"
@@ -238,9 +239,9 @@ SmallVector<func::FuncOp> moe::getEntryPoints(ModuleOp module) {
 llvm::Expected<EntryPoint> moe::findEntryPoint(ModuleOp module, StringRef name,
                                                StringRef fileName) {
   std::vector<std::string> names;
-  for (func::FuncOp function : getEntryPoints(module)) {
-    names.push_back(function.getName().str());
-    if (function.getName() != name)
+  for (auto &[function, type] : getSignatures(module)) {
+    names.push_back(function);
+    if (function != name)
       continue;
     EntryPoint entry{name.str(), {}, {}};
     auto add = [&](TypeRange types, std::vector<ValueType> &values) {
@@ -248,18 +249,20 @@ llvm::Expected<EntryPoint> moe::findEntryPoint(ModuleOp module, StringRef name,
         if (std::optional<ValueType> value = getValueType(type))
           values.push_back(*value);
     };
-    add(function.getArgumentTypes(), entry.inputs);
-    add(function.getResultTypes(), entry.results);
-    if (entry.inputs.size() == function.getNumArguments() &&
-        entry.results.size() == function.getNumResults())
+    add(type.getInputs(), entry.inputs);
+    add(type.getResults(), entry.results);
+    if (entry.inputs.size() == type.getNumInputs() &&
+        entry.results.size() == type.getNumResults())
       return entry;
-    std::string type;
-    llvm::raw_string_ostream(type) << function.getFunctionType();
-    return makeError(place(function.getLoc(), fileName) + ": function " +
-                     quote(name) +
-                     " cannot be run: inputs and results are "
-                     "ranked tensors and numbers, its type is " +
-                     type);
+    Operation *symbol = module.lookupSymbol(name);
+    std::string spelling;
+    llvm::raw_string_ostream(spelling) << type;
+    return makeError(
+        place(symbol ? symbol->getLoc() : module.getLoc(), fileName) +
+        ": function " + quote(name) +
+        " cannot be run: inputs and results are "
+        "ranked tensors and numbers, its type is " +
+        spelling);
   }
   if (names.empty())
     return makeError(fileName + ": no public function to run");

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Parameters.h"
+#include "Interface.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgramAttributes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -45,7 +46,8 @@ makeParameter(StringRef name, Type type, StringRef fileName) {
   std::optional<ValueType> value = getValueType(type);
   auto tensor = dyn_cast<ShapedType>(type);
   if (value && tensor && tensor.hasStaticShape())
-    return RequiredParameter{name.str(), value->elementType, value->shape};
+    return RequiredParameter{name.str(), type, value->elementType,
+                             value->shape};
   std::string spelling;
   llvm::raw_string_ostream(spelling) << type;
   return makeError(fileName + ": parameter " + quote(name) + " has type " +
@@ -131,6 +133,30 @@ llvm::Expected<Requirements> moe::collectRequirements(ModuleOp module,
       return parameter.takeError();
     required.parameters.push_back(std::move(*parameter));
   }
+  llvm::Error problem = llvm::Error::success();
+  visitRecordedWeights(
+      module,
+      [&](StringRef name, Type type) {
+        if (problem)
+          return;
+        auto parameter = makeParameter(name, type, fileName);
+        if (parameter)
+          required.parameters.push_back(std::move(*parameter));
+        else
+          problem = parameter.takeError();
+      },
+      [&](StringRef symbol, StringRef pattern, ArrayRef<int64_t> counts,
+          Type type) {
+        if (problem)
+          return;
+        auto family = makeFamily(symbol, pattern, counts, type, fileName);
+        if (family)
+          required.families.push_back(std::move(*family));
+        else
+          problem = family.takeError();
+      });
+  if (problem)
+    return std::move(problem);
   for (auto op : module.getOps<ParametersOp>()) {
     auto family = makeFamily(op.getSymName(), op.getPattern(), op.getCounts(),
                              op.getType(), fileName);

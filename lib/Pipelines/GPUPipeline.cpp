@@ -28,8 +28,11 @@ static void populateRegionsPipeline(OpPassManager &pm,
   AnnotateDispatchesPassOptions annotate;
   annotate.counters = options.stats;
   pm.addPass(createAnnotateDispatchesPass(annotate));
+  // Before bodies are cut into kernels: what is fused is one epilogue.
+  pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   ConvertMoEToParallelPassOptions toParallel;
   toParallel.allExperts = options.experts == ExpertsForm::All;
+  toParallel.chip = options.chip;
   pm.addPass(createConvertMoEToParallelPass(toParallel));
   ConvertParametersToMemRefPassOptions parameters;
   parameters.stacked = true;
@@ -42,9 +45,6 @@ static void populateTiledPipeline(OpPassManager &pm) {
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createFuseElementwisePass());
-  ApproximateMathPassOptions math;
-  math.targetName = "gpu";
-  functions.addPass(createApproximateMathPass(math));
   addSimplification(functions);
 }
 
@@ -65,6 +65,9 @@ static void populateBuffersPipeline(OpPassManager &pm) {
 }
 
 static void populateKernelPipeline(OpPassManager &kernels) {
+  ApproximateMathPassOptions math;
+  math.targetName = "gpu";
+  kernels.addPass(createApproximateMathPass(math));
   addSimplification(kernels);
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(createLowerAffinePass());

@@ -19,6 +19,17 @@ namespace mlir::moe {
 /// loader defines it as an address of the device.
 inline constexpr llvm::StringLiteral stackPrefix = "moe.stack.";
 
+/// The runtime's function that says how many multiprocessors there are:
+/// () -> i64.
+inline constexpr llvm::StringLiteral multiprocessorsFunction =
+    "moe_rt_device_multiprocessors";
+
+/// On a gpu.launch_func of which each buffer is passed as the address of its
+/// first element. The attribute lists the tensor maps that follow the operands:
+/// for each the number of an operand and the sizes of the box, dimension 0, the
+/// contiguous one, first.
+inline constexpr llvm::StringLiteral launchMapsAttr = "moe.tensor_maps";
+
 /// The global with the record of a kernel, a MoEKernel of moe/Runtime/Device.h.
 inline std::string getKernelRecordName(StringRef module, StringRef kernel) {
   return ("moe.kernel." + module + "." + kernel).str();

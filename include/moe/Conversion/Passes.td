@@ -59,6 +59,11 @@ def ConvertMoEToParallelPass
     rows; a family is a loop over experts around that. A combine goes over the
     assignments of each token.
 
+    With `chip` a family whose body is made of products of its rows with weights
+    of the expert, and of operations on each element of them, becomes kernels
+    over a table of tiles instead, which is made on the device: the host does
+    not learn which experts have rows. A remark says why another one does not.
+
     With `all-experts` every body runs on all tokens and each token selects its
     own results (the dense form).
 
@@ -73,11 +78,15 @@ def ConvertMoEToParallelPass
     ```
   }];
   let options = [Option<"allExperts", "all-experts", "bool", "false",
-                        "Run every expert on every token (the dense form)">];
+                        "Run every expert on every token (the dense form)">,
+                 Option<"chip", "chip", "std::string", "\"\"",
+                        "The GPU to make kernels of families for">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect",
-    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::vector::VectorDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
@@ -109,8 +118,7 @@ def ConvertParametersToMemRefPass
                         "The tensors of a family lie one after another">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
-    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::tensor::TensorDialect"];
+    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];
 }
 
 //===----------------------------------------------------------------------===//

@@ -21,6 +21,7 @@ namespace mlir::moe {
 /// One tensor that a model asks for.
 struct RequiredParameter {
   std::string name;
+  Type type;
   ElementType elementType;
   SmallVector<int64_t> shape;
 };

@@ -20,6 +20,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Conversion/Passes.h"
+#include "moe/Runtime/Device.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_CONVERTGPUTORUNTIMEPASS
@@ -148,10 +149,24 @@ struct ConvertLaunch : RuntimePattern<gpu::LaunchFuncOp> {
                   ConversionPatternRewriter &rewriter) const final {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     auto module = op->getParentOfType<ModuleOp>();
-    SmallVector<Value> arguments = getTypeConverter()->promoteOperands(
-        op.getLoc(), op.getKernelOperands(), adaptor.getKernelOperands(),
-        rewriter);
-    Value addresses = storeArguments(b, op, arguments);
+    auto maps = op->getAttrOfType<ArrayAttr>(launchMapsAttr);
+    SmallVector<Value> arguments;
+    if (maps)
+      arguments = getAddresses(b, op, adaptor.getKernelOperands());
+    else
+      arguments = getTypeConverter()->promoteOperands(
+          op.getLoc(), op.getKernelOperands(), adaptor.getKernelOperands(),
+          rewriter);
+    int64_t numMaps = maps ? maps.size() : 0;
+    Value addresses = storeArguments(b, op, arguments, numMaps);
+    for (int64_t i = 0; i < numMaps; ++i) {
+      auto entry = cast<DenseI64ArrayAttr>(maps[i]);
+      FailureOr<Value> map =
+          makeTensorMap(b, op, entry.asArrayRef(), adaptor.getKernelOperands());
+      if (failed(map))
+        return failure();
+      storeAt(b, *map, addresses, arguments.size() + i);
+    }
     LLVM::GlobalOp record = getRecord(module, op);
     gpu::KernelDim3 grid = op.getGridSizeOperandValues();
     gpu::KernelDim3 block = op.getBlockSizeOperandValues();
@@ -169,28 +184,89 @@ struct ConvertLaunch : RuntimePattern<gpu::LaunchFuncOp> {
     return success();
   }
 
-  /// The addresses of the values of `arguments`, as an array. In the entry
-  /// block, so that a loop around a launch does not let the stack grow.
-  Value storeArguments(ImplicitLocOpBuilder &b, gpu::LaunchFuncOp op,
-                       ValueRange arguments) const {
+  /// Buffers as the addresses of their first elements.
+  SmallVector<Value> getAddresses(ImplicitLocOpBuilder &b, gpu::LaunchFuncOp op,
+                                  ValueRange converted) const {
+    SmallVector<Value> addresses;
+    for (auto [original, value] :
+         llvm::zip_equal(op.getKernelOperands(), converted)) {
+      auto type = dyn_cast<MemRefType>(original.getType());
+      addresses.push_back(type ? firstElement(b, type, value) : value);
+    }
+    return addresses;
+  }
+
+  /// In the entry block, so that a loop around a launch does not let the stack
+  /// grow.
+  static ImplicitLocOpBuilder atEntry(gpu::LaunchFuncOp op) {
     auto function = op->getParentOfType<FunctionOpInterface>();
-    auto top = ImplicitLocOpBuilder::atBlockBegin(
+    return ImplicitLocOpBuilder::atBlockBegin(
         op.getLoc(), &function.getFunctionBody().front());
+  }
+
+  void storeAt(ImplicitLocOpBuilder &b, Value value, Value array,
+               int64_t index) const {
+    Value slot = LLVM::GEPOp::create(
+        b, getPtrType(), value.getType(), array,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
+    LLVM::StoreOp::create(b, value, slot);
+  }
+
+  /// A map of the buffer that `entry` names, described by the runtime.
+  FailureOr<Value> makeTensorMap(ImplicitLocOpBuilder &b, gpu::LaunchFuncOp op,
+                                 ArrayRef<int64_t> entry,
+                                 ValueRange converted) const {
+    auto type = cast<MemRefType>(op.getKernelOperands()[entry[0]].getType());
+    MemRefDescriptor buffer(converted[entry[0]]);
+    int64_t rank = type.getRank();
+    int64_t elementBytes = type.getElementTypeBitWidth() / 8;
+    ImplicitLocOpBuilder top = atEntry(op);
+    auto space = [&](Type element, int64_t count, unsigned alignment) -> Value {
+      return LLVM::AllocaOp::create(top, getPtrType(), element,
+                                    constant(top, count), alignment);
+    };
+    Value map = space(b.getI8Type(), MoETensorMapBytes, 64);
+    Value sizes = space(b.getI64Type(), rank, 8);
+    Value strides = space(b.getI64Type(), rank, 8);
+    Value box = space(b.getI64Type(), rank, 8);
+    for (int64_t i = 0; i < rank; ++i) {
+      int64_t dim = rank - 1 - i;
+      storeAt(b, buffer.size(b, b.getLoc(), dim), sizes, i);
+      storeAt(b, constant(b, entry[i + 1]), box, i);
+      if (i > 0)
+        storeAt(b,
+                LLVM::MulOp::create(b, buffer.stride(b, b.getLoc(), dim),
+                                    constant(b, elementBytes)),
+                strides, i - 1);
+    }
+    FailureOr<Value> done =
+        call(b, op, "moe_rt_device_tensor_map",
+             {map, firstElement(b, type, buffer), constant(b, elementBytes),
+              constant(b, rank), sizes, strides, box});
+    if (failed(done))
+      return failure();
+    return map;
+  }
+
+  /// The addresses of the values of `arguments`, as an array with room for
+  /// `more`.
+  Value storeArguments(ImplicitLocOpBuilder &b, gpu::LaunchFuncOp op,
+                       ValueRange arguments, int64_t more) const {
+    ImplicitLocOpBuilder top = atEntry(op);
     Type pointer = getPtrType();
     Value one = constant(top, 1);
     auto structType = LLVM::LLVMStructType::getLiteral(
         b.getContext(), llvm::to_vector(arguments.getTypes()));
     Value values = LLVM::AllocaOp::create(top, pointer, structType, one);
     Value addresses = LLVM::AllocaOp::create(
-        top, pointer, LLVM::LLVMArrayType::get(pointer, arguments.size()), one);
+        top, pointer,
+        LLVM::LLVMArrayType::get(pointer, arguments.size() + more), one);
     for (auto [index, argument] : llvm::enumerate(arguments)) {
       auto number = static_cast<int32_t>(index);
       Value place = LLVM::GEPOp::create(b, pointer, structType, values,
                                         ArrayRef<LLVM::GEPArg>{0, number});
       LLVM::StoreOp::create(b, argument, place);
-      Value slot = LLVM::GEPOp::create(b, pointer, pointer, addresses,
-                                       ArrayRef<LLVM::GEPArg>{number});
-      LLVM::StoreOp::create(b, place, slot);
+      storeAt(b, place, addresses, index);
     }
     return addresses;
   }

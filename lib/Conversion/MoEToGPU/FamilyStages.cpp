@@ -26,7 +26,7 @@ static constexpr size_t maxContractions = 2;
 FamilyStages::FamilyStages(DispatchOp op)
     : op(op), body(&op.getExperts().front().front()) {}
 
-static bool isElementwise(linalg::LinalgOp op) {
+static bool isPerElement(linalg::LinalgOp op) {
   return op.getNumParallelLoops() == op.getNumLoops() &&
          op.getNumDpsInits() == 1 &&
          op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity();
@@ -76,7 +76,7 @@ std::string FamilyStages::analyze() {
   }
   // Rows must be whole where they are contracted.
   for (auto linalg : body->getOps<linalg::LinalgOp>()) {
-    if (isElementwise(linalg))
+    if (isPerElement(linalg))
       continue;
     Value lhs, rhs;
     if (std::string why = findContraction(linalg, lhs, rhs); !why.empty())
@@ -109,9 +109,8 @@ std::string FamilyStages::planStages() {
     FamilyStage stage;
     stage.result = value;
     stage.columns = columnsOf(value);
-    std::string why = isElementwise(linalg)
-                          ? collectElementwise(linalg, stage)
-                          : collectContraction(linalg, stage);
+    std::string why = isPerElement(linalg) ? collectElementwise(linalg, stage)
+                                            : collectContraction(linalg, stage);
     if (!why.empty() || toKeep)
       return why;
     plan.push_back(std::move(stage));
@@ -143,7 +142,7 @@ std::string FamilyStages::collect(Value value, FamilyStage &stage) {
   auto linalg = value.getDefiningOp<linalg::LinalgOp>();
   if (!linalg || linalg->getBlock() != body)
     return "a row is computed by other operations than linalg's";
-  return isElementwise(linalg) ? collectElementwise(linalg, stage)
+  return isPerElement(linalg) ? collectElementwise(linalg, stage)
                                : collectContraction(linalg, stage);
 }
 
@@ -305,10 +304,9 @@ Value FamilyStages::emit(ImplicitLocOpBuilder &b, Value value,
     else if (map.isIdentity())
       mapping.map(argument, emit(b, source, stage, accumulators, operands));
     else
-      mapping.map(argument,
-                  operandOf(source, map.getDimPosition(0) == 1
-                                        ? EpilogueIndex::Column
-                                        : EpilogueIndex::Row));
+      mapping.map(argument, operandOf(source, map.getDimPosition(0) == 1
+                                                  ? EpilogueIndex::Column
+                                                  : EpilogueIndex::Row));
   }
   Block *block = linalg.getBlock();
   for (Operation &inner : block->without_terminator()) {

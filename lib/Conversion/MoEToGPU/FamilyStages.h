@@ -63,7 +63,7 @@ private:
              ValueRange accumulators, ValueRange operands) const;
   bool isToken(Value value) const;
 
-  DispatchOp op;
+  mutable DispatchOp op;
   Block *body;
   SmallVector<FamilyStage> plan;
   /// Values that are kept in memory, in the order in which they are computed.

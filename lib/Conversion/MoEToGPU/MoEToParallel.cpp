@@ -14,11 +14,16 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
@@ -36,18 +41,43 @@ struct ConvertMoEToParallelPass
     : moe::impl::ConvertMoEToParallelPassBase<ConvertMoEToParallelPass> {
   using Base::Base;
 
+  LogicalResult initialize(MLIRContext *context) final {
+    if (chip.empty())
+      return success();
+    llvm::Expected<GPUTarget> found = GPUTarget::fromName(chip);
+    if (!found)
+      return emitError(UnknownLoc::get(context))
+             << llvm::toString(found.takeError());
+    target = std::move(*found);
+    return success();
+  }
+
   void runOnOperation() final {
     ModuleOp module = getOperation();
     Counting::declare(module);
+    declareMultiprocessors(module);
     TypeConverter converter;
     addParallelRoutingConversion(converter);
     RewritePatternSet patterns(&getContext());
     populateRouteToParallelPatterns(converter, patterns);
     populateReadersToParallelPatterns(converter, patterns);
-    populateDispatchToParallelPatterns(converter, patterns, allExperts);
+    populateDispatchToParallelPatterns(converter, patterns, allExperts,
+                                       target ? &*target : nullptr);
     populateRowsAndPickToSCFPatterns(converter, patterns);
     if (failed(leaveDialect(module, converter, std::move(patterns))))
       signalPassFailure();
   }
+
+private:
+  static void declareMultiprocessors(ModuleOp module) {
+    if (module.lookupSymbol(multiprocessorsFunction))
+      return;
+    OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+    func::FuncOp::create(b, module.getLoc(), multiprocessorsFunction,
+                         b.getFunctionType({}, b.getI64Type()))
+        .setPrivate();
+  }
+
+  std::optional<GPUTarget> target;
 };
 } // namespace

@@ -13,6 +13,7 @@
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
+#include "moe/Target/GPUTarget.h"
 
 namespace mlir::moe {
 
@@ -55,9 +56,11 @@ void populateRouteToParallelPatterns(const TypeConverter &converter,
                                      RewritePatternSet &patterns);
 void populateReadersToParallelPatterns(const TypeConverter &converter,
                                        RewritePatternSet &patterns);
+/// With a target, families become kernels over tiles where they can.
 void populateDispatchToParallelPatterns(const TypeConverter &converter,
                                         RewritePatternSet &patterns,
-                                        bool allExperts);
+                                        bool allExperts,
+                                        const GPUTarget *target);
 
 } // namespace mlir::moe
 

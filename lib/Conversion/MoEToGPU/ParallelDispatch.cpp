@@ -13,12 +13,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/Conversion/MoEToSCF/InlineExpert.h"
-#include "moe/Conversion/MoEToSCF/Loops.h"
+#include "FamilyKernels.h"
 #include "Parallel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Remarks.h"
+#include "moe/Conversion/MoEToSCF/InlineExpert.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 
@@ -37,8 +40,9 @@ class ParallelDispatch {
 public:
   ParallelDispatch(DispatchOp op,
                    DispatchOp::GenericAdaptor<ArrayRef<ValueRange>> adaptor,
-                   bool allExperts, ConversionPatternRewriter &rewriter)
-      : op(op), allExperts(allExperts), rewriter(rewriter),
+                   bool allExperts, const GPUTarget *target,
+                   ConversionPatternRewriter &rewriter)
+      : op(op), allExperts(allExperts), target(target), rewriter(rewriter),
         b(op.getLoc(), rewriter), routing(adaptor.getRouting()), counting(op) {
     for (ValueRange token : adaptor.getTokens())
       tokens.push_back(token.front());
@@ -47,6 +51,9 @@ public:
   SmallVector<Value> lower();
 
 private:
+  /// As kernels over tiles of all experts, if the body has that form.
+  std::optional<SmallVector<Value>> lowerToKernels();
+  void countOnHost();
   SmallVector<Value> lowerFamily(ValueRange packed);
   SmallVector<Value> lowerUnlike(ValueRange packed);
   SmallVector<Value> guard(
@@ -71,6 +78,7 @@ private:
 
   DispatchOp op;
   bool allExperts;
+  const GPUTarget *target;
   ConversionPatternRewriter &rewriter;
   ImplicitLocOpBuilder b;
   ParallelRouting routing;
@@ -87,12 +95,76 @@ SmallVector<Value> ParallelDispatch::lower() {
                 "moe.dispatch: the number of rows of a token operand differs "
                 "from the number of tokens of the routing");
   counting.run(b, routing.numTokens, routing.offsets);
+  if (std::optional<SmallVector<Value>> packed = lowerToKernels())
+    return *packed;
   Value total =
       extractAt(b, routing.offsets, constantIndex(b, op.getNumExperts()));
   SmallVector<Value> packed;
   for (Type type : op.getResultTypes())
     packed.push_back(emptyRows(b, total, cast<RankedTensorType>(type)));
   return op.isFamily() ? lowerFamily(packed) : lowerUnlike(packed);
+}
+
+std::optional<SmallVector<Value>> ParallelDispatch::lowerToKernels() {
+  if (!op.isFamily() || allExperts || !target)
+    return std::nullopt;
+  Region &region = op.getExperts().front();
+  FamilyStages stages(op);
+  std::string why = "its rows are not independent";
+  if (isRowWise(op, region))
+    why = stages.analyze();
+  FamilyKernels kernels(op, stages, routing, tokens, *target);
+  if (why.empty())
+    why = kernels.build();
+  if (!why.empty()) {
+    remark::missed(op.getLoc(), remark::RemarkOpts::name("FamilyNotGrouped")
+                                    .category("moe-convert-to-parallel"))
+        << remark::reason("the host launches each expert: {0}", why);
+    return std::nullopt;
+  }
+  SmallVector<Value> packed = kernels.launch(b);
+  if (op->hasAttr(countedAttr))
+    countOnHost();
+  rewriter.eraseBlock(&region.front());
+  // Who reads the packed rows by the routing does not ask how many there are.
+  bool byRouting = llvm::all_of(op->getUsers(), [&](Operation *user) {
+    auto combine = dyn_cast<CombineOp>(user);
+    return combine && combine.getRouting() == op.getRouting();
+  });
+  if (byRouting)
+    return packed;
+  Value total =
+      extractAt(b, routing.offsets, constantIndex(b, op.getNumExperts()));
+  for (Value &rows : packed)
+    rows = sliceRows(b, rows, constantIndex(b, 0), total);
+  return packed;
+}
+
+/// What the bodies of the experts with rows count, from the number of their
+/// rows: operations that compute rows themselves are left without a use.
+void ParallelDispatch::countOnHost() {
+  Region &region = op.getExperts().front();
+  forEach(b, constantIndex(b, 0), constantIndex(b, op.getNumExperts()), {},
+          [&](ImplicitLocOpBuilder &b, Value expert, ValueRange none) {
+            Share share = shareOf(b, expert);
+            guard(
+                b, share, none,
+                [&](ImplicitLocOpBuilder &b, ValueRange) -> SmallVector<Value> {
+                  counting.evaluate(b, expert);
+                  IRMapping mapping;
+                  mapping.map(op.getExpertArgument(region), expert);
+                  for (auto [argument, token] :
+                       llvm::zip_equal(op.getTokenArguments(region), tokens))
+                    mapping.map(argument, emptyRowsLike(b, share.count, token));
+                  if (Value weights = op.getWeightsArgument(region))
+                    mapping.map(weights, sliceRows(b, routing.weights,
+                                                   share.begin, share.count));
+                  for (Operation &inner : region.front().without_terminator())
+                    b.clone(inner, mapping);
+                  return {};
+                });
+            return SmallVector<Value>();
+          });
 }
 
 /// `run`, if the expert has rows; the dense form evaluates every expert.
@@ -229,18 +301,21 @@ namespace {
 
 struct ConvertDispatch : OpConversionPattern<DispatchOp> {
   ConvertDispatch(const TypeConverter &converter, MLIRContext *context,
-                  bool allExperts)
-      : OpConversionPattern(converter, context), allExperts(allExperts) {}
+                  bool allExperts, const GPUTarget *target)
+      : OpConversionPattern(converter, context), allExperts(allExperts),
+        target(target) {}
 
   LogicalResult
   matchAndRewrite(DispatchOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const final {
     rewriter.replaceOp(
-        op, ParallelDispatch(op, adaptor, allExperts, rewriter).lower());
+        op,
+        ParallelDispatch(op, adaptor, allExperts, target, rewriter).lower());
     return success();
   }
 
   bool allExperts;
+  const GPUTarget *target;
 };
 
 struct ConvertCombine : OpConversionPattern<CombineOp> {
@@ -253,8 +328,7 @@ struct ConvertCombine : OpConversionPattern<CombineOp> {
     ParallelRouting routing(adaptor.getRouting());
     Value packed = adaptor.getPacked().front();
     Value init = op.getInit() ? adaptor.getInit().front() : Value();
-    int64_t experts = op.getRouting().getType().getExperts();
-    checkRows(b, routing, packed, init, experts);
+    checkRows(b, op, routing, packed, init);
     Type element = getElementTypeOrSelf(packed.getType());
     Type sumType =
         isa<FloatType>(element) && !element.isF64() ? b.getF32Type() : element;
@@ -288,13 +362,19 @@ struct ConvertCombine : OpConversionPattern<CombineOp> {
     return success();
   }
 
-  static void checkRows(ImplicitLocOpBuilder &b, ParallelRouting routing,
-                        Value packed, Value init, int64_t experts) {
+  static void checkRows(ImplicitLocOpBuilder &b, CombineOp op,
+                        ParallelRouting routing, Value packed, Value init) {
     Value zero = constantIndex(b, 0);
-    assertEqual(b, tensor::DimOp::create(b, packed, zero),
-                extractAt(b, routing.offsets, constantIndex(b, experts)),
-                "moe.combine: the number of packed rows differs from the "
-                "number of assignments");
+    // The rows of a dispatch by the same routing are as many as there are
+    // assignments, and the host need not wait to learn how many.
+    auto dispatch = op.getPacked().getDefiningOp<DispatchOp>();
+    if (!dispatch || dispatch.getRouting() != op.getRouting())
+      assertEqual(
+          b, tensor::DimOp::create(b, packed, zero),
+          extractAt(b, routing.offsets,
+                    constantIndex(b, op.getRouting().getType().getExperts())),
+          "moe.combine: the number of packed rows differs from the number of "
+          "assignments");
     if (init)
       assertEqual(b, tensor::DimOp::create(b, init, zero), routing.numTokens,
                   "moe.combine: the number of rows of init differs from the "
@@ -332,7 +412,8 @@ struct ConvertCombine : OpConversionPattern<CombineOp> {
 
 void mlir::moe::populateDispatchToParallelPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns,
-    bool allExperts) {
-  patterns.add<ConvertDispatch>(converter, patterns.getContext(), allExperts);
+    bool allExperts, const GPUTarget *target) {
+  patterns.add<ConvertDispatch>(converter, patterns.getContext(), allExperts,
+                                target);
   patterns.add<ConvertCombine>(converter, patterns.getContext());
 }

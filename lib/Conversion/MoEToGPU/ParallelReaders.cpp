@@ -7,11 +7,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "Parallel.h"
 #include "Scalars.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;

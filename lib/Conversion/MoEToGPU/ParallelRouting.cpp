@@ -11,11 +11,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/Conversion/MoEToSCF/Assignments.h"
-#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "Parallel.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/MoEToSCF/Assignments.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 
 using namespace mlir;

@@ -17,7 +17,6 @@
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgramAttributes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Conversion/Passes.h"
@@ -63,6 +62,37 @@ static void align(ImplicitLocOpBuilder &b, Value buffer) {
   Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, buffer);
   Value argument = arith::IndexCastOp::create(b, b.getI64Type(), address);
   func::CallOp::create(b, alignName, TypeRange(), argument);
+}
+
+Value mlir::moe::makeStackView(ImplicitLocOpBuilder &b, ModuleOp module,
+                               ParameterOp parameter, ValueRange numbers) {
+  auto family = SymbolTable::lookupNearestSymbolFrom<ParametersOp>(
+      parameter, parameter.getParametersAttr());
+  auto member = cast<RankedTensorType>(family.getType());
+  SmallVector<int64_t> shape = llvm::to_vector(family.getCounts());
+  llvm::append_range(shape, member.getShape());
+  auto type = MemRefType::get(shape, member.getElementType());
+  std::string name = (stackPrefix + family.getSymName()).str();
+  auto top =
+      ImplicitLocOpBuilder::atBlockBegin(family.getLoc(), module.getBody());
+  auto global = declare(top, module, name, type);
+  global->setAttr(parameterPatternAttr, family.getPatternAttr());
+  global->setAttr(parameterTypeAttr, TypeAttr::get(bufferType(member)));
+  Value stack = memref::GetGlobalOp::create(b, type, name);
+  if (numbers.empty())
+    return stack;
+  SmallVector<OpFoldResult> offsets(shape.size(), b.getIndexAttr(0));
+  SmallVector<OpFoldResult> sizes =
+      getAsIndexOpFoldResult(b.getContext(), shape);
+  SmallVector<OpFoldResult> strides(shape.size(), b.getIndexAttr(1));
+  for (auto [dim, number] : llvm::enumerate(numbers)) {
+    offsets[dim] = number;
+    sizes[dim] = b.getIndexAttr(1);
+  }
+  MemRefType view = memref::SubViewOp::inferRankReducedResultType(
+      ArrayRef<int64_t>(shape).drop_front(numbers.size()), type, offsets, sizes,
+      strides);
+  return memref::SubViewOp::create(b, view, stack, offsets, sizes, strides);
 }
 
 namespace {
@@ -152,34 +182,12 @@ private:
     parameter.erase();
   }
 
-  /// All tensors of the family are one tensor, of which this is a slice.
+  /// The tensor is a slice of all tensors of the family.
   void convertToStack(ParameterOp parameter) {
-    ModuleOp module = getOperation();
     ImplicitLocOpBuilder b(parameter.getLoc(), parameter);
-    auto family = SymbolTable::lookupNearestSymbolFrom<ParametersOp>(
-        parameter, parameter.getParametersAttr());
-    auto member = cast<RankedTensorType>(family.getType());
-    SmallVector<int64_t> shape = llvm::to_vector(family.getCounts());
-    llvm::append_range(shape, member.getShape());
-    auto stack = RankedTensorType::get(shape, member.getElementType());
-    std::string name = (stackPrefix + family.getSymName()).str();
-    auto top =
-        ImplicitLocOpBuilder::atBlockBegin(family.getLoc(), module.getBody());
-    auto global = declare(top, module, name, bufferType(stack));
-    global->setAttr(parameterPatternAttr, family.getPatternAttr());
-    global->setAttr(parameterTypeAttr, TypeAttr::get(bufferType(member)));
-    Value buffer = memref::GetGlobalOp::create(b, bufferType(stack), name);
-    SmallVector<OpFoldResult> offsets(shape.size(), b.getIndexAttr(0));
-    SmallVector<OpFoldResult> sizes =
-        getAsIndexOpFoldResult(&getContext(), shape);
-    SmallVector<OpFoldResult> strides(shape.size(), b.getIndexAttr(1));
-    for (auto [dim, number] : llvm::enumerate(parameter.getNumbers())) {
-      offsets[dim] = number;
-      sizes[dim] = b.getIndexAttr(1);
-    }
-    Value slice = tensor::ExtractSliceOp::create(
-        b, member, toTensor(b, stack, buffer), offsets, sizes, strides);
-    parameter.replaceAllUsesWith(slice);
+    Value buffer =
+        makeStackView(b, getOperation(), parameter, parameter.getNumbers());
+    parameter.replaceAllUsesWith(toTensor(b, parameter.getType(), buffer));
     parameter.erase();
   }
 

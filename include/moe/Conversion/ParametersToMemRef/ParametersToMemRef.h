@@ -11,7 +11,8 @@
 #ifndef MOE_CONVERSION_PARAMETERSTOMEMREF_PARAMETERSTOMEMREF_H
 #define MOE_CONVERSION_PARAMETERSTOMEMREF_PARAMETERSTOMEMREF_H
 
-#include "llvm/ADT/StringRef.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
 
 namespace mlir::moe {
 
@@ -23,6 +24,12 @@ inline constexpr llvm::StringLiteral offsetsPrefix = "moe.offsets.";
 /// when it is given a module in this or a later phase.
 inline constexpr llvm::StringLiteral parameterPatternAttr = "parameter_pattern";
 inline constexpr llvm::StringLiteral parameterTypeAttr = "parameter_type";
+
+/// The buffer of the tensors of a family that `parameter` belongs to, which lie
+/// one after another, with the leading `numbers` chosen: [counts ..., shape
+/// ...] less one dimension for each.
+Value makeStackView(ImplicitLocOpBuilder &b, ModuleOp module,
+                    ParameterOp parameter, ValueRange numbers);
 
 } // namespace mlir::moe
 

@@ -71,7 +71,9 @@ static constexpr StringLiteral buffersNames[] = {
 static constexpr StringLiteral machineNames[] = {"builtin.module", "llvm"};
 
 /// Beside these, on the road to a device.
-static constexpr StringLiteral buffersOnDeviceNames[] = {"gpu"};
+static constexpr StringLiteral regionsOnDeviceNames[] = {
+    "gpu.launch_func", "gpu.module", "llvm", "nvvm", "vector"};
+static constexpr StringLiteral buffersOnDeviceNames[] = {"gpu", "llvm", "nvvm"};
 static constexpr StringLiteral machineOnDeviceNames[] = {"gpu.module",
                                                          "gpu.binary", "nvvm"};
 
@@ -79,8 +81,8 @@ static const Contract contracts[] = {
     {"import", Values::Routings, modelNames},
     {"routed", Values::Routings, modelNames},
     {"grouped", Values::Routings, groupedNames, "moe.gate"},
-    {"regions", Values::Tensors, regionsNames},
-    {"tiled", Values::Tensors, tiledNames},
+    {"regions", Values::Tensors, regionsNames, "", regionsOnDeviceNames},
+    {"tiled", Values::Tensors, tiledNames, "", regionsOnDeviceNames},
     {"buffers", Values::Buffers, buffersNames, "", buffersOnDeviceNames},
     {"machine", Values::Machine, machineNames, "", machineOnDeviceNames}};
 

@@ -1,0 +1,325 @@
+//===- FamilyKernels.cpp - A family as kernels over tiles -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which kernels run is chosen from the number of tokens, which the host knows;
+// which tiles there are is in the table, which it does not know.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FamilyKernels.h"
+#include "Scalars.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/DeviceSymbols.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
+#include "moe/Conversion/ParametersToMemRef/ParametersToMemRef.h"
+#include "moe/Dialect/MoE/Transforms/Annotations.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+/// Up to this many rows for each expert, weights are better streamed once.
+static constexpr int64_t fewRowsPerExpert = 16;
+
+FamilyKernels::FamilyKernels(DispatchOp op, const FamilyStages &stages,
+                             ParallelRouting routing, ValueRange tokens,
+                             const GPUTarget &target)
+    : op(op), stages(stages), routing(routing), tokens(tokens), target(target) {
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+GroupedContraction FamilyKernels::describe(size_t index,
+                                           StringRef purpose) const {
+  const FamilyStage &stage = stages.stages()[index];
+  GroupedContraction spec;
+  spec.name = ("moe_family_" + Twine(getDispatchNumber(op)) + "_" +
+               Twine(index) + "_" + purpose)
+                  .str();
+  spec.resultType = getElementTypeOrSelf(stage.result.getType());
+  spec.elementType = Float32Type::get(op.getContext());
+  if (stage.lhs)
+    spec.elementType =
+        cast<FloatType>(getElementTypeOrSelf(stage.lhs.getType()));
+  spec.numContractions = stage.contractions.size();
+  spec.experts = op.getNumExperts();
+  spec.columns = stage.columns;
+  spec.depth = stage.depth;
+  bool fromTokens = stage.lhs && isa<BlockArgument>(stage.lhs);
+  spec.gather = fromTokens;
+  for (auto &[value, operand] : stage.operands) {
+    spec.operands.push_back(operand);
+    spec.gather |= operand.index == EpilogueIndex::GatheredElement;
+  }
+  spec.epilogue = [this, &stage](ImplicitLocOpBuilder &b,
+                                 ValueRange accumulators, ValueRange operands) {
+    return stages.emitElement(b, stage, accumulators, operands);
+  };
+  return spec;
+}
+
+std::optional<ContractionKernel>
+FamilyKernels::buildFirst(ArrayRef<ContractionVariant> variants,
+                          const GroupedContraction &spec, std::string &why) {
+  auto module = op->getParentOfType<ModuleOp>();
+  OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
+  for (ContractionVariant variant : variants)
+    if (canBuild(variant, spec, target, why))
+      return buildContraction(b, op.getLoc(), variant, spec, target);
+  return std::nullopt;
+}
+
+std::string FamilyKernels::build() {
+  std::string why;
+  bool streams = false;
+  for (size_t index = 0; index < stages.stages().size(); ++index) {
+    const FamilyStage &stage = stages.stages()[index];
+    bool mixed =
+        stage.lhs && !isa<BlockArgument>(stage.lhs) &&
+        llvm::any_of(stage.operands, [](const auto &operand) {
+          return operand.second.index == EpilogueIndex::GatheredElement;
+        });
+    if (mixed)
+      return "a stage reads both packed rows and tokens";
+    if (stage.operands.empty() && stage.contractions.empty())
+      return "a stage reads nothing";
+    auto kernel =
+        buildFirst({ContractionVariant::WGMMA, ContractionVariant::MMA,
+                    ContractionVariant::SIMT},
+                   describe(index, "many"), why);
+    if (!kernel)
+      return why;
+    streams |= kernel->variant != ContractionVariant::SIMT;
+    many.push_back(*kernel);
+  }
+  if (!streams)
+    return "";
+  for (size_t index = 0; index < stages.stages().size(); ++index) {
+    auto kernel =
+        buildFirst({ContractionVariant::Streaming, ContractionVariant::SIMT},
+                   describe(index, "few"), why);
+    if (!kernel)
+      return why;
+    few.push_back(*kernel);
+  }
+  return "";
+}
+
+//===----------------------------------------------------------------------===//
+// Tables
+//===----------------------------------------------------------------------===//
+
+static Value divideUp(ImplicitLocOpBuilder &b, Value value, int64_t divisor) {
+  return arith::CeilDivUIOp::create(b, value, constantIndex(b, divisor));
+}
+
+/// The number of assignments of an expert.
+static Value countOf(ImplicitLocOpBuilder &b, Value offsets, Value expert) {
+  Value next = add(b, expert, constantIndex(b, 1));
+  return arith::SubIOp::create(b, extractAt(b, offsets, next),
+                               extractAt(b, offsets, expert));
+}
+
+/// The numbers of `tile`: expert, first row, rows; all 0 beyond the last one.
+static SmallVector<Value> findTile(ImplicitLocOpBuilder &b, Value offsets,
+                                   Value experts, Value tile,
+                                   int64_t tileRows) {
+  Value zero = constantIndex(b, 0);
+  Value size = constantIndex(b, tileRows);
+  return forEach(
+      b, zero, experts, {zero, zero, zero, zero},
+      [&](ImplicitLocOpBuilder &b, Value expert, ValueRange carried) {
+        Value count = countOf(b, offsets, expert);
+        Value next = add(b, carried[0], divideUp(b, count, tileRows));
+        Value here = within(b, tile, carried[0], next);
+        Value before = arith::MulIOp::create(
+            b, arith::SubIOp::create(b, tile, carried[0]), size);
+        Value first = add(b, extractAt(b, offsets, expert), before);
+        Value rows = arith::MinUIOp::create(
+            b, arith::SubIOp::create(b, count, before), size);
+        auto keep = [&](Value value, unsigned field) {
+          return arith::SelectOp::create(b, here, value, carried[field])
+              .getResult();
+        };
+        return SmallVector<Value>{next, keep(expert, 1), keep(first, 2),
+                                  keep(rows, 3)};
+      });
+}
+
+SmallVector<Value> FamilyKernels::makeTable(ImplicitLocOpBuilder &b,
+                                            int64_t tileRows) {
+  Type i32 = b.getI32Type();
+  Value experts = constantIndex(b, op.getNumExperts());
+  Value places = tensor::DimOp::create(b, routing.ids, constantIndex(b, 0));
+  // Each expert with rows may have one tile that is not full.
+  Value most = arith::MinUIOp::create(
+      b, places, add(b, divideUp(b, places, tileRows), experts));
+  Value table = generate(
+      b, {most, b.getIndexAttr(4)}, i32,
+      [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
+        SmallVector<Value> tile =
+            findTile(b, routing.offsets, experts, at[0], tileRows);
+        Value field = constantIndex(b, 0);
+        for (int64_t number = 0; number < 3; ++number) {
+          Value mine = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, at[1],
+                                             constantIndex(b, number));
+          field = arith::SelectOp::create(b, mine, tile[number + 1], field);
+        }
+        return arith::IndexCastOp::create(b, i32, field);
+      });
+  Value count = generate(
+      b, {b.getIndexAttr(1)}, i32,
+      [&](ImplicitLocOpBuilder &b, ValueRange) -> Value {
+        Value zero = constantIndex(b, 0);
+        Value tiles = forEach(
+            b, zero, experts, zero,
+            [&](ImplicitLocOpBuilder &b, Value expert, ValueRange carried) {
+              Value rows = countOf(b, routing.offsets, expert);
+              return SmallVector<Value>{
+                  add(b, carried[0], divideUp(b, rows, tileRows))};
+            })[0];
+        return arith::IndexCastOp::create(b, i32, tiles);
+      });
+  return {bufferOf(b, table), bufferOf(b, count), most};
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+/// The buffer of a tensor that is only read.
+Value FamilyKernels::bufferOf(ImplicitLocOpBuilder &b, Value value) const {
+  auto type = cast<RankedTensorType>(value.getType());
+  return bufferization::ToBufferOp::create(
+      b, MemRefType::get(type.getShape(), type.getElementType()), value,
+      /*read_only=*/true);
+}
+
+Value FamilyKernels::stackOf(ImplicitLocOpBuilder &b, Value weight) const {
+  ParameterOp parameter = stages.parameterOf(weight);
+  return makeStackView(b, op->getParentOfType<ModuleOp>(), parameter,
+                       parameter.getNumbers().drop_back());
+}
+
+void FamilyKernels::launchStage(ImplicitLocOpBuilder &b,
+                                const ContractionKernel &kernel,
+                                const FamilyStage &stage, ValueRange table,
+                                Value out) {
+  auto tokenOf = [&](Value value) {
+    return bufferOf(
+        b, tokens[llvm::find(op.getTokenArguments(op.getExperts().front()),
+                             value) -
+                  op.getTokenArguments(op.getExperts().front()).begin()]);
+  };
+  auto sourceOf = [&](Value value) {
+    return isa<BlockArgument>(value) ? tokenOf(value) : buffers.lookup(value);
+  };
+  Value none = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
+  SmallVector<Value> arguments{stage.lhs ? sourceOf(stage.lhs) : none};
+  for (Value weight : stage.rhs)
+    arguments.push_back(stackOf(b, weight));
+  arguments.push_back(bufferOf(b, routing.ids));
+  arguments.append({table[0], table[1]});
+  for (auto &[value, operand] : stage.operands) {
+    if (operand.index == EpilogueIndex::Column)
+      arguments.push_back(stackOf(b, value));
+    else if (operand.index == EpilogueIndex::Row)
+      arguments.push_back(bufferOf(b, routing.weights));
+    else
+      arguments.push_back(sourceOf(value));
+  }
+  arguments.push_back(out);
+
+  auto size = [&](int64_t value) { return constantIndex(b, value); };
+  Value one = size(1);
+  gpu::KernelDim3 grid{size(kernel.columnBlocks), table[2], one};
+  if (kernel.persistent) {
+    Value processors = func::CallOp::create(b, multiprocessorsFunction,
+                                            b.getI64Type(), ValueRange())
+                           .getResult(0);
+    grid = {arith::IndexCastOp::create(b, b.getIndexType(), processors), one,
+            one};
+  }
+  gpu::KernelDim3 block{size(kernel.threads), one, one};
+  Value shared =
+      arith::ConstantOp::create(b, b.getI32IntegerAttr(kernel.sharedBytes));
+  gpu::GPUModuleOp module = kernel.module;
+  auto function = *module.getOps<LLVM::LLVMFuncOp>().begin();
+  for (auto candidate : module.getOps<LLVM::LLVMFuncOp>())
+    if (candidate->hasAttr(gpu::GPUDialect::getKernelFuncAttrName()))
+      function = candidate;
+  auto launch = gpu::LaunchFuncOp::create(
+      b,
+      SymbolRefAttr::get(module.getNameAttr(),
+                         {FlatSymbolRefAttr::get(function.getNameAttr())}),
+      grid, block, shared, arguments, /*asyncTokenType=*/Type());
+  // How operands are passed: the addresses of buffers, and maps of some.
+  SmallVector<Attribute> maps;
+  auto map = [&](int64_t operand, ArrayRef<int64_t> box) {
+    SmallVector<int64_t> entry{operand};
+    llvm::append_range(entry, box);
+    maps.push_back(b.getDenseI64ArrayAttr(entry));
+  };
+  if (kernel.mapsLhs)
+    map(0, {kernel.boxDepth, kernel.tileRows});
+  if (kernel.mapsRhs)
+    for (size_t i = 0; i < stage.rhs.size(); ++i)
+      map(i + 1, {kernel.boxDepth, kernel.boxColumns, 1});
+  launch->setAttr(launchMapsAttr, b.getArrayAttr(maps));
+}
+
+void FamilyKernels::launchAll(ImplicitLocOpBuilder &b, const Kernels &kernels,
+                              ValueRange outs) {
+  DenseMap<int64_t, SmallVector<Value>> tables;
+  for (auto [kernel, stage, out] :
+       llvm::zip_equal(kernels, stages.stages(), outs)) {
+    SmallVector<Value> &table = tables[kernel.tileRows];
+    if (table.empty())
+      table = makeTable(b, kernel.tileRows);
+    launchStage(b, kernel, stage, table, out);
+  }
+}
+
+SmallVector<Value> FamilyKernels::launch(ImplicitLocOpBuilder &b) {
+  Value places = tensor::DimOp::create(b, routing.ids, constantIndex(b, 0));
+  SmallVector<Value> outs;
+  for (const FamilyStage &stage : stages.stages()) {
+    auto type = cast<RankedTensorType>(stage.result.getType());
+    outs.push_back(memref::AllocOp::create(
+        b,
+        MemRefType::get({ShapedType::kDynamic, stage.columns},
+                        type.getElementType()),
+        places));
+    buffers[stage.result] = outs.back();
+  }
+  if (few.empty()) {
+    launchAll(b, many, outs);
+  } else {
+    Value bound = constantIndex(b, fewRowsPerExpert * op.getNumExperts());
+    Value isFew =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ule, places, bound);
+    auto launchIn = [&](const Kernels &kernels) {
+      return [&](OpBuilder &nested, Location loc) {
+        ImplicitLocOpBuilder inner(loc, nested);
+        launchAll(inner, kernels, outs);
+        scf::YieldOp::create(inner);
+      };
+    };
+    scf::IfOp::create(b, isFew, launchIn(few), launchIn(many));
+  }
+  auto yield = cast<YieldOp>(op.getExperts().front().front().getTerminator());
+  return llvm::map_to_vector(yield.getResults(), [&](Value result) -> Value {
+    return bufferization::ToTensorOp::create(
+        b, result.getType(), buffers.lookup(result), /*restrict=*/true,
+        /*writable=*/true);
+  });
+}

@@ -1,0 +1,63 @@
+//===- FamilyKernels.h - A family as kernels over tiles -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Launches the stages of a family over a table of the tiles of the experts that
+// have rows. The table is made on the device, and the host waits for nothing.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_LIB_CONVERSION_MOETOGPU_FAMILYKERNELS_H
+#define MOE_LIB_CONVERSION_MOETOGPU_FAMILYKERNELS_H
+
+#include "FamilyStages.h"
+#include "Parallel.h"
+
+namespace mlir::moe {
+
+class FamilyKernels {
+public:
+  FamilyKernels(DispatchOp op, const FamilyStages &stages,
+                ParallelRouting routing, ValueRange tokens,
+                const GPUTarget &target);
+
+  /// Null, or why some stage has no kernel on the target.
+  std::string build();
+
+  /// Launches the kernels. The packed results, each with as many rows as the
+  /// routing has places for assignments.
+  SmallVector<Value> launch(ImplicitLocOpBuilder &b);
+
+private:
+  /// A way to compute all stages: for few rows of an expert, or for many.
+  using Kernels = SmallVector<ContractionKernel>;
+
+  GroupedContraction describe(size_t stage, StringRef purpose) const;
+  std::optional<ContractionKernel>
+  buildFirst(ArrayRef<ContractionVariant> variants,
+             const GroupedContraction &spec, std::string &why);
+
+  void launchAll(ImplicitLocOpBuilder &b, const Kernels &kernels,
+                 ValueRange outs);
+  void launchStage(ImplicitLocOpBuilder &b, const ContractionKernel &kernel,
+                   const FamilyStage &stage, ValueRange table, Value out);
+  /// The tiles of at most `tileRows` rows, and how many there can be.
+  SmallVector<Value> makeTable(ImplicitLocOpBuilder &b, int64_t tileRows);
+  /// The parameters of all experts.
+  Value stackOf(ImplicitLocOpBuilder &b, Value weight) const;
+  Value bufferOf(ImplicitLocOpBuilder &b, Value value) const;
+
+  mutable DispatchOp op;
+  const FamilyStages &stages;
+  ParallelRouting routing;
+  SmallVector<Value> tokens;
+  const GPUTarget &target;
+  Kernels many, few;
+  /// The buffers of what stages have computed, by the value of the body.
+  DenseMap<Value, Value> buffers;
+};
+
+} // namespace mlir::moe
+
+#endif // MOE_LIB_CONVERSION_MOETOGPU_FAMILYKERNELS_H

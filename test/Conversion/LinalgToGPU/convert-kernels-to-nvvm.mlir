@@ -1,0 +1,32 @@
+// RUN: moe-opt %s -split-input-file -verify-diagnostics --pass-pipeline="builtin.module(gpu.module(moe-convert-kernels-to-nvvm))" | FileCheck %s
+
+// Instructions, and no function of a library.
+// CHECK-LABEL: llvm.func @functions
+// CHECK-SAME: nvvm.kernel
+// CHECK: nvvm.read.ptx.sreg.tid.x
+// CHECK: llvm.intr.sqrt
+// CHECK: llvm.intr.copysign
+// CHECK-NOT: __nv_
+gpu.module @kernels {
+  gpu.func @functions(%x: memref<?xf32>) kernel {
+    %i = gpu.thread_id x
+    %a = memref.load %x[%i] : memref<?xf32>
+    %b = math.sqrt %a : f32
+    %c = math.copysign %b, %a : f32
+    memref.store %c, %x[%i] : memref<?xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @functions(%x: memref<?xf64>) kernel {
+    %i = gpu.thread_id x
+    %a = memref.load %x[%i] : memref<?xf64>
+    // expected-error @+1 {{'math.exp' of 'f64' has no code for a GPU}}
+    %b = math.exp %a : f64
+    memref.store %b, %x[%i] : memref<?xf64>
+    gpu.return
+  }
+}
