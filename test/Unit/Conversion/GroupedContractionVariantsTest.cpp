@@ -301,7 +301,7 @@ TEST_F(ContractionResources, Streaming) {
   // Three blocks of 128 threads on a multiprocessor of sm_90a.
   check(Streaming, 112, 73728);
   spec.expectedRows = 8;
-  check(Streaming, 80, 61440);
+  check(Streaming, 88, 61440);
 }
 
 TEST_F(ContractionVariants, StreamingFillsTheChipWithOneToken) {
