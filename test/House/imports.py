@@ -12,13 +12,15 @@ import house
 # Rooms on one line do not know each other, but share their Passes.h.
 ROOMS = [
     ["Runtime"],
+    ["Emulator"],
     ["Tensor"],
     ["Dialect/MoE/IR"],
     ["Analysis"],
     ["Target"],
     ["Dialect/MoE/Transforms"],
     ["Conversion", "Conversion/MoEToSCF", "Conversion/ParametersToMemRef"]
-    + ["Conversion/LinalgToVector", "Conversion/SCFToRuntime", "Conversion/MoEToGPU"],
+    + ["Conversion/LinalgToVector", "Conversion/SCFToRuntime", "Conversion/MoEToGPU"]
+    + ["Conversion/NVVMToEmulator"],
     ["Pipelines"],
     ["Import"],
     ["Execution"],
@@ -48,7 +50,7 @@ def problems_of(texts):
             problems.append(f"{path}: '{room}' is no room of the house")
             continue
         for include in re.findall(r'^\s*#?include\s+(["<][^">]+)', text, re.M):
-            if room == "Runtime" and LLVM.match(include) or room == "Tensor" and MLIR.match(include):
+            if room in ("Runtime", "Emulator") and LLVM.match(include) or room == "Tensor" and MLIR.match(include):
                 problems.append(f"{path}: '{room}' may not include {include[1:]}")
             if not include[1:].startswith("moe/"):
                 continue

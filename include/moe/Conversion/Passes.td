@@ -198,4 +198,36 @@ def ConvertAssertToRuntimePass
                            "::mlir::LLVM::LLVMDialect"];
 }
 
+def ConvertNVVMToEmulatorPass
+    : Pass<"moe-convert-nvvm-to-emulator", "::mlir::ModuleOp"> {
+  let summary = "Make kernels for an NVIDIA GPU functions of the host";
+  let description = [{
+    Every kernel of every `gpu.module`, in the LLVM and NVVM dialects, becomes a
+    function of the host that does what one thread does. Instructions that a CPU
+    lacks become calls of the emulator's functions `moe_emu_*`; pointers into
+    all address spaces become plain ones; globals in shared memory become
+    offsets. The emulator is told of each access of shared memory.
+
+    A kernel is known to the host by a global, which the pass makes, or defines
+    if it is declared:
+
+    ```mlir
+    llvm.mlir.global internal @moe.kernel.MODULE.KERNEL()
+        : !llvm.struct<(ptr, ptr, i64, i64)>
+    ```
+
+    It has the kernel's name and a function that takes the addresses of the
+    kernel's arguments. An operation that is not emulated is an error.
+
+    ```mlir
+    %t = nvvm.read.ptx.sreg.tid.x : i32
+    nvvm.barrier0
+    ==>
+    %t = llvm.call @moe_emu_tid_x() : () -> i32
+    llvm.call @moe_emu_barrier(...) : (i32, i32, i32, i32) -> i32
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 #endif // MOE_CONVERSION_PASSES_TD

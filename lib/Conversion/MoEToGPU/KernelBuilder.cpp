@@ -222,6 +222,20 @@ SmallVector<Value> KernelBuilder::ifThenElse(Value condition,
   return branch.getResults();
 }
 
+SmallVector<Value>
+KernelBuilder::ifThenElse(Value condition,
+                          llvm::function_ref<SmallVector<Value>()> then,
+                          ValueRange otherwise) {
+  auto branch = scf::IfOp::create(b, TypeRange(otherwise), condition,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(b, then());
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, otherwise);
+  return branch.getResults();
+}
+
 SmallVector<Value> KernelBuilder::loop(Value from, Value to, Value step,
                                        ValueRange init, LoopBody body) {
   auto loop = scf::ForOp::create(b, from, to, step, init);
@@ -243,6 +257,9 @@ Value KernelBuilder::thread() {
 Value KernelBuilder::block() {
   return NVVM::BlockIdXOp::create(b, b.getI32Type());
 }
+Value KernelBuilder::blockY() {
+  return NVVM::BlockIdYOp::create(b, b.getI32Type());
+}
 Value KernelBuilder::blocks() {
   return NVVM::GridDimXOp::create(b, b.getI32Type());
 }
@@ -253,6 +270,8 @@ Value KernelBuilder::uniform(Value value) {
 }
 
 void KernelBuilder::syncWarp() { NVVM::SyncWarpOp::create(b, i32(-1)); }
+
+void KernelBuilder::syncBlock() { NVVM::BarrierOp::create(b); }
 
 //===----------------------------------------------------------------------===//
 // The contraction
