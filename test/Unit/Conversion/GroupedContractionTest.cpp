@@ -124,7 +124,7 @@ protected:
     std::string ptx = lowerToPTX(*module);
     EXPECT_NE(ptx.find("wgmma.mma_async.sync.aligned"), std::string::npos);
     AssembledKernel assembled;
-    if (!findPtxas())
+    if (!findCUDAToolkit())
       return assembled;
     assembled = assemble(ptx, target.chip);
     EXPECT_EQ(assembled.spilledBytes, 0);
@@ -344,8 +344,8 @@ TEST_F(GroupedContractionTest, AssemblesStagesOfModels) {
       spec.columns = hidden;
       spec.depth = inner;
       AssembledKernel down = buildAndAssemble(registers, shared);
-      if (!findPtxas())
-        GTEST_SKIP() << "without ptxas";
+      if (!findCUDAToolkit())
+        GTEST_SKIP() << "without a CUDA toolkit";
       EXPECT_GT(up.opcodes[STSM], 0);
       EXPECT_GT(down.opcodes[STSM], 0);
     }
@@ -368,8 +368,8 @@ TEST_F(GroupedContractionTest, AssemblesOddSizes) {
         setSwiGLU(builder.getBF16Type());
         buildAndAssemble(registersOfThree);
       }
-  if (!findPtxas())
-    GTEST_SKIP() << "without ptxas";
+  if (!findCUDAToolkit())
+    GTEST_SKIP() << "without a CUDA toolkit";
 }
 
 } // namespace

@@ -267,7 +267,7 @@ protected:
     EXPECT_EQ(contains(ptx, "ldmatrix.sync"), hasMMA);
     EXPECT_EQ(contains(ptx, "cp.async.cg"), hasMMA);
     EXPECT_EQ(contains(ptx, "fma.rn.f32"), !hasMMA);
-    if (!findPtxas())
+    if (!findCUDAToolkit())
       return;
     AssembledKernel assembled = assemble(ptx, chip.str());
     EXPECT_EQ(assembled.spilledBytes, 0);

@@ -28,6 +28,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/Endian.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/Regex.h"
 
@@ -53,6 +54,23 @@ std::unique_ptr<MLIRContext> mlir::moe::makeKernelContext() {
   return context;
 }
 
+std::optional<std::string> mlir::moe::findCUDAToolkit() {
+  SmallVector<std::string> roots;
+  if (auto ptxas = llvm::sys::findProgramByName("ptxas")) {
+    SmallString<128> real;
+    if (!llvm::sys::fs::real_path(*ptxas, real)) {
+      StringRef bin = llvm::sys::path::parent_path(real);
+      roots.push_back(llvm::sys::path::parent_path(bin).str());
+    }
+  }
+  roots.push_back("/usr/local/cuda");
+  for (const std::string &root : roots)
+    if (llvm::sys::fs::can_execute(root + "/bin/ptxas") &&
+        llvm::sys::fs::exists(root + "/nvvm/libdevice/libdevice.10.bc"))
+      return root;
+  return std::nullopt;
+}
+
 std::string mlir::moe::lowerToPTX(ModuleOp module) {
   PassManager passes(module.getContext());
   passes.addPass(createCanonicalizerPass());
@@ -64,6 +82,8 @@ std::string mlir::moe::lowerToPTX(ModuleOp module) {
   kernels.addPass(createReconcileUnrealizedCastsPass());
   GpuModuleToBinaryPassOptions options;
   options.compilationTarget = "isa";
+  if (std::optional<std::string> toolkit = findCUDAToolkit())
+    options.toolkitPath = *toolkit;
   passes.addPass(createGpuModuleToBinaryPass(options));
   if (failed(passes.run(module)))
     return {};
@@ -72,15 +92,6 @@ std::string mlir::moe::lowerToPTX(ModuleOp module) {
     return {};
   auto object = cast<gpu::ObjectAttr>((*binaries.begin()).getObjects()[0]);
   return object.getObject().getValue().rtrim('\0').str();
-}
-
-std::optional<std::string> mlir::moe::findPtxas() {
-  StringRef usual = "/usr/local/cuda/bin";
-  if (auto path = llvm::sys::findProgramByName("ptxas"))
-    return *path;
-  if (auto path = llvm::sys::findProgramByName("ptxas", usual))
-    return *path;
-  return std::nullopt;
 }
 
 static int64_t numberIn(StringRef log, StringRef pattern) {
@@ -117,7 +128,8 @@ AssembledKernel mlir::moe::assemble(const std::string &ptx,
   TestDirectory directory;
   std::string source = directory.write("kernel.ptx", ptx);
   std::string object = directory.path("kernel.cubin");
-  std::string log = directory.path("log"), ptxas = *findPtxas();
+  std::string log = directory.path("log"),
+              ptxas = *findCUDAToolkit() + "/bin/ptxas";
   std::string arch = "-arch=" + chip;
   std::optional<StringRef> redirects[] = {std::nullopt, log, log};
   int status = llvm::sys::ExecuteAndWait(

@@ -19,6 +19,10 @@ namespace mlir::moe {
 /// A context that knows what kernels are built of and lowered to.
 std::unique_ptr<MLIRContext> makeKernelContext();
 
+/// The root of a CUDA toolkit that has ptxas, and functions of mathematics for
+/// kernels to be linked with.
+std::optional<std::string> findCUDAToolkit();
+
 /// Lowers the one gpu.module in `module` to PTX, by passes of MLIR alone.
 /// Empty if that fails.
 std::string lowerToPTX(ModuleOp module);
@@ -42,10 +46,7 @@ enum SASSOpcode : unsigned {
   STSM = 0x844
 };
 
-/// Path of ptxas, if there is one.
-std::optional<std::string> findPtxas();
-
-/// Assembles PTX. A failure is a failure of the test.
+/// Assembles PTX with the CUDA toolkit. A failure is a failure of the test.
 AssembledKernel assemble(const std::string &ptx, const std::string &chip);
 
 } // namespace mlir::moe
