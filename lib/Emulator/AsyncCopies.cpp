@@ -118,8 +118,11 @@ public:
 private:
   void copy() override {
     Event event = block->mbarriers.copyEvent(barrier);
-    for (const OperationRef &operation : copies)
+    // Copies may have finished with another barrier or for their own thread.
+    for (const OperationRef &operation : copies) {
       operation->finish(event);
+      block->mbarriers.copyFinished(barrier, operation->finishedBy());
+    }
     copies.clear();
     block->mbarriers.copyArrives(barrier);
   }

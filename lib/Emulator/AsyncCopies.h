@@ -36,8 +36,11 @@ public:
     if (finished)
       return;
     finished = true;
+    finishEvent = event;
     letGo(event);
   }
+  /// The event with which it has finished.
+  Event finishedBy() const { return finishEvent; }
   bool hasLanded() const { return landed; }
   bool isFinished() const { return finished; }
   /// Why a block must not end without waiting for it, null if it may.
@@ -47,6 +50,7 @@ protected:
   virtual void copy() = 0;
   virtual void letGo(Event event) = 0;
   bool landed = false, finished = false;
+  Event finishEvent;
 };
 
 using OperationRef = std::shared_ptr<Operation>;

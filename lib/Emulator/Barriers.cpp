@@ -135,8 +135,15 @@ bool RegisterPool::tryGrant(const Request &request) {
 
 void RegisterPool::request(uint32_t warp, uint32_t registers) {
   open.push_back({warp, registers});
-  auto granted = [this](const Request &request) { return tryGrant(request); };
-  open.erase(std::remove_if(open.begin(), open.end(), granted), open.end());
+  // Each grant of fewer may make another possible.
+  for (size_t at = 0; at < open.size();) {
+    if (!tryGrant(open[at])) {
+      ++at;
+      continue;
+    }
+    open.erase(open.begin() + at);
+    at = 0;
+  }
   for (Thread *thread : waiting)
     block->wake(*thread);
   waiting.clear();

@@ -78,6 +78,8 @@ public:
   }
   /// For copies, which are no thread: an event that is passed on.
   Event copyEvent(uint32_t address);
+  /// An event of another is passed on too.
+  void copyFinished(uint32_t address, Event event);
   void copyBytes(uint32_t address, uint32_t bytes);
   void copyArrives(uint32_t address);
   /// One arrival more is expected in this phase.

@@ -12,10 +12,10 @@
 #include "Block.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <numeric>
-#include <sys/mman.h>
 
 using namespace mlir::moe;
 using namespace mlir::moe::emu;
@@ -33,10 +33,7 @@ Block::Block() : shadow(*this) {
   memory = static_cast<unsigned char *>(std::aligned_alloc(1024, bytes));
 }
 
-Block::~Block() {
-  threads.clear();
-  std::free(memory);
-}
+Block::~Block() { std::free(memory); }
 
 //===----------------------------------------------------------------------===//
 // Turns

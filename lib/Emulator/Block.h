@@ -119,13 +119,14 @@ public:
   const rt::Launch *launch = nullptr;
   uint32_t index[3] = {};
   uint32_t threadCount = 0, staticBytes = 0, sharedEnd = sharedBase;
+  /// Outlives all that refers to what is in it.
+  KnowledgePool knowledge;
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   BarrierTable barriers;
   MBarrierTable mbarriers;
   AsyncCopies asyncCopies;
   Shadow shadow;
-  KnowledgePool knowledge;
   RegisterPool registers;
   Random random;
 

@@ -24,7 +24,12 @@
 #define MOE_EMULATOR_ASAN 1
 #endif
 #ifdef MOE_EMULATOR_ASAN
-#include <sanitizer/common_interface_defs.h>
+// As in sanitizer/common_interface_defs.h, which not every Clang comes with.
+extern "C" void __sanitizer_start_switch_fiber(void **left, const void *bottom,
+                                               size_t bytes);
+extern "C" void __sanitizer_finish_switch_fiber(void *entered,
+                                                const void **bottom,
+                                                size_t *bytes);
 #endif
 
 using namespace mlir::moe;

@@ -105,6 +105,10 @@ Event MBarrierTable::copyEvent(uint32_t address) {
       known(address).arrivals);
 }
 
+void MBarrierTable::copyFinished(uint32_t address, Event event) {
+  block->knowledge.pass(event, known(address).arrivals);
+}
+
 void MBarrierTable::copyBytes(uint32_t address, uint32_t bytes) {
   MBarrier &barrier = known(address);
   barrier.bytes -= bytes;

@@ -97,9 +97,15 @@ void KnowledgePool::acquire(Thread &thread, const KnowledgeRef &from) {
 Event KnowledgePool::copied(uint32_t copier, KnowledgeRef &into) {
   uint32_t epoch = ++copierEpochs[copier - threads];
   last = std::max(last, epoch);
-  own(into);
-  into->epochs[copier] = epoch;
+  pass({epoch, copier}, into);
   return {epoch, copier};
+}
+
+void KnowledgePool::pass(Event event, KnowledgeRef &into) {
+  if (into && into->epochs[event.actor] >= event.epoch)
+    return;
+  own(into);
+  into->epochs[event.actor] = event.epoch;
 }
 
 void KnowledgePool::meet(Thread *const *met, uint32_t count,

@@ -96,6 +96,8 @@ public:
   void acquire(Thread &thread, const KnowledgeRef &from);
   /// A copier passes on `event`, of its own.
   Event copied(uint32_t copier, KnowledgeRef &into);
+  /// An event that somebody knows of is passed on.
+  void pass(Event event, KnowledgeRef &into);
   /// These threads learn from each other.
   void meet(Thread *const *threads, uint32_t count, const KnowledgeRef &extra);
 

@@ -222,6 +222,20 @@ SmallVector<Value> KernelBuilder::ifThenElse(Value condition,
   return branch.getResults();
 }
 
+SmallVector<Value>
+KernelBuilder::ifThenElse(Value condition,
+                          llvm::function_ref<SmallVector<Value>()> then,
+                          ValueRange otherwise) {
+  auto branch = scf::IfOp::create(b, TypeRange(otherwise), condition,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(b, then());
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, otherwise);
+  return branch.getResults();
+}
+
 SmallVector<Value> KernelBuilder::loop(Value from, Value to, Value step,
                                        ValueRange init, LoopBody body) {
   auto loop = scf::ForOp::create(b, from, to, step, init);

@@ -105,6 +105,10 @@ public:
       llvm::function_ref<SmallVector<Value>(Value index, ValueRange carried)>;
   void ifThen(Value condition, Body body);
   void ifThenElse(Value condition, Body then, Body otherwise);
+  /// The values of `then` if the condition holds, or else `otherwise`.
+  SmallVector<Value> ifThenElse(Value condition,
+                                llvm::function_ref<SmallVector<Value>()> then,
+                                ValueRange otherwise);
   /// The values of the branch that was taken.
   using ValuesBody = llvm::function_ref<SmallVector<Value>()>;
   SmallVector<Value> ifThenElse(Value condition, ArrayRef<Type> types,

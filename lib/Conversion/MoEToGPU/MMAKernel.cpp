@@ -190,6 +190,8 @@ void MMAKernel::emitTile(const Tile &ofRows, Value firstColumn) {
     AsyncRows::commit(k);
   }
 
+  // A warp without rows only helps to copy.
+  Value hasRows = k.less(k.multiply(warpRow, warpRows), ofRows.rows);
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
   size_t count = accumulatorOf(warpRows / WarpMMA::rows, 0, 0);
   // Beside the accumulators the stages to read and to fill.
@@ -207,8 +209,9 @@ void MMAKernel::emitTile(const Tile &ofRows, Value firstColumn) {
                Value next = k.add(step, ahead);
                k.ifThen(k.less(next, steps), [&] { copy(next, empty); });
                AsyncRows::commit(k);
-               SmallVector<Value> results =
-                   multiply(carried.take_front(count), full);
+               ValueRange sums = carried.take_front(count);
+               SmallVector<Value> results = k.ifThenElse(
+                   hasRows, [&] { return multiply(sums, full); }, sums);
                results.push_back(nextStage(full));
                results.push_back(nextStage(empty));
                return results;
@@ -262,9 +265,8 @@ bool mlir::moe::canBuildMMA(const GroupedContraction &spec,
                             const GPUTarget &target, std::string &why) {
   if (!canBuildFromChunks(spec, why))
     return false;
-  if (spec.numContractions != 1 && spec.numContractions != 2 &&
-      spec.numContractions != 4)
-    why = "right-hand sides beside each other are 1, 2 or 4, got " +
+  if (spec.numContractions != 1 && spec.numContractions != 2)
+    why = "there is room for one or two right-hand sides, got " +
           std::to_string(spec.numContractions);
   else if (MMATile::choose(spec, target).sharedBytes() >
            target.sharedBytesPerBlock)

@@ -227,27 +227,21 @@ SmallVector<Value> SIMTKernel::contract(const Tile &ofRows) {
 
   stash(fetch(k.i32(0)), k.i32(0), k.i32(0));
   k.syncBlock();
-  return k.loop(
-      k.i32(0), k.i32(steps), k.i32(1), SmallVector<Value>(count, zero),
-      [&](Value step, ValueRange accumulators) -> SmallVector<Value> {
-        Value next = k.minimum(k.add(step, 1), steps - 1);
-        SmallVector<Value> fetched = fetch(next);
-        Value odd = k.remainder(step, 2);
-        Value stage = k.multiply(odd, stageBytes);
+  return k.loop(k.i32(0), k.i32(steps), k.i32(1),
+                SmallVector<Value>(count, zero),
+                [&](Value step, ValueRange accumulators) -> SmallVector<Value> {
+                  Value next = k.minimum(k.add(step, 1), steps - 1);
+                  SmallVector<Value> fetched = fetch(next);
+                  Value odd = k.remainder(step, 2);
+                  Value stage = k.multiply(odd, stageBytes);
 
-        auto branch = scf::IfOp::create(b, TypeRange(accumulators), hasRows,
-                                        /*withElseRegion=*/true);
-        {
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPointToStart(branch.thenBlock());
-          scf::YieldOp::create(b, multiply(accumulators, stage));
-          b.setInsertionPointToStart(branch.elseBlock());
-          scf::YieldOp::create(b, accumulators);
-        }
-        stash(fetched, next, k.subtract(k.i32(stageBytes), stage));
-        k.syncBlock();
-        return branch.getResults();
-      });
+                  SmallVector<Value> sums = k.ifThenElse(
+                      hasRows, [&] { return multiply(accumulators, stage); },
+                      accumulators);
+                  stash(fetched, next, k.subtract(k.i32(stageBytes), stage));
+                  k.syncBlock();
+                  return sums;
+                });
 }
 
 //===----------------------------------------------------------------------===//

@@ -266,18 +266,17 @@ gpu::GPUModuleOp StreamingKernel::build() {
 StreamingTile StreamingTile::choose(const GroupedContraction &spec,
                                     const GPUTarget &target) {
   StreamingTile tile = {};
-  constexpr int64_t fewest = WarpMMA::columns, fewestColumns = WarpMMA::rows;
-  bool few = spec.expectedRows > 0 && spec.expectedRows <= fewest;
-  tile.rows = few ? fewest : 2 * fewest;
+  bool few = spec.expectedRows > 0 && spec.expectedRows <= WarpMMA::columns;
+  tile.rows = few ? WarpMMA::columns : 2 * WarpMMA::columns;
   tile.contractions = spec.numContractions;
-  // Wide blocks read lhs less often, but two tiles should occupy all
-  // multiprocessors with two blocks each.
-  bool wide = spec.numContractions == 1 &&
-              spec.columns >= 2 * fewestColumns * target.multiprocessors;
-  tile.columns = wide ? 2 * fewestColumns : fewestColumns;
+  // Each block reads lhs anew, from the L2 cache. Where it has at least twice
+  // as many rows of weights, that takes less time than reading them does.
+  tile.columns = llvm::alignTo(
+      llvm::divideCeil(2 * tile.rows, spec.numContractions), WarpMMA::rows);
 
-  // Two blocks on a multiprocessor, with this much of the weights in flight.
-  constexpr int64_t blocks = 2, inFlight = 48 * 1024;
+  // Blocks on a multiprocessor, and what each shall have of the weights in
+  // flight.
+  constexpr int64_t blocks = 3, inFlight = 32 * 1024;
   constexpr int64_t minStages = 3, maxStages = 8;
   int64_t budget = (target.sharedBytesPerBlock + reservedSharedBytes) / blocks -
                    reservedSharedBytes;

@@ -3,18 +3,11 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A persistent kernel: each block takes every nth product of a tile of rows
-// and a block of columns. The producer warpgroup fills a ring of stages in
-// shared memory with 64 of the depth at a time, by TMA, or by cp.async where
-// rows are gathered; consumer warpgroups multiply what is full. The ring goes
-// on from one tile to the next, so that the producer loads the next tile while
-// consumers are in the epilogue.
-//
 //===----------------------------------------------------------------------===//
 
-#include "BarrierRing.h"
+#include "WGMMAKernel.h"
+
 #include "Kernels.h"
-#include "WGMMATile.h"
 #include "WarpEpilogue.h"
 
 using namespace mlir;
@@ -24,68 +17,9 @@ namespace {
 /// Tiles of rows that go through all blocks of columns together: weights that
 /// several tiles need are read while they are in the L2 cache.
 constexpr int64_t tilesAtOnce = 16;
-/// Bytes that a thread copies at once.
-constexpr int64_t chunkBytes = 16;
-constexpr int64_t chunksPerRow = WGMMATile::rowBytes / chunkBytes;
 /// Warps that arrive for the rows that a producer gathers.
 constexpr int64_t producerWarps = 4;
 constexpr int64_t depthOfWGMMA = 16;
-
-/// A product of a tile of rows and a block of columns.
-struct Work {
-  Tile tile;
-  /// The first column of the result.
-  Value column;
-};
-
-class WGMMAKernel {
-public:
-  WGMMAKernel(OpBuilder &builder, Location loc, const GroupedContraction &spec,
-              const GPUTarget &target, const WGMMATile &tile);
-
-  gpu::GPUModuleOp build();
-
-private:
-  Work work(Value index);
-  /// Calls `body` for all that the block has to do. Values are carried from
-  /// one to the next.
-  using WorkBody = llvm::function_ref<SmallVector<Value>(const Work &work,
-                                                         ValueRange carried)>;
-  SmallVector<Value> forEachWork(ValueRange init, WorkBody body);
-  SmallVector<Value> forEachStep(int64_t from, ValueRange init,
-                                 KernelBuilder::LoopBody body);
-
-  void produceByTMA();
-  void produceGathered();
-  void load(Value map, Value destination, ValueRange coordinates, Value full);
-  void loadRhs(const Work &work, Value step, Value stage);
-  SmallVector<Value> rowsOf(const Tile &tile);
-  void gatherRows(ArrayRef<Value> rows, Value step, Value stage);
-  void arriveGathered(Value stage, int64_t pending);
-
-  void consume();
-  Value multiply(Value accumulators, Value stage, bool first);
-  Value descriptor(Value offset);
-  void release(Value stage);
-  void finishTile(const Work &work, Value accumulators);
-  /// The position after the tile.
-  RingPosition multiplyTile(const Work &work, RingPosition at);
-  RingPosition skipTile(RingPosition at);
-
-  KernelBuilder k;
-  ImplicitLocOpBuilder &b;
-  const GroupedContraction &spec;
-  WGMMATile tile;
-  BarrierRing ring;
-  int64_t columnBlocks, steps;
-  /// Stages whose copies are in flight while the next one is begun. Consumers
-  /// give back a stage one step late, so two must not wait for each other.
-  int64_t gatherLag;
-
-  Type accumulatorType;
-  Value thread, lane, warpgroup, leader, total;
-  Value lhsDescriptor, rhsDescriptor;
-};
 } // namespace
 
 WGMMAKernel::WGMMAKernel(OpBuilder &builder, Location loc,
@@ -109,7 +43,7 @@ WGMMAKernel::WGMMAKernel(OpBuilder &builder, Location loc,
 // What a block has to do
 //===----------------------------------------------------------------------===//
 
-Work WGMMAKernel::work(Value index) {
+WGMMAWork WGMMAKernel::work(Value index) {
   Value line = index, block = k.i32(0);
   if (columnBlocks > 1) {
     int64_t perGroup = tilesAtOnce * columnBlocks;
@@ -133,132 +67,6 @@ SmallVector<Value> WGMMAKernel::forEachWork(ValueRange init, WorkBody body) {
 SmallVector<Value> WGMMAKernel::forEachStep(int64_t from, ValueRange init,
                                             KernelBuilder::LoopBody body) {
   return k.loop(k.i32(from), k.i32(steps), k.i32(1), init, body);
-}
-
-//===----------------------------------------------------------------------===//
-// Producer
-//===----------------------------------------------------------------------===//
-
-void WGMMAKernel::load(Value map, Value destination, ValueRange coordinates,
-                       Value full) {
-  NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-      b, destination, map, coordinates, full, /*im2colOffsets=*/ValueRange(),
-      /*multicastMask=*/Value(), /*l2CacheHint=*/Value(),
-      NVVM::TMALoadMode::TILE, /*isCTAOnly=*/true, NVVM::CTAGroupKindAttr(),
-      /*predicate=*/Value());
-}
-
-void WGMMAKernel::loadRhs(const Work &work, Value step, Value stage) {
-  Value depth = k.multiply(step, WGMMATile::depth);
-  Value offset = k.add(k.multiply(stage, tile.stageBytes()), tile.lhsBytes());
-  for (Value map : k.rhsMaps) {
-    load(map, k.shared(offset), {depth, work.column, work.tile.expert},
-         ring.full(stage));
-    offset = k.add(offset, tile.resultColumns * WGMMATile::rowBytes);
-  }
-}
-
-void WGMMAKernel::produceByTMA() {
-  k.ifThen(leader, [&] {
-    RingPosition start = ring.start();
-    forEachWork({start.stage, start.parity}, [&](const Work &work,
-                                                 ValueRange carried) {
-      return forEachStep(0, carried, [&](Value step, ValueRange carried) {
-        RingPosition at = {carried[0], carried[1]};
-        ring.waitEmpty(at);
-        Value full = ring.full(at.stage);
-        NVVM::MBarrierArriveExpectTxOp::create(
-            b, Type(), full, k.i32(tile.stageBytes()), NVVM::MemScopeKind::CTA,
-            /*relaxed=*/false, /*predicate=*/Value());
-        load(k.lhsMap, k.shared(k.multiply(at.stage, tile.stageBytes())),
-             {k.multiply(step, WGMMATile::depth), work.tile.first}, full);
-        loadRhs(work, step, at.stage);
-        RingPosition next = ring.next(at);
-        return SmallVector<Value>{next.stage, next.parity};
-      });
-    });
-  });
-}
-
-/// The addresses of the thread's rows. Eight threads copy one row, each a chunk
-/// of it.
-SmallVector<Value> WGMMAKernel::rowsOf(const Tile &ofRows) {
-  SmallVector<Value> addresses;
-  int64_t rowsAtOnce = WGMMATile::warpgroup / chunksPerRow;
-  Value chunk = k.multiply(k.remainder(thread, chunksPerRow), chunkBytes);
-  for (int64_t first = 0; first < tile.rows(); first += rowsAtOnce) {
-    Value r = k.add(k.divide(thread, chunksPerRow), first);
-    Value offset = k.multiply(k.row(ofRows, r), spec.depth * 2);
-    addresses.push_back(k.byte(k.lhs, k.add(offset, k.extend(chunk))));
-  }
-  return addresses;
-}
-
-void WGMMAKernel::gatherRows(ArrayRef<Value> rows, Value step, Value stage) {
-  Value chunk = k.remainder(thread, chunksPerRow);
-  Value r = k.divide(thread, chunksPerRow);
-  Value depth = k.multiply(step, WGMMATile::rowBytes);
-  Value size;
-  if (spec.depth % WGMMATile::depth != 0) {
-    Value exists =
-        k.less(k.add(depth, k.multiply(chunk, chunkBytes)), spec.depth * 2);
-    size = k.select(exists, k.i32(chunkBytes), k.i32(0));
-    depth = k.select(exists, depth, k.i32(0));
-  }
-  // The swizzle of 128 bytes: chunk c of row r lies at c ^ (r % 8).
-  Value swizzled = k.exclusiveOr(chunk, k.remainder(r, chunksPerRow));
-  Value destination = k.add(k.multiply(stage, tile.stageBytes()),
-                            k.add(k.multiply(r, WGMMATile::rowBytes),
-                                  k.multiply(swizzled, chunkBytes)));
-  for (auto [i, row] : llvm::enumerate(rows))
-    NVVM::CpAsyncOp::create(
-        b, k.shared(k.add(destination, i * WGMMATile::warpgroup * chunkBytes)),
-        k.byte(row, k.extend(depth)), chunkBytes,
-        NVVM::LoadCacheModifierKind::CG, size);
-  NVVM::CpAsyncCommitGroupOp::create(b);
-}
-
-/// Copies of cp.async are not of the async proxy, which wgmma reads by: each
-/// thread fences its own before the warp arrives for all of them.
-void WGMMAKernel::arriveGathered(Value stage, int64_t pending) {
-  NVVM::CpAsyncWaitGroupOp::create(b, pending);
-  NVVM::FenceProxyOp::create(
-      b, NVVM::ProxyKind::async_shared,
-      NVVM::SharedSpaceAttr::get(b.getContext(),
-                                 NVVM::SharedSpace::shared_cta));
-  k.syncWarp();
-  k.ifThen(k.equal(lane, 0), [&] { ring.arrive(ring.full(stage)); });
-}
-
-void WGMMAKernel::produceGathered() {
-  RingPosition start = ring.start();
-  // Beside the position the number of stages begun.
-  SmallVector<Value> end = forEachWork(
-      {start.stage, start.parity, k.i32(0)},
-      [&](const Work &work, ValueRange carried) {
-        SmallVector<Value> rows = rowsOf(work.tile);
-        return forEachStep(0, carried, [&](Value step, ValueRange carried) {
-          RingPosition at = {carried[0], carried[1]};
-          ring.waitEmpty(at);
-          k.ifThen(leader, [&] {
-            NVVM::MBarrierArriveExpectTxOp::create(
-                b, Type(), ring.full(at.stage), k.i32(tile.rhsBytes()),
-                NVVM::MemScopeKind::CTA, /*relaxed=*/false,
-                /*predicate=*/Value());
-            loadRhs(work, step, at.stage);
-          });
-          gatherRows(rows, step, at.stage);
-          Value begun = k.add(carried[2], 1);
-          k.ifThen(k.less(k.i32(gatherLag), begun), [&] {
-            arriveGathered(ring.before(at.stage, gatherLag), gatherLag);
-          });
-          RingPosition next = ring.next(at);
-          return SmallVector<Value>{next.stage, next.parity, begun};
-        });
-      });
-  for (int64_t late = gatherLag; late > 0; --late)
-    k.ifThen(k.less(k.i32(late - 1), end[2]),
-             [&] { arriveGathered(ring.before(end[0], late), late - 1); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -304,7 +112,7 @@ void WGMMAKernel::release(Value stage) {
   k.ifThen(k.equal(lane, 0), [&] { ring.arrive(ring.empty(stage)); });
 }
 
-void WGMMAKernel::finishTile(const Work &work, Value accumulators) {
+void WGMMAKernel::finishTile(const WGMMAWork &work, Value accumulators) {
   Value warp = k.divide(k.remainder(thread, WGMMATile::warpgroup), 32);
   Value consumer = k.subtract(warpgroup, 1);
   int64_t warps = WGMMATile::warpgroup / 32;
@@ -324,7 +132,7 @@ void WGMMAKernel::finishTile(const Work &work, Value accumulators) {
   emitWarpEpilogue(k, work.tile, fragments);
 }
 
-RingPosition WGMMAKernel::multiplyTile(const Work &work, RingPosition at) {
+RingPosition WGMMAKernel::multiplyTile(const WGMMAWork &work, RingPosition at) {
   ring.waitFull(at);
   Value nothing = LLVM::UndefOp::create(b, accumulatorType);
   Value accumulators = multiply(nothing, at.stage, /*first=*/true);
@@ -370,25 +178,25 @@ void WGMMAKernel::consume() {
   rhsDescriptor = descriptor(k.i32(tile.lhsBytes()));
   Value firstRow = k.multiply(consumer, WGMMATile::consumerRows);
   RingPosition start = ring.start();
-  forEachWork(
-      {start.stage, start.parity}, [&](const Work &work, ValueRange carried) {
-        RingPosition at = {carried[0], carried[1]}, multiplied, skipped;
-        if (tile.consumers == 1) {
+  forEachWork({start.stage, start.parity}, [&](const WGMMAWork &work,
+                                               ValueRange carried) {
+    RingPosition at = {carried[0], carried[1]}, multiplied, skipped;
+    if (tile.consumers == 1) {
+      multiplied = multiplyTile(work, at);
+      return SmallVector<Value>{multiplied.stage, multiplied.parity};
+    }
+    Value hasRows = k.less(firstRow, k.uniform(work.tile.rows));
+    return k.ifThenElse(
+        hasRows, {b.getI32Type(), b.getI32Type()},
+        [&] {
           multiplied = multiplyTile(work, at);
           return SmallVector<Value>{multiplied.stage, multiplied.parity};
-        }
-        Value hasRows = k.less(firstRow, k.uniform(work.tile.rows));
-        return k.ifThenElse(
-            hasRows, {b.getI32Type(), b.getI32Type()},
-            [&] {
-              multiplied = multiplyTile(work, at);
-              return SmallVector<Value>{multiplied.stage, multiplied.parity};
-            },
-            [&] {
-              skipped = skipTile(at);
-              return SmallVector<Value>{skipped.stage, skipped.parity};
-            });
-      });
+        },
+        [&] {
+          skipped = skipTile(at);
+          return SmallVector<Value>{skipped.stage, skipped.parity};
+        });
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -432,6 +240,7 @@ gpu::GPUModuleOp WGMMAKernel::build() {
 bool mlir::moe::canBuildWGMMA(const GroupedContraction &spec,
                               const GPUTarget &target, std::string &why) {
   constexpr unsigned firstPTX = 86;
+  constexpr int64_t alignment = 16;
   if (!target.hasWGMMA)
     why = "chip '" + target.chip + "' has no wgmma";
   else if (target.ptxVersion < firstPTX)
@@ -447,9 +256,9 @@ bool mlir::moe::canBuildWGMMA(const GroupedContraction &spec,
           std::to_string(spec.numContractions);
   else if (spec.experts < 1 || spec.columns < 1 || spec.depth < 1)
     why = "there is nothing to multiply";
-  else if (spec.depth * 2 % chunkBytes != 0)
+  else if (spec.depth * 2 % alignment != 0)
     why = "rows of " + std::to_string(spec.depth * 2) +
-          " bytes are not aligned to " + std::to_string(chunkBytes) +
+          " bytes are not aligned to " + std::to_string(alignment) +
           ", which TMA needs";
   else if (!WGMMATile::choose(spec, target))
     why = "chip '" + target.chip + "' has too little shared memory: " +

@@ -202,9 +202,9 @@ LogicalResult ModuleConverter::addKernelGlobal(Location loc, StringRef name,
   auto b = ImplicitLocOpBuilder::atBlockEnd(loc, block);
   Value value = LLVM::ZeroOp::create(b, type);
   value = LLVM::InsertValueOp::create(
-      b, value, LLVM::AddressOfOp::create(b, textGlobal), 0);
-  value = LLVM::InsertValueOp::create(b, value,
-                                      LLVM::AddressOfOp::create(b, entry), 1);
+      b, value, LLVM::AddressOfOp::create(b, textGlobal), ArrayRef<int64_t>{0});
+  value = LLVM::InsertValueOp::create(
+      b, value, LLVM::AddressOfOp::create(b, entry), ArrayRef<int64_t>{1});
   LLVM::ReturnOp::create(b, value);
   return success();
 }

@@ -97,8 +97,8 @@ static LogicalResult convertShuffle(NVVM::ShflOp op, CallBuilder &b) {
   Value valid = LLVM::LShrOp::create(b, both, b.i64(32));
   valid = b.resize(valid, b.getI1Type());
   Value pair = LLVM::UndefOp::create(b, op.getType());
-  pair = LLVM::InsertValueOp::create(b, pair, result, 0);
-  pair = LLVM::InsertValueOp::create(b, pair, valid, 1);
+  pair = LLVM::InsertValueOp::create(b, pair, result, ArrayRef<int64_t>{0});
+  pair = LLVM::InsertValueOp::create(b, pair, valid, ArrayRef<int64_t>{1});
   return replace(op, pair);
 }
 
