@@ -36,16 +36,18 @@ BarrierTable::Barrier &BarrierTable::at(uint32_t number, uint32_t threads) {
                 std::to_string(threads) + " of " +
                 std::to_string(block->threadCount) + " threads");
   Barrier &barrier = barriers[number];
-  const bool all = threads == 0 || threads == block->threadCount;
+  const uint32_t expected = threads ? threads : block->threadCount;
   if (!barrier.arrived) {
-    barrier.all = all;
-    barrier.expected = threads;
+    barrier.all = true;
+    barrier.expected = expected;
     barrier.holding = barrier.result = 0;
     ++busy;
-  } else if (barrier.all != all || (!all && barrier.expected != threads)) {
+  } else if (barrier.expected != expected) {
     block->fail("barrier " + std::to_string(number) +
                 " is for different numbers of threads at a time");
   }
+  // Threads that end are only missed by those who name a number.
+  barrier.all &= threads == 0;
   ++barrier.arrived;
   return barrier;
 }

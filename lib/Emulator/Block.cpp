@@ -70,7 +70,8 @@ Thread *Block::pick(bool &fresh) {
       ready.pop_back();
       return thread;
     }
-    if (asyncCopies.empty())
+    // Nobody is left to land a copy for.
+    if (asyncCopies.empty() || ended == threadCount)
       return nullptr;
     asyncCopies.landOne(random.below(asyncCopies.count()));
   }

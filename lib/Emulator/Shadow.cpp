@@ -52,6 +52,11 @@ const char *Shadow::writeProblem(const Word &word, uint8_t bytes,
     return "a wgmma or a bulk store in flight still reads";
   if (const char *problem = readProblem(word, bytes, thread, other))
     return problem;
+  return unorderedRead(word, thread, other);
+}
+
+const char *Shadow::unorderedRead(const Word &word, const Thread &thread,
+                                  Event &other) const {
   for (const Event &reader : word.readers)
     if (unordered(reader, thread)) {
       other = reader;
@@ -122,8 +127,9 @@ void Shadow::update(const Thread &thread, SharedRange range) {
   const char *problem = nullptr;
   Event other, self{thread.clock.epoch, thread.number};
   visit(range, [&](Word &word, uint8_t bytes) {
-    if (!problem && !word.atomic)
-      problem = writeProblem(word, bytes, thread, other);
+    if (!problem)
+      problem = word.atomic ? unorderedRead(word, thread, other)
+                            : writeProblem(word, bytes, thread, other);
     word.writtenBytes = bytes;
     word.writer = self;
     word.atomic = true;

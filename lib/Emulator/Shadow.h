@@ -57,11 +57,13 @@ private:
   };
   template <typename Visit> void visit(SharedRange range, Visit visit);
   bool unordered(const Event &event, const Thread &thread) const;
-  /// Why a read or write of these bytes races, null if it does not.
+  /// Why an access to these bytes races, null if it does not.
   const char *readProblem(const Word &word, uint8_t bytes, const Thread &thread,
                           Event &other) const;
   const char *writeProblem(const Word &word, uint8_t bytes,
                            const Thread &thread, Event &other) const;
+  const char *unorderedRead(const Word &word, const Thread &thread,
+                            Event &other) const;
   void report(const Thread &thread, SharedRange range, const char *what,
               const char *problem, Event other);
 
