@@ -38,8 +38,8 @@ FamilyKernels::FamilyKernels(DispatchOp op, const FamilyStages &stages,
 // Kernels
 //===----------------------------------------------------------------------===//
 
-GroupedContraction FamilyKernels::describe(size_t index,
-                                           StringRef purpose) const {
+GroupedContraction FamilyKernels::describe(size_t index, StringRef purpose,
+                                           int64_t expectedRows) const {
   const FamilyStage &stage = stages.stages()[index];
   GroupedContraction spec;
   spec.name = ("moe_family_" + Twine(getDispatchNumber(op)) + "_" +
@@ -54,6 +54,7 @@ GroupedContraction FamilyKernels::describe(size_t index,
   spec.experts = op.getNumExperts();
   spec.columns = stage.columns;
   spec.depth = stage.depth;
+  spec.expectedRows = expectedRows;
   bool fromTokens = stage.lhs && isa<BlockArgument>(stage.lhs);
   spec.gather = fromTokens;
   for (auto &[value, operand] : stage.operands) {
@@ -106,7 +107,7 @@ std::string FamilyKernels::build() {
   for (size_t index = 0; index < stages.stages().size(); ++index) {
     auto kernel =
         buildFirst({ContractionVariant::Streaming, ContractionVariant::SIMT},
-                   describe(index, "few"), why);
+                   describe(index, "few", fewRowsPerExpert), why);
     if (!kernel)
       return why;
     few.push_back(*kernel);

@@ -33,7 +33,8 @@ private:
   /// A way to compute all stages: for few rows of an expert, or for many.
   using Kernels = SmallVector<ContractionKernel>;
 
-  GroupedContraction describe(size_t stage, StringRef purpose) const;
+  GroupedContraction describe(size_t stage, StringRef purpose,
+                              int64_t expectedRows = 0) const;
   std::optional<ContractionKernel>
   buildFirst(ArrayRef<ContractionVariant> variants,
              const GroupedContraction &spec, std::string &why);
