@@ -13,6 +13,7 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "moe/Conversion/ExportPTX.h"
+#include "moe/Conversion/MoEToGPU/LaunchEffects.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
@@ -23,6 +24,7 @@ void mlir::moe::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllExtensions(registry);
   // Kernels become PTX by way of LLVM.
   registerAllToLLVMIRTranslations(registry);
+  registerLaunchEffects(registry);
   registry.insert<MoEDialect>();
 }
 

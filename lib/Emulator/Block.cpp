@@ -114,7 +114,9 @@ void Block::pause() {
 
 void Block::fail(std::string why) {
   failed = true;
-  problem = std::move(why);
+  // No destructor of this frame runs: it must own no memory.
+  problem = why;
+  std::string().swap(why);
   Fiber::switchTo(*running->fiber, host);
   std::abort();
 }

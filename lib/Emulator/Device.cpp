@@ -23,6 +23,8 @@ namespace {
 /// Bytes before and after each block of memory, and what they hold.
 constexpr int64_t guardBytes = 256;
 constexpr unsigned char guardByte = 0xA5;
+/// More than any machine has.
+constexpr int64_t maximumBytes = int64_t(1) << 39;
 
 /// Instructions find their block through a variable of the process.
 std::mutex launchLock;
@@ -69,11 +71,10 @@ private:
 } // namespace
 
 void *EmulatorDevice::allocate(int64_t bytes, std::string &problem) {
-  const int64_t whole = (bytes + 255) / 256 * 256 + 2 * guardBytes;
-  auto *memory =
-      bytes < 0 || whole < bytes
-          ? nullptr
-          : static_cast<unsigned char *>(std::aligned_alloc(256, whole));
+  unsigned char *memory = nullptr;
+  if (bytes >= 0 && bytes <= maximumBytes)
+    memory = static_cast<unsigned char *>(
+        std::aligned_alloc(256, (bytes + 255) / 256 * 256 + 2 * guardBytes));
   if (!memory) {
     problem = "no memory for " + std::to_string(bytes) + " bytes";
     return nullptr;

@@ -24,7 +24,9 @@
 #define MOE_EMULATOR_ASAN 1
 #endif
 #ifdef MOE_EMULATOR_ASAN
-// As in sanitizer/common_interface_defs.h, which not every Clang comes with.
+// As in the headers of the sanitizers, which not every Clang comes with.
+extern "C" void __asan_unpoison_memory_region(const volatile void *address,
+                                              size_t bytes);
 extern "C" void __sanitizer_start_switch_fiber(void **left, const void *bottom,
                                                size_t bytes);
 extern "C" void __sanitizer_finish_switch_fiber(void *entered,
@@ -65,8 +67,13 @@ static thread_local size_t *leftBytes;
 static void arrive(void *fakeStack) {
   __sanitizer_finish_switch_fiber(fakeStack, leftBottom, leftBytes);
 }
+/// Frames that were left for good do not take their guards with them.
+static void forgetFrames(void *stack, size_t bytes) {
+  __asan_unpoison_memory_region(stack, bytes);
+}
 #else
 static void arrive(void *) {}
+static void forgetFrames(void *, size_t) {}
 #endif
 
 void Fiber::Context::start(void *context) {
@@ -142,6 +149,7 @@ moe_emu_enter_stack:
 )");
 
 void Fiber::reset() {
+  forgetFrames(context->stack + context->guardBytes, stackBytes);
   auto *top = reinterpret_cast<void **>(context->stack + context->guardBytes +
                                         stackBytes);
   // The body's frame must begin at a multiple of 16 less a return address.
@@ -164,6 +172,7 @@ static_assert(sizeof(void *) == 8);
 #else
 
 void Fiber::reset() {
+  forgetFrames(context->stack + context->guardBytes, stackBytes);
   getcontext(&context->registers);
   context->registers.uc_stack.ss_sp = context->stack + context->guardBytes;
   context->registers.uc_stack.ss_size = stackBytes;

@@ -101,7 +101,9 @@ protected:
     const uint32_t address = shared + offset;
     return block->arena() + (map.isSwizzled() ? swizzled(address) : address);
   }
-  /// The pieces of a row, of 16 bytes each: pieces stay together in a swizzle.
+  /// The pieces of a row, of 16 bytes each, which stay together in a swizzle.
+  /// `visit` gets the bytes of a piece that are in the tensor, null if none
+  /// are, the piece in shared memory, where in it they belong, and how many.
   template <typename Visit> void forEachPiece(Visit visit) {
     forEachRow(map, at, [&](unsigned char *row, uint32_t offset) {
       const uint32_t perPiece = 16 / map.elementBytes;
@@ -110,9 +112,10 @@ protected:
         const int64_t first = int64_t(at[0]) + column;
         const int64_t from = row ? std::max<int64_t>(-first, 0) : perPiece;
         const int64_t to = std::min<int64_t>(map.sizes[0] - first, perPiece);
-        visit(row + first * map.elementBytes,
+        const int64_t bytes = std::max<int64_t>(to - from, 0);
+        visit(bytes ? row + (first + from) * map.elementBytes : nullptr,
               place(offset + column * map.elementBytes),
-              from * map.elementBytes, to * map.elementBytes);
+              from * map.elementBytes, bytes * map.elementBytes);
       }
     });
   }
@@ -134,10 +137,10 @@ public:
 private:
   void copy() override {
     forEachPiece([](const unsigned char *global, unsigned char *place,
-                    int64_t from, int64_t to) {
+                    int64_t from, int64_t bytes) {
       std::memset(place, 0, 16);
-      if (from < to)
-        std::memcpy(place + from, global + from, to - from);
+      if (global)
+        std::memcpy(place + from, global, bytes);
     });
     block->shadow.endCopy({shared, bytes}, block->mbarriers.copyEvent(barrier));
     block->mbarriers.copyBytes(barrier, bytes);
@@ -154,9 +157,9 @@ public:
 private:
   void copy() override {
     forEachPiece([](unsigned char *global, const unsigned char *place,
-                    int64_t from, int64_t to) {
-      if (from < to)
-        std::memcpy(global + from, place + from, to - from);
+                    int64_t from, int64_t bytes) {
+      if (global)
+        std::memcpy(global, place + from, bytes);
     });
   }
   void letGo(Event) override { block->shadow.endReading({shared, bytes}); }

@@ -12,6 +12,7 @@
 #include "moe/Emulator/Emulator.h"
 #include "moe/Execution/Error.h"
 #include "moe/Runtime/Cuda.h"
+#include "moe/Tensor/HostTensor.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;

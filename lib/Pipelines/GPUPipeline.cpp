@@ -116,6 +116,10 @@ void mlir::moe::buildGPUPipeline(OpPassManager &pm,
 }
 
 void mlir::moe::addKernelSerialization(OpPassManager &pm) {
+  // Some instructions are PTX text to LLVM.
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
   GpuModuleToBinaryPassOptions serialize;
   serialize.compilationTarget = "isa";
   pm.addPass(createGpuModuleToBinaryPass(serialize));

@@ -13,6 +13,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
+#include "moe/Execution/Devices.h"
 #include "moe/Execution/Error.h"
 #include "moe/Tensor/HostTensor.h"
 #include "llvm/ADT/StringSet.h"

@@ -335,11 +335,13 @@ def ConvertNVVMToEmulatorPass
     : Pass<"moe-convert-nvvm-to-emulator", "::mlir::ModuleOp"> {
   let summary = "Make kernels for an NVIDIA GPU functions of the host";
   let description = [{
-    Every kernel of every `gpu.module`, in the LLVM and NVVM dialects, becomes a
-    function of the host that does what one thread does. Instructions that a CPU
+    Every kernel (`llvm.func` with `nvvm.kernel` or `gpu.kernel`) of every
+    `gpu.module` becomes a function of the host that does what one thread does. Instructions that a CPU
     lacks become calls of the emulator's functions `moe_emu_*`; pointers into
     all address spaces become plain ones; globals in shared memory become
     offsets. The emulator is told of each access of shared memory.
+
+    It comes before `convert-nvvm-to-llvm`, which spells instructions as PTX.
 
     A kernel is known to the host by a global, which the pass makes, or defines
     if it is declared:

@@ -73,6 +73,8 @@ FamilyKernels::buildFirst(ArrayRef<ContractionVariant> variants,
                           const GroupedContraction &spec, std::string &why) {
   auto module = op->getParentOfType<ModuleOp>();
   OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
+  module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
+                  b.getUnitAttr());
   for (ContractionVariant variant : variants)
     if (canBuild(variant, spec, target, why))
       return buildContraction(b, op.getLoc(), variant, spec, target);
