@@ -2,10 +2,14 @@
 """The example models against their golden files, and with other widths and random
 weights against NumPy: with --experts=active and --experts=all.
 
-The golden files come from TensorFlow (two_experts), PyTorch (digits) and NumPy in
-float64 (the others).
+    examples.py BUILD [--device=NAME] [--tiny] [--under=COMMAND]
+
+--tiny leaves out batches of many rows and other widths, --under puts a command in
+front of moe-run. The golden files come from TensorFlow (two_experts), PyTorch
+(digits) and NumPy in float64 (the others).
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -21,7 +25,13 @@ sys.path[:0] = [os.path.join(SOURCE, "test", "Inputs"), os.path.join(HERE, "Inpu
 import moe_run
 import reference
 
-BUILD = sys.argv[1]
+parser = argparse.ArgumentParser(usage=__doc__)
+parser.add_argument("build")
+parser.add_argument("--device", default="cpu")
+parser.add_argument("--tiny", action="store_true")
+parser.add_argument("--under", default="")
+OPTIONS = parser.parse_args()
+BUILD = OPTIONS.build
 SCRATCH = tempfile.mkdtemp(prefix="moe-examples-")
 checks, failures = 0, []
 
@@ -49,7 +59,8 @@ def execute(what, model, x, parameters, want, atol, rtol, rows=None, assignments
     for form in ("active", "all"):
         name = f"{what} --experts={form}"
         try:
-            got, stats = moe_run.run(BUILD, model, [x], len(want), SCRATCH, parameters, [f"--experts={form}"])
+            got, stats = moe_run.run(BUILD, model, [x], len(want), SCRATCH, parameters, [f"--experts={form}", f"--device={OPTIONS.device}"],
+                                     prefix=OPTIONS.under.split())
         except moe_run.Failed as error:
             report(name, str(error))
             continue
@@ -64,6 +75,11 @@ def execute(what, model, x, parameters, want, atol, rtol, rows=None, assignments
         report(name, why)
 
 
+def batches(*names):
+    """Those whose names are no large numbers, if only small ones are wanted."""
+    return [n for n in names if not (OPTIONS.tiny and str(n).isdigit() and int(n) > 3)]
+
+
 def golden(name):
     """A reader of the golden files of an example."""
     return lambda file: os.path.join(HERE, "Inputs", name, file)
@@ -75,7 +91,7 @@ def example(stem):
 
 def two_experts():
     g = golden("two_experts")
-    for n in ("0", "1", "3", "32", "1000", "all_a", "all_b", "ties"):
+    for n in batches("0", "1", "3", "32", "1000", "all_a", "all_b", "ties"):
         want = [np.load(g(f"{result}_{n}.npy")) for result in ("output_a", "output_b", "mask_a", "mask_b")]
         execute(f"two_experts {n}", example("two_experts"), g(f"x_{n}.npy"), os.path.join(EXAMPLES, "two_experts.safetensors"),
                 want, 1e-6, 1e-6, [int(mask.sum()) for mask in want[2:]])
@@ -84,7 +100,7 @@ def two_experts():
 def mlp_top2():
     g = golden("mlp_top2")
     for stem, kind, tolerance in (("mlp_top2", "f32", 1e-5), ("mlp_top2_bf16", "bf16", 3e-2)):
-        for n in ("0", "1", "3", "32", "1000", "skewed"):
+        for n in batches("0", "1", "3", "32", "1000", "skewed"):
             rows = np.bincount(np.load(g(f"experts_{n}.npy")).ravel(), minlength=8).tolist()
             execute(f"{stem} {n}", example(stem), g(f"x_{n}.npy"), g(f"weights_{kind}.safetensors"),
                     [np.load(g(f"y_{n}_{kind}.npy"))], tolerance, tolerance, rows if kind == "f32" else None)
@@ -92,14 +108,14 @@ def mlp_top2():
 
 def unlike_experts():
     g = golden("unlike_experts")
-    for n in (0, 1, 3, 32, 1000):
+    for n in batches(0, 1, 3, 32, 1000):
         execute(f"unlike_experts {n}", example("unlike_experts"), g(f"x_{n}.npy"), g("weights.safetensors"),
                 [np.load(g(f"y_{n}.npy"))], 1e-5, 1e-5, np.load(g(f"mask_{n}.npy")).sum(0).tolist())
 
 
 def adaptive_depth():
     g = golden("adaptive_depth")
-    for n in (0, 1, 3, 32, 1000):
+    for n in batches(0, 1, 3, 32, 1000):
         steps = np.load(g(f"steps_{n}.npy"))
         execute(f"adaptive_depth {n}", example("adaptive_depth"), g(f"x_{n}.npy"), g("weights.safetensors"),
                 [np.load(g(f"y_{n}.npy")), steps], 1e-4, 1e-4, assignments=int(steps.sum()))
@@ -136,7 +152,8 @@ def other_widths():
             execute(f"{stem} {list(other.values())} with {n} rows", model, rows, weights, want, 2e-5, 2e-5)
 
 
-for case in (two_experts, mlp_top2, unlike_experts, adaptive_depth, digits, other_widths):
+cases = [two_experts, mlp_top2, unlike_experts, adaptive_depth]
+for case in cases if OPTIONS.tiny else [*cases, digits, other_widths]:
     case()
 shutil.rmtree(SCRATCH)
 print(f"{checks - len(failures)} passed, {len(failures)} failed")
