@@ -110,7 +110,7 @@ std::string FamilyStages::planStages() {
     stage.result = value;
     stage.columns = columnsOf(value);
     std::string why = isPerElement(linalg) ? collectElementwise(linalg, stage)
-                                            : collectContraction(linalg, stage);
+                                           : collectContraction(linalg, stage);
     if (!why.empty() || toKeep)
       return why;
     plan.push_back(std::move(stage));
@@ -143,7 +143,7 @@ std::string FamilyStages::collect(Value value, FamilyStage &stage) {
   if (!linalg || linalg->getBlock() != body)
     return "a row is computed by other operations than linalg's";
   return isPerElement(linalg) ? collectElementwise(linalg, stage)
-                               : collectContraction(linalg, stage);
+                              : collectContraction(linalg, stage);
 }
 
 std::string FamilyStages::findContraction(linalg::LinalgOp op, Value &lhs,

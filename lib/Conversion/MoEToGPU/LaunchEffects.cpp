@@ -17,10 +17,10 @@ using namespace mlir::moe;
 
 namespace {
 struct LaunchEffects
-    : MemoryEffectOpInterface::ExternalModel<LaunchEffects,
-                                             gpu::LaunchFuncOp> {
-  void getEffects(Operation *op,
-                  SmallVectorImpl<MemoryEffects::EffectInstance> &effects) const {
+    : MemoryEffectOpInterface::ExternalModel<LaunchEffects, gpu::LaunchFuncOp> {
+  void
+  getEffects(Operation *op,
+             SmallVectorImpl<MemoryEffects::EffectInstance> &effects) const {
     for (OpOperand &operand : op->getOpOperands()) {
       if (!isa<BaseMemRefType>(operand.get().getType()))
         continue;

@@ -8,10 +8,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Conversion/MoEToSCF/Assignments.h"
-#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 
 using namespace mlir;
 using namespace mlir::moe;

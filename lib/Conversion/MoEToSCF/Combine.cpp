@@ -8,11 +8,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 

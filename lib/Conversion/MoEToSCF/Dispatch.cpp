@@ -15,8 +15,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/Conversion/MoEToSCF/InlineExpert.h"
-#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -25,6 +23,8 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/MoEToSCF/InlineExpert.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"

@@ -9,12 +9,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/Conversion/MoEToSCF/Assignments.h"
-#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/MoEToSCF/Assignments.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 

@@ -1,5 +1,11 @@
 // RUN: moe-opt %s --moe-decompose-gate --split-input-file | FileCheck %s
 // RUN: moe-opt %s --moe-decompose-gate --split-input-file --canonicalize --cse | FileCheck %s --check-prefix=CANON
+// RUN: moe-opt %s --moe-decompose-gate=parallel --split-input-file | FileCheck %s --check-prefix=PARALLEL
+
+// Without capacity there is no loop over tokens outside of an operation.
+// PARALLEL-LABEL: func.func
+//   PARALLEL-NOT: {{^  }}  %{{.*}} = scf.for
+//       PARALLEL: moe.route
 
 // Softmax, k times the largest key below the last one, the mask of the keys not
 // below the k-th, and the weights.
@@ -31,7 +37,7 @@
 //       CHECK:     arith.cmpi sge
 //       CHECK:   %[[WEIGHTS:.*]] = linalg.generic {{.*}} outs(%[[VALUES]] : tensor<?x8xf32>)
 //       CHECK:     arith.select
-//       CHECK:   moe.route %[[MASK]], %[[WEIGHTS]] : (tensor<?x8xi1>, tensor<?x8xf32>) -> !moe.routing<8>
+//       CHECK:   moe.route %[[MASK]], %[[WEIGHTS]] {moe.at_most = 2 : i64} : (tensor<?x8xi1>, tensor<?x8xf32>) -> !moe.routing<8>
 //   CHECK-NOT:   moe.gate
 func.func @softmax_top_k(%scores: tensor<?x8xf32>) -> tensor<8xi64> {
   %r = moe.gate %scores softmax top_k(2) : (tensor<?x8xf32>) -> !moe.routing<8>
@@ -135,7 +141,7 @@ func.func @all(%scores: tensor<?x8xf32>) -> tensor<8xi64> {
 // CHECK-LABEL: func @bf16
 //       CHECK:   linalg.generic {{.*}} outs(%{{.*}} : tensor<?x4xi64>)
 //       CHECK:     arith.extf %{{.*}} : bf16 to f32
-//       CHECK:   moe.route %{{.*}} : (tensor<?x4xi1>, tensor<?x4xf32>)
+//       CHECK:   moe.route %{{.*}} {{.*}}: (tensor<?x4xi1>, tensor<?x4xf32>)
 func.func @bf16(%scores: tensor<?x4xbf16>) -> tensor<4xi64> {
   %r = moe.gate %scores identity top_k(2) : (tensor<?x4xbf16>) -> !moe.routing<4>
   %c = moe.counts %r : (!moe.routing<4>) -> tensor<4xi64>
@@ -146,7 +152,7 @@ func.func @bf16(%scores: tensor<?x4xbf16>) -> tensor<4xi64> {
 //       CHECK:   linalg.generic {{.*}} outs(%{{.*}} : tensor<5x4xi128>)
 //       CHECK:     arith.bitcast %{{.*}} : f64 to i64
 //       CHECK:   arith.truncf %{{.*}} : f64 to f32
-//       CHECK:   moe.route %{{.*}} : (tensor<5x4xi1>, tensor<5x4xf32>)
+//       CHECK:   moe.route %{{.*}} {{.*}}: (tensor<5x4xi1>, tensor<5x4xf32>)
 func.func @f64(%scores: tensor<5x4xf64>) -> tensor<4xi64> {
   %r = moe.gate %scores identity top_k(2) : (tensor<5x4xf64>) -> !moe.routing<4>
   %c = moe.counts %r : (!moe.routing<4>) -> tensor<4xi64>

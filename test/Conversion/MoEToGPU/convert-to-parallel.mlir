@@ -1,0 +1,128 @@
+// RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-convert-to-parallel --canonicalize | FileCheck %s
+// RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-convert-to-parallel=all-experts --canonicalize | FileCheck %s --check-prefix=DENSE
+// RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-convert-to-parallel=chip=sm_90a --canonicalize \
+// RUN:   --remarks-filter-missed="moe-convert-to-parallel" 2>%t | FileCheck %s --check-prefix=GROUPED
+// RUN: FileCheck %s --check-prefix=REMARK <%t
+// RUN: not moe-opt %s --moe-convert-to-parallel=chip=sm_1 2>&1 | FileCheck %s --check-prefix=CHIP
+// CHIP: error: unknown chip 'sm_1'
+
+// Nothing of the dialect is left, no loop over tokens stands outside of an
+// operation, and each body stands under the condition that it has rows.
+// CHECK-LABEL: func.func @unlike
+// CHECK-NOT: moe.
+// CHECK: %[[OFFSETS:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<3xindex>)
+// CHECK: %[[IDS:.*]] = linalg.generic
+// CHECK: %[[FIRST:.*]] = tensor.extract %[[OFFSETS]][%c0]
+// CHECK: %[[SECOND:.*]] = tensor.extract %[[OFFSETS]][%c1]
+// CHECK: %[[COUNT:.*]] = arith.subi %[[SECOND]], %[[FIRST]]
+// CHECK: %[[SOME:.*]] = arith.cmpi ugt, %[[COUNT]], %c0
+// CHECK: scf.if %[[SOME]]
+// CHECK: scf.execute_region -> tensor<?x4xf32> no_inline
+// The gather is an operation on all rows of the expert.
+// CHECK: tensor.empty(%[[COUNT]])
+// CHECK: tensor.extract %{{.*}} : tensor<?xindex>
+// CHECK: linalg.add
+// CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[%[[FIRST]], 0] [%[[COUNT]], 4]
+// CHECK: } else {
+// CHECK: scf.if
+// CHECK-NOT: moe.
+// CHECK: return
+
+// The dense form has no condition: the body runs on all tokens, and its own rows
+// are taken.
+// DENSE-LABEL: func.func @unlike
+// DENSE: scf.execute_region
+// DENSE: %[[ALL:.*]] = tensor.extract_slice %arg0[0, 0] [%{{.*}}, 4]
+// DENSE: linalg.add ins(%[[ALL]], %[[ALL]] :
+// DENSE: tensor.extract %{{.*}} : tensor<?xindex>
+// DENSE: tensor.insert_slice
+func.func @unlike(%x: tensor<?x4xf32>, %choice: tensor<?x1xi64>) -> tensor<?x4xf32> {
+  %r = moe.route %choice : (tensor<?x1xi64>) -> !moe.routing<2>
+  %rows = moe.dispatch %x by %r : (tensor<?x4xf32>, !moe.routing<2>) -> tensor<?x4xf32> {
+  ^double(%mine: tensor<?x4xf32>):
+    %sum = linalg.add ins(%mine, %mine : tensor<?x4xf32>, tensor<?x4xf32>) outs(%mine : tensor<?x4xf32>) -> tensor<?x4xf32>
+    moe.yield %sum : tensor<?x4xf32>
+  }, {
+  ^keep(%mine: tensor<?x4xf32>):
+    moe.yield %mine : tensor<?x4xf32>
+  }
+  %y = moe.combine %rows by %r : (tensor<?x4xf32>, !moe.routing<2>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// A family: with a chip one launch for each stage, over the table of tiles; the
+// host reads no offset. A kernel that streams weights is chosen by the number of
+// places for assignments, and what is done with each element is in the kernel.
+moe.parameters @up "experts.{0}.up" [4] : tensor<96x64xbf16>
+moe.parameters @bias "experts.{0}.bias" [4] : tensor<96xf32>
+
+// GROUPED-LABEL: func.func @family
+// GROUPED: %[[OUT:.*]] = memref.alloc(%{{.*}}) : memref<?x96xbf16>
+// GROUPED: %[[FEW:.*]] = arith.cmpi ule, %{{.*}}, %c64
+// GROUPED: scf.if %[[FEW]] {
+// GROUPED: gpu.launch_func @moe_family_0_0_few_module::@moe_family_0_0_few
+// GROUPED-SAME: %[[OUT]] : memref<?x96xbf16>) {moe.tensor_maps = []}
+// GROUPED: } else {
+// GROUPED: gpu.launch_func @moe_family_0_0_many_module::@moe_family_0_0_many
+// GROUPED-SAME: {moe.tensor_maps = [array<i64: 1, 64, {{[0-9]+}}, 1>]}
+// GROUPED: gpu.module @moe_family_0_0_many_module
+// GROUPED: nvvm.wgmma.mma_async
+// GROUPED: arith.maximumf
+// GROUPED: gpu.module @moe_family_0_0_few_module
+// GROUPED: nvvm.mma.sync
+// GROUPED: arith.maximumf
+
+// Without one the host goes over the experts.
+// CHECK-LABEL: func.func @family
+// CHECK: scf.for %{{.*}} = %c0 to %c4
+// CHECK: scf.if
+func.func @family(%x: tensor<?x64xbf16>, %choice: tensor<?x2xi64>) -> tensor<?x96xbf16> {
+  %zero = arith.constant 0.0 : f32
+  %r = moe.route %choice : (tensor<?x2xi64>) -> !moe.routing<4>
+  %rows = moe.dispatch %x by %r : (tensor<?x64xbf16>, !moe.routing<4>) -> tensor<?x96xbf16> {
+  ^each(%e: index, %mine: tensor<?x64xbf16>):
+    %c0 = arith.constant 0 : index
+    %m = tensor.dim %mine, %c0 : tensor<?x64xbf16>
+    %w = moe.parameter @up[%e] : tensor<96x64xbf16>
+    %b = moe.parameter @bias[%e] : tensor<96xf32>
+    %h0 = tensor.empty(%m) : tensor<?x96xf32>
+    %h1 = linalg.broadcast ins(%b : tensor<96xf32>) outs(%h0 : tensor<?x96xf32>) dimensions = [0]
+    %h2 = linalg.matmul
+      indexing_maps = [affine_map<(t, o, i) -> (t, i)>, affine_map<(t, o, i) -> (o, i)>, affine_map<(t, o, i) -> (t, o)>]
+      ins(%mine, %w : tensor<?x64xbf16>, tensor<96x64xbf16>) outs(%h1 : tensor<?x96xf32>) -> tensor<?x96xf32>
+    %o = tensor.empty(%m) : tensor<?x96xbf16>
+    %y = linalg.map ins(%h2 : tensor<?x96xf32>) outs(%o : tensor<?x96xbf16>) (%v: f32, %old: bf16) {
+      %relu = arith.maximumf %v, %zero : f32
+      %t = arith.truncf %relu : f32 to bf16
+      linalg.yield %t : bf16
+    }
+    moe.yield %y : tensor<?x96xbf16>
+  }
+  %y = moe.combine %rows by %r : (tensor<?x96xbf16>, !moe.routing<4>) -> tensor<?x96xbf16>
+  return %y : tensor<?x96xbf16>
+}
+
+// -----
+
+// A body of another form runs expert by expert, and a remark says why.
+// REMARK: the host launches each expert: a product is not of rows with weights [columns, depth]
+// GROUPED-LABEL: func.func @shared_weight
+// GROUPED: scf.for %{{.*}} = %c0 to %c4
+// GROUPED-NOT: gpu.launch_func
+func.func @shared_weight(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>, %choice: tensor<?x1xi64>) -> tensor<?x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %r = moe.route %choice : (tensor<?x1xi64>) -> !moe.routing<4>
+  %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
+  ^each(%e: index, %mine: tensor<?x8xf32>):
+    %c0 = arith.constant 0 : index
+    %m = tensor.dim %mine, %c0 : tensor<?x8xf32>
+    %h0 = tensor.empty(%m) : tensor<?x8xf32>
+    %h1 = linalg.fill ins(%zero : f32) outs(%h0 : tensor<?x8xf32>) -> tensor<?x8xf32>
+    %h2 = linalg.matmul ins(%mine, %w : tensor<?x8xf32>, tensor<8x8xf32>) outs(%h1 : tensor<?x8xf32>) -> tensor<?x8xf32>
+    moe.yield %h2 : tensor<?x8xf32>
+  }
+  %y = moe.combine %rows by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
