@@ -130,6 +130,14 @@ llvm::Error Executable::checkInputs(const EntryPoint &entry,
   return llvm::Error::success();
 }
 
+static llvm::Error toError(rt::Result result) {
+  if (result.status == rt::Status::Limit)
+    return limitError(result.message);
+  if (result.status == rt::Status::Error)
+    return makeError(result.message);
+  return llvm::Error::success();
+}
+
 llvm::Expected<std::vector<HostTensor>>
 Executable::run(ArrayRef<HostTensor> inputs) {
   if (llvm::Error error = compile())
@@ -139,10 +147,53 @@ Executable::run(ArrayRef<HostTensor> inputs) {
     return error;
   void **arguments = frame.arguments();
   auto *function = invoke;
-  rt::Result result = rt::invoke([=] { function(arguments); });
-  if (result.status == rt::Status::Limit)
-    return limitError(result.message);
-  if (result.status == rt::Status::Error)
-    return makeError(result.message);
+  if (llvm::Error error = toError(rt::invoke([=] { function(arguments); })))
+    return error;
   return frame.takeResults();
+}
+
+struct Executable::Step::Frame {
+  Frame(const EntryPoint &entry, ArrayRef<HostTensor> inputs)
+      : call(entry, inputs), device(*rt::currentDevice()) {}
+  ~Frame() {
+    if (ran)
+      llvm::consumeError(call.takeResults().takeError());
+    if (graph)
+      device.releaseGraph(graph);
+  }
+
+  CallFrame call;
+  rt::Device &device;
+  int64_t graph = 0;
+  bool ran = false;
+};
+
+Executable::Step::Step(std::unique_ptr<Frame> frame)
+    : frame(std::move(frame)) {}
+Executable::Step::~Step() = default;
+
+llvm::Error Executable::Step::replay() {
+  if (llvm::Error error = toError(rt::replay(frame->graph)))
+    return error;
+  return toError(rt::synchronize());
+}
+
+llvm::Expected<std::unique_ptr<Executable::Step>>
+Executable::capture(ArrayRef<HostTensor> inputs) {
+  auto frame = std::make_unique<Step::Frame>(entry, inputs);
+  if (llvm::Error error = frame->call.upload(inputs))
+    return error;
+  if (std::string problem = frame->device.beginCapture(); !problem.empty())
+    return makeError("device " + frame->device.name() + ": " + problem);
+  void **arguments = frame->call.arguments();
+  auto *function = invoke;
+  rt::Result result = rt::invoke([=] { function(arguments); });
+  std::string problem;
+  frame->graph = frame->device.endCapture(problem);
+  if (llvm::Error error = toError(std::move(result)))
+    return error;
+  frame->ran = true;
+  if (!frame->graph)
+    return makeError("device " + frame->device.name() + ": " + problem);
+  return std::unique_ptr<Step>(new Step(std::move(frame)));
 }

@@ -49,6 +49,7 @@ private:
   llvm::Error execute();
   llvm::Error runOnce(std::vector<HostTensor> &results);
   llvm::Error measureRuns(std::vector<HostTensor> &results);
+  llvm::Error measureGraph();
   llvm::Error report();
   std::string benchmarkName() const;
   std::vector<std::string> filesRead() const;
@@ -306,6 +307,25 @@ llvm::Error Run::measureRuns(std::vector<HostTensor> &results) {
       return sample.takeError();
     benchmark->addSteady(*sample);
   }
+  return session->kind() == MachineKind::CUDA ? measureGraph()
+                                              : llvm::Error::success();
+}
+
+/// The same without the host's part, if the host has none while it runs.
+llvm::Error Run::measureGraph() {
+  auto step = executable->capture(inputs);
+  if (!step) {
+    llvm::errs() << "moe-run: note: no " << benchmarkName()
+                 << "/graph: " << takeMessage(step.takeError()).first << "\n";
+    return llvm::Error::success();
+  }
+  for (int64_t i = -options.warmup; i < options.repetitions; ++i) {
+    auto sample = measure([&] { return (*step)->replay(); });
+    if (!sample)
+      return sample.takeError();
+    if (i >= 0)
+      benchmark->addGraph(*sample);
+  }
   return llvm::Error::success();
 }
 
@@ -368,6 +388,7 @@ llvm::Error Run::execute() {
     benchmark->setCompile(*compiled);
 
   rt::Counters::reset();
+  rt::resetDeviceCounters();
   std::vector<HostTensor> results;
   if (llvm::Error error = measureRuns(results))
     return error;

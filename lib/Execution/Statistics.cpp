@@ -3,8 +3,8 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Joins three sources: the module's list of dispatches, the counters of the
-// runtime, and the functions that the JIT compiled.
+// Joins the module's list of dispatches, the counters of the runtime, the
+// kernels that a device was given, and the functions that the JIT compiled.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,6 +12,8 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "moe/Conversion/DeviceSymbols.h"
+#include "moe/Runtime/Device.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
@@ -20,7 +22,32 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-static constexpr StringLiteral expertPrefix = "moe_expert_";
+/// Adds the kernels that were launched to the dispatches that launched them.
+/// They are not told apart by instance.
+static void addKernels(std::vector<DispatchStatistics> &dispatches) {
+  for (DispatchStatistics &dispatch : dispatches)
+    dispatch.kernelsLaunched = 0;
+  for (const auto &[kernel, launches] : rt::deviceCounters().launches) {
+    StringRef name = kernel;
+    bool unlike = name.consume_front(expertPrefix);
+    int64_t number = 0, expert = 0;
+    if ((!unlike && !name.consume_front(familyPrefix)) ||
+        name.consumeInteger(10, number))
+      continue;
+    bool hasExpert =
+        unlike && name.consume_front("_") && !name.consumeInteger(10, expert);
+    for (DispatchStatistics &dispatch : dispatches) {
+      if (dispatch.counters.dispatch != number)
+        continue;
+      *dispatch.kernelsLaunched += launches;
+      if (!hasExpert || expert >= dispatch.experts)
+        break;
+      dispatch.kernelsPerExpert.resize(dispatch.experts);
+      dispatch.kernelsPerExpert[expert] += launches;
+      break;
+    }
+  }
+}
 
 /// "moe_expert_0_3" of "moe_expert_0_3.layer", nothing of other names: a body
 /// may have become several functions.
@@ -87,9 +114,14 @@ Statistics StatisticsTable::collect(const LazyJIT &jit) const {
         statistics.dispatches.push_back(join(dispatch, counters));
         ran = true;
       }
-    if (!ran)
-      statistics.dispatches.push_back(join(dispatch, {}));
+    if (ran)
+      continue;
+    rt::DispatchCounters none;
+    none.dispatch = number;
+    statistics.dispatches.push_back(join(dispatch, none));
   }
+  if (rt::currentDevice())
+    addKernels(statistics.dispatches);
   llvm::StringSet<> bodies;
   for (StringRef name : jit.compiledFunctions())
     if (StringRef body = bodyName(name); !body.empty())
@@ -97,6 +129,18 @@ Statistics StatisticsTable::collect(const LazyJIT &jit) const {
   statistics.functionsCompiled = bodies.size();
   statistics.functionsTotal = functionsTotal;
   return statistics;
+}
+
+/// On one line: a line for each of hundreds of experts hides everything else.
+static void printPerExpert(llvm::json::OStream &json, StringRef name,
+                           ArrayRef<int64_t> numbers) {
+  json.attributeBegin(name);
+  json.rawValue([&](llvm::raw_ostream &os) {
+    os << '[';
+    llvm::interleaveComma(numbers, os);
+    os << ']';
+  });
+  json.attributeEnd();
 }
 
 static void printDispatch(llvm::json::OStream &json,
@@ -108,14 +152,13 @@ static void printDispatch(llvm::json::OStream &json,
   json.attribute("evaluated", counters.evaluatedCount());
   json.attribute("tokens", counters.tokens);
   json.attribute("assignments", counters.assignments);
-  // On one line: a line for each of hundreds of experts hides everything else.
-  json.attributeBegin("tokens_per_expert");
-  json.rawValue([&](llvm::raw_ostream &os) {
-    os << '[';
-    llvm::interleaveComma(counters.tokensPerExpert, os);
-    os << ']';
-  });
-  json.attributeEnd();
+  printPerExpert(json, "tokens_per_expert", counters.tokensPerExpert);
+  if (dispatch.kernelsLaunched)
+    json.attribute("kernels_launched", *dispatch.kernelsLaunched);
+  if (!dispatch.kernelsPerExpert.empty())
+    printPerExpert(json, "kernels_per_expert", dispatch.kernelsPerExpert);
+  if (!counters.tilesPerExpert.empty())
+    printPerExpert(json, "tiles_per_expert", counters.tilesPerExpert);
   json.attributeObject("flops", [&] {
     json.attribute("done", counters.flops);
     if (dispatch.denseFlops)
@@ -171,6 +214,22 @@ static void printBars(raw_ostream &os, const rt::DispatchCounters &counters) {
   }
 }
 
+/// What a device was given.
+static void printKernels(raw_ostream &os, const DispatchStatistics &dispatch) {
+  auto print = [&](StringRef name, ArrayRef<int64_t> perExpert) {
+    if (perExpert.empty())
+      return;
+    os << "; " << name << " of each expert: ";
+    llvm::interleaveComma(perExpert, os);
+  };
+  if (!dispatch.kernelsLaunched)
+    return;
+  os << "  kernels launched " << *dispatch.kernelsLaunched;
+  print("those", dispatch.kernelsPerExpert);
+  print("tiles", dispatch.counters.tilesPerExpert);
+  os << "\n";
+}
+
 void Statistics::printText(raw_ostream &os) const {
   for (const DispatchStatistics &dispatch : dispatches) {
     const rt::DispatchCounters &counters = dispatch.counters;
@@ -184,6 +243,7 @@ void Statistics::printText(raw_ostream &os) const {
     os << ", weight bytes " << counters.weightBytes;
     printShare(os, counters.weightBytes, dispatch.totalWeightBytes);
     os << "\n";
+    printKernels(os, dispatch);
   }
   os << "functions compiled: " << functionsCompiled << " of " << functionsTotal
      << "\n";

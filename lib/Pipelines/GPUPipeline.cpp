@@ -84,6 +84,7 @@ static void populateMachinePipeline(OpPassManager &pm,
   pm.addPass(createConvertAssertToTrapPass());
   pm.addPass(createGpuLaunchSinkIndexComputationsPass());
   pm.addPass(createGpuKernelOutliningPass());
+  pm.addPass(createMergeKernelsPass());
   populateKernelPipeline(pm.nest<gpu::GPUModuleOp>());
   GpuNVVMAttachTargetOptions target;
   target.chip = options.chip;

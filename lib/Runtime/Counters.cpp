@@ -195,6 +195,16 @@ extern "C" void moe_rt_count_flops(int64_t dispatch, int64_t instance,
   lookUp(dispatch, instance).flops.fetch_add(flops, std::memory_order_relaxed);
 }
 
+extern "C" void moe_rt_count_tiles(int64_t dispatch, int64_t instance,
+                                   int64_t expert, int64_t tiles) {
+  Entry &entry = lookUp(dispatch, instance);
+  std::lock_guard<std::mutex> guard(entry.lock);
+  std::vector<int64_t> &counted = entry.counters.tilesPerExpert;
+  if (static_cast<size_t>(expert) >= counted.size())
+    counted.resize(expert + 1);
+  counted[expert] += tiles;
+}
+
 extern "C" void moe_rt_touch_weight(int64_t dispatch, int64_t instance,
                                     const void *address, int64_t bytes) {
   if (bytes <= 0)

@@ -52,6 +52,7 @@ static std::vector<rt::Symbol> makeSymbols() {
       {"moe_rt_dispatch", address(moe_rt_dispatch)},
       {"moe_rt_evaluate", address(moe_rt_evaluate)},
       {"moe_rt_count_flops", address(moe_rt_count_flops)},
+      {"moe_rt_count_tiles", address(moe_rt_count_tiles)},
       {"moe_rt_touch_weight", address(moe_rt_touch_weight)},
       {"_mlir_memref_to_llvm_alloc", address(_mlir_memref_to_llvm_alloc)},
       {"_mlir_memref_to_llvm_aligned_alloc",

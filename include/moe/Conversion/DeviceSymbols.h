@@ -14,6 +14,11 @@
 
 namespace mlir::moe {
 
+/// Functions and kernels of one dispatch have names that begin so, with the
+/// number of the dispatch next, and the number of the expert if experts differ.
+inline constexpr llvm::StringLiteral expertPrefix = "moe_expert_";
+inline constexpr llvm::StringLiteral familyPrefix = "moe_family_";
+
 /// The tensors of a family, one after another in the memory of the device, are
 /// a public memref.global of this prefix and the symbol of the family. The
 /// loader defines it as an address of the device.

@@ -298,6 +298,14 @@ def ConvertAssertToTrapPass
     "::mlir::scf::SCFDialect"];
 }
 
+def MergeKernelsPass : Pass<"moe-merge-kernels", "::mlir::ModuleOp"> {
+  let summary = "Put the kernels that a function launches into one module";
+  let description = [{
+    After outlining, each kernel has a module of its own. Those that the function
+    `f` launches come into `@f_kernels`, as `@f_0`, `@f_1` and so on.
+  }];
+}
+
 def ConvertKernelsToNVVMPass
     : Pass<"moe-convert-kernels-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Turn the code of kernels into the llvm and nvvm dialects";

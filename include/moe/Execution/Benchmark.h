@@ -31,12 +31,14 @@ llvm::Expected<Sample> measure(llvm::function_ref<llvm::Error()> work);
 class Benchmark {
 public:
   /// `name` leads the names of the measurements: NAME/compile, NAME/first,
-  /// NAME/steady.
+  /// NAME/steady, and NAME/graph for a run that a device repeats without the
+  /// host.
   explicit Benchmark(StringRef name) : name(name) {}
 
   void setCompile(Sample sample) { families[0].samples = {sample}; }
   void setFirst(Sample sample) { families[1].samples = {sample}; }
   void addSteady(Sample sample) { families[2].samples.push_back(sample); }
+  void addGraph(Sample sample) { families[3].samples.push_back(sample); }
 
   void printJSON(raw_ostream &os) const;
   void printConsole(raw_ostream &os) const;
@@ -50,7 +52,8 @@ private:
   std::vector<Row> rows() const;
 
   std::string name;
-  Family families[3] = {{"/compile", {}}, {"/first", {}}, {"/steady", {}}};
+  Family families[4] = {
+      {"/compile", {}}, {"/first", {}}, {"/steady", {}}, {"/graph", {}}};
 };
 
 } // namespace mlir::moe

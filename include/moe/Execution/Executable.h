@@ -46,6 +46,13 @@ public:
   /// Calls the function once. Inputs are as checkInputs wants them.
   llvm::Expected<std::vector<HostTensor>> run(ArrayRef<HostTensor> inputs);
 
+  /// A run that was captured on the current device, to be repeated at the price
+  /// of one launch. It ends with the device's session.
+  class Step;
+  /// The function must have run before. An error says why a run cannot be
+  /// captured, such as that the host must wait for the device in it.
+  llvm::Expected<std::unique_ptr<Step>> capture(ArrayRef<HostTensor> inputs);
+
   const LazyJIT &jit() const { return *code; }
 
 private:
@@ -54,6 +61,20 @@ private:
   EntryPoint entry;
   std::unique_ptr<LazyJIT> code;
   void (*invoke)(void **) = nullptr;
+};
+
+class Executable::Step {
+public:
+  ~Step();
+  /// Runs the step on the inputs of the capture, and waits.
+  llvm::Error replay();
+
+private:
+  friend class Executable;
+  struct Frame;
+  explicit Step(std::unique_ptr<Frame> frame);
+
+  std::unique_ptr<Frame> frame;
 };
 
 } // namespace mlir::moe

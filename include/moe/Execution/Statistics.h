@@ -24,6 +24,10 @@ struct DispatchStatistics {
   /// Work of the dense form; none where it depends on data.
   std::optional<int64_t> denseFlops;
   int64_t totalWeightBytes = 0;
+  /// On a device: kernels that the dispatch launched; those of each expert if
+  /// experts differ.
+  std::optional<int64_t> kernelsLaunched;
+  std::vector<int64_t> kernelsPerExpert;
   rt::DispatchCounters counters;
 };
 

@@ -44,6 +44,8 @@ void moe_rt_dispatch(int64_t dispatch, int64_t instance, int64_t tokens,
                      int64_t experts, const int64_t *offsets);
 void moe_rt_evaluate(int64_t dispatch, int64_t instance, int64_t expert);
 void moe_rt_count_flops(int64_t dispatch, int64_t instance, int64_t flops);
+void moe_rt_count_tiles(int64_t dispatch, int64_t instance, int64_t expert,
+                        int64_t tiles);
 void moe_rt_touch_weight(int64_t dispatch, int64_t instance,
                          const void *address, int64_t bytes);
 
@@ -85,6 +87,9 @@ struct DispatchCounters {
   int64_t assignments = 0;
   std::vector<int64_t> tokensPerExpert;
   std::vector<bool> evaluated;
+  /// On a device: the tiles of each expert that kernels were given, summed over
+  /// the stages of a family.
+  std::vector<int64_t> tilesPerExpert;
   int64_t flops = 0;
   /// Distinct bytes per run, summed over runs.
   int64_t weightBytes = 0;

@@ -42,7 +42,7 @@ GroupedContraction FamilyKernels::describe(size_t index, StringRef purpose,
                                            int64_t expectedRows) const {
   const FamilyStage &stage = stages.stages()[index];
   GroupedContraction spec;
-  spec.name = ("moe_family_" + Twine(getDispatchNumber(op)) + "_" +
+  spec.name = (familyPrefix + Twine(getDispatchNumber(op)) + "_" +
                Twine(index) + "_" + purpose)
                   .str();
   spec.resultType = getElementTypeOrSelf(stage.result.getType());
@@ -289,7 +289,19 @@ void FamilyKernels::launchAll(ImplicitLocOpBuilder &b, const Kernels &kernels,
     if (table.empty())
       table = makeTable(b, kernel.tileRows);
     launchStage(b, kernel, stage, table, out);
+    if (op->hasAttr(countedAttr))
+      countTiles(b, kernel.tileRows);
   }
+}
+
+void FamilyKernels::countTiles(ImplicitLocOpBuilder &b, int64_t tileRows) {
+  Counting counting(op);
+  forEach(b, constantIndex(b, 0), constantIndex(b, op.getNumExperts()), {},
+          [&](ImplicitLocOpBuilder &b, Value expert, ValueRange) {
+            Value rows = countOf(b, routing.offsets, expert);
+            counting.tiles(b, expert, divideUp(b, rows, tileRows));
+            return SmallVector<Value>();
+          });
 }
 
 SmallVector<Value> FamilyKernels::launch(ImplicitLocOpBuilder &b) {

@@ -43,6 +43,7 @@ private:
                  ValueRange outs);
   void launchStage(ImplicitLocOpBuilder &b, const ContractionKernel &kernel,
                    const FamilyStage &stage, ValueRange table, Value out);
+  void countTiles(ImplicitLocOpBuilder &b, int64_t tileRows);
   /// The tiles of at most `tileRows` rows, and how many there can be.
   SmallVector<Value> makeTable(ImplicitLocOpBuilder &b, int64_t tileRows);
   /// The parameters of all experts.

@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
+#include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Conversion/MoEToSCF/InlineExpert.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -59,6 +60,10 @@ private:
   SmallVector<Value> guard(
       ImplicitLocOpBuilder &b, Share share, ValueRange packed,
       function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, ValueRange)> run);
+  /// The body as a function of its own, once it is in buffers.
+  SmallVector<Value> runOutlined(ImplicitLocOpBuilder &b, const Twine &name,
+                                 Share share, Region &region,
+                                 ValueRange packed);
   SmallVector<Value> runExpert(ImplicitLocOpBuilder &b, Share share,
                                Region &region, ValueRange packed);
   SmallVector<Value> inlineBody(ImplicitLocOpBuilder &b, Share share,
@@ -193,10 +198,12 @@ SmallVector<Value> ParallelDispatch::lowerFamily(ValueRange packed) {
       b, constantIndex(b, 0), constantIndex(b, op.getNumExperts()), packed,
       [&](ImplicitLocOpBuilder &b, Value expert, ValueRange carried) {
         Share share = shareOf(b, expert);
-        return guard(b, share, carried,
-                     [&](ImplicitLocOpBuilder &b, ValueRange packed) {
-                       return runExpert(b, share, region, packed);
-                     });
+        return guard(
+            b, share, carried, [&](ImplicitLocOpBuilder &b, ValueRange packed) {
+              return runOutlined(
+                  b, familyPrefix + Twine(getDispatchNumber(op)) + "_each",
+                  share, region, packed);
+            });
       });
 }
 
@@ -209,20 +216,26 @@ SmallVector<Value> ParallelDispatch::lowerUnlike(ValueRange packed) {
   for (Region &body : op.getExperts()) {
     int64_t index = body.getRegionNumber();
     auto outlined = [&](ImplicitLocOpBuilder &b, ValueRange packed) {
-      std::string name =
-          ("moe_expert_" + Twine(getDispatchNumber(op)) + "_" + Twine(index))
-              .str();
-      Location named = NameLoc::get(b.getStringAttr(name), b.getLoc());
-      auto execute = scf::ExecuteRegionOp::create(b, named, TypeRange(packed),
-                                                  /*no_inline=*/true);
-      OpBuilder::InsertionGuard guard(b);
-      b.createBlock(&execute.getRegion());
-      scf::YieldOp::create(b, runExpert(b, shares[index], body, packed));
-      return SmallVector<Value>(execute.getResults());
+      return runOutlined(
+          b, expertPrefix + Twine(getDispatchNumber(op)) + "_" + Twine(index),
+          shares[index], body, packed);
     };
     outs = guard(b, shares[index], outs, outlined);
   }
   return outs;
+}
+
+SmallVector<Value> ParallelDispatch::runOutlined(ImplicitLocOpBuilder &b,
+                                                 const Twine &name, Share share,
+                                                 Region &region,
+                                                 ValueRange packed) {
+  Location named = NameLoc::get(b.getStringAttr(name), b.getLoc());
+  auto execute = scf::ExecuteRegionOp::create(b, named, TypeRange(packed),
+                                              /*no_inline=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.createBlock(&execute.getRegion());
+  scf::YieldOp::create(b, runExpert(b, share, region, packed));
+  return SmallVector<Value>(execute.getResults());
 }
 
 SmallVector<Value> ParallelDispatch::runExpert(ImplicitLocOpBuilder &b,

@@ -56,6 +56,7 @@ struct Counter {
 static constexpr Counter counters[] = {{"moe_rt_dispatch", 5},
                                        {"moe_rt_evaluate", 3},
                                        {"moe_rt_count_flops", 3},
+                                       {"moe_rt_count_tiles", 4},
                                        {"moe_rt_touch_weight", 4}};
 
 void Counting::declare(ModuleOp module) {
@@ -121,6 +122,11 @@ void Counting::evaluate(ImplicitLocOpBuilder &b, Value expert) const {
 void Counting::flops(ImplicitLocOpBuilder &b, Value flops) const {
   if (counted)
     call(b, "moe_rt_count_flops", flops);
+}
+
+void Counting::tiles(ImplicitLocOpBuilder &b, Value expert, Value tiles) const {
+  if (counted)
+    call(b, "moe_rt_count_tiles", {expert, tiles});
 }
 
 void Counting::touch(ImplicitLocOpBuilder &b, Value tensor) const {

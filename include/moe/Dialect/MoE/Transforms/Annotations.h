@@ -48,6 +48,8 @@ public:
   void evaluate(ImplicitLocOpBuilder &b, Value expert) const;
   /// `flops` (index) floating-point operations were done.
   void flops(ImplicitLocOpBuilder &b, Value flops) const;
+  /// A kernel is given `tiles` (index) of `expert`.
+  void tiles(ImplicitLocOpBuilder &b, Value expert, Value tiles) const;
   /// The elements of `tensor`, a weight or a contiguous part of one, were read.
   void touch(ImplicitLocOpBuilder &b, Value tensor) const;
 
