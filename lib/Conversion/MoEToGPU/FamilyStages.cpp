@@ -12,6 +12,7 @@
 #include "FamilyStages.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
@@ -257,6 +258,23 @@ static Value cloneConstant(ImplicitLocOpBuilder &b, Value value) {
   return b.clone(*value.getDefiningOp())->getResult(0);
 }
 
+/// A result of 16 bits hides what a division or a function loses by being
+/// approximate, and exact ones would take longer than the product.
+static void allowApproximation(Operation *op, const FamilyStage &stage) {
+  auto result =
+      dyn_cast<FloatType>(getElementTypeOrSelf(stage.result.getType()));
+  auto approximable = dyn_cast<arith::ArithFastMathInterface>(op);
+  if (!approximable || !result || result.getWidth() > 16 ||
+      !isa<arith::DivFOp, math::ExpOp, math::TanhOp>(op))
+    return;
+  auto flags = approximable.getFastMathFlagsAttr();
+  op->setAttr(approximable.getFastMathAttrName(),
+              arith::FastMathFlagsAttr::get(
+                  op->getContext(),
+                  (flags ? flags.getValue() : arith::FastMathFlags::none) |
+                      arith::FastMathFlags::afn));
+}
+
 Value FamilyStages::emitElement(ImplicitLocOpBuilder &b,
                                 const FamilyStage &stage,
                                 ValueRange accumulators,
@@ -313,7 +331,7 @@ Value FamilyStages::emit(ImplicitLocOpBuilder &b, Value value,
     for (Value used : inner.getOperands())
       if (used.getParentBlock() != block && !mapping.contains(used))
         mapping.map(used, cloneConstant(b, used));
-    b.clone(inner, mapping);
+    allowApproximation(b.clone(inner, mapping), stage);
   }
   Value yielded = block->getTerminator()->getOperand(0);
   if (yielded.getParentBlock() != block && !mapping.contains(yielded))
