@@ -23,6 +23,19 @@ target_link_options(MoEArchives INTERFACE
   -static-libstdc++ -static-libgcc LINKER:--gc-sections LINKER:--as-needed)
 install(TARGETS MoEArchives EXPORT MoETargets)
 
+# Debian's LLVM has every target, and some pass of MLIR initializes each. A function
+# that does nothing keeps the archives of those that nothing is compiled for out.
+set(moe_text "// Targets of LLVM that are left out.\n")
+foreach(target ${LLVM_TARGETS_TO_BUILD})
+  if(NOT target MATCHES "^(X86|NVPTX)$")
+    foreach(part Target TargetInfo TargetMC AsmPrinter AsmParser Disassembler)
+      string(APPEND moe_text "extern \"C\" void LLVMInitialize${target}${part}() {}\n")
+    endforeach()
+  endif()
+endforeach()
+set(MOE_TOOL_SOURCES "${PROJECT_BINARY_DIR}/lib/NoTargets.cpp")
+file(CONFIGURE OUTPUT "${MOE_TOOL_SOURCES}" CONTENT "${moe_text}" @ONLY)
+
 # libomp has no archive: it travels beside the tools.
 set(CMAKE_BUILD_RPATH "$ORIGIN/../lib")
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
