@@ -279,10 +279,7 @@ Value FamilyStages::emitElement(ImplicitLocOpBuilder &b,
                                 const FamilyStage &stage,
                                 ValueRange accumulators,
                                 ValueRange operands) const {
-  auto linalg = stage.result.getDefiningOp<linalg::LinalgOp>();
-  // The result itself is kept, but not read.
-  FamilyStage own = stage;
-  return emit(b, linalg->getResult(0), own, accumulators, operands);
+  return emit(b, stage.result, stage, accumulators, operands);
 }
 
 Value FamilyStages::emit(ImplicitLocOpBuilder &b, Value value,
@@ -294,8 +291,9 @@ Value FamilyStages::emit(ImplicitLocOpBuilder &b, Value value,
         return element;
     llvm_unreachable("an operand was not collected");
   };
-  if (value != stage.result && isToken(value))
+  if (isToken(value))
     return operandOf(value, EpilogueIndex::GatheredElement);
+  // The result of the stage itself is kept, but computed here.
   if (value != stage.result && kept.contains(value))
     return operandOf(value, EpilogueIndex::Element);
 
