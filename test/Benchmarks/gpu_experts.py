@@ -4,11 +4,13 @@
                    [--repetitions=N] [--out=FILE.json]
 
 Prints tables as Markdown. Times of moe-run are medians of whole runs: `all copies`
-with rows copied to the GPU and results back, `resident` with rows that lie there, see
-gpu_layer.py; peers are timed with rows that lie there, waiting for each call, and in
-parentheses with many calls in a row. Shares of the copy bandwidth are the bytes of
-weights of experts with rows, over the time of `resident`, over the bytes that a copy
-within the GPU's memory reads and writes in a second. With --tiny all sizes are small,
+with rows copied to the GPU and results back, `resident` with rows that lie there (see
+gpu_layer.py), `graph` the same without the host, where moe-run can capture it; peers
+are timed with rows that lie there, waiting for each call, and in parentheses with many
+calls in a row. TFLOP/s and shares are of `graph`, or of `resident` where there is none.
+Shares of the copy bandwidth are the bytes of weights of experts with rows, over the
+time, over the bytes that a copy within the GPU's memory reads and writes in a second;
+weights that stayed in the GPU's cache since the last run raise them. With --tiny all sizes are small,
 for a try of this script.
 """
 
@@ -39,13 +41,13 @@ def measure(layer, count, repetitions):
     row = {"tokens": count, "flops": layer.flops(count), "weight_bytes": layer.weight_bytes(count)}
     for name in ("copied", "resident"):
         try:
-            time, away = getattr(layer, name)(count, repetitions)
+            times, away = getattr(layer, name)(count, repetitions)
         except moe_run.Failed as error:
             return row | {"why": str(error).splitlines()[0]}
         if not away <= CLOSE:
             return row | {"why": f"{name}: the result differs by {away:.3g} of the largest value"}
-        row |= {name: time, f"{name}_away": away}
-    return row
+        row |= times | {f"{name}_away": away}
+    return row | {"time": row["graph"] or row["resident"]}
 
 
 def peers(options, shapes, tokens):
@@ -76,10 +78,10 @@ def milliseconds(time):
 
 def own_row(row, bandwidth):
     if "why" in row:
-        return [str(row["tokens"]), row["why"], "", "", "", ""]
-    share = f"{row['weight_bytes'] / row['resident'] / bandwidth:.2f}" if bandwidth else "not measured"
+        return [str(row["tokens"]), row["why"], "", "", "", "", ""]
+    share = f"{row['weight_bytes'] / row['time'] / bandwidth:.2f}" if bandwidth else "not measured"
     return [str(row["tokens"]), milliseconds(row["copied"]), milliseconds(row["resident"]),
-            f"{row['flops'] / row['resident'] * 1e-12:.4g}", f"{row['weight_bytes'] / 2**20:.1f}", share]
+            milliseconds(row["graph"]) if row["graph"] else "-", f"{row['flops'] / row['time'] * 1e-12:.4g}", f"{row['weight_bytes'] / 2**20:.1f}", share]
 
 
 def peer_tables(shape, figures):
@@ -108,7 +110,7 @@ def report(result):
     bandwidth = None if isinstance(result["copy"], str) else result["copy"]
     for number, (shape, rows) in enumerate(zip(result["shapes"], result["layers"])):
         print("## {} experts, top {}, hidden {}, inner {}\n".format(*shape))
-        print(table(["tokens", "all copies, ms", "resident, ms", "TFLOP/s", "weights of active experts, MiB", "share of copy bandwidth"],
+        print(table(["tokens", "all copies, ms", "resident, ms", "graph, ms", "TFLOP/s", "weights of active experts, MiB", "share of copy bandwidth"],
                     [own_row(row, bandwidth) for row in rows]))
         if isinstance(result["peers"], dict):
             print(peer_tables(shape, result["peers"]["layers"][number]))

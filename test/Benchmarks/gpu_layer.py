@@ -162,29 +162,32 @@ class Layer:
         """Of the experts that have rows."""
         return 2 * 3 * self.hidden * self.inner * len(np.unique(self.chosen(count)))
 
-    def _steady(self, model, flags, repetitions):
+    def _benchmark(self, model, flags, repetitions):
+        """Medians of seconds of the families that moe-run reports."""
         out = moe_run.execute([os.path.join(self.build, "bin", "moe-run"), self.path(model + ".mlir"), f"--device={self.device}",
                                f"--parameters={self.weights}", "--benchmark", "--benchmark-format=json", "--warmup=3",
                                f"--repetitions={repetitions}", *flags], timeout=600)
-        times = [b["real_time"] * 1e-9 for b in json.loads(out)["benchmarks"]
-                 if b["name"].endswith("/steady") and b["run_type"] == "iteration"]
-        return statistics.median(times)
+        rows = [b for b in json.loads(out)["benchmarks"] if b["run_type"] == "iteration"]
+        families = {b["name"].rsplit("/", 1)[1] for b in rows}
+        return {family: statistics.median(b["real_time"] * 1e-9 for b in rows if b["name"].endswith("/" + family))
+                for family in families}
 
     def copied(self, count, repetitions):
-        """Seconds of a run with all copies, and how far the result is from NumPy's in the
-        first row and the last."""
+        """Seconds of a run with all copies, and how far the first row of the result and the
+        last are from NumPy's."""
         x = self.path("x.safetensors")
         moe_run.save_safetensors(x, {"x": moe_run.BF16(self.rows[:count]), "scores": self.scores[:count]})
-        time = self._steady("copied", [f"--input=@{x}[x]", f"--input=@{x}[scores]", f"--output=@{self.path('y.safetensors')}[y]"],
-                            repetitions)
+        times = self._benchmark("copied", [f"--input=@{x}[x]", f"--input=@{x}[scores]", f"--output=@{self.path('y.safetensors')}[y]"],
+                                repetitions)
         got = moe_run.load_safetensors(self.path("y.safetensors"))["y"].values
-        return time, max(self._away(got[row], row) for row in {0, count - 1})
+        return {"copied": times["steady"]}, max(self._away(got[row], row) for row in {0, count - 1})
 
     def resident(self, count, repetitions):
-        """Seconds of a run without copies of rows, and the same for the first row."""
-        time = self._steady("resident", [f"--parameters={self.parameters}", f"--input=i64={count}",
-                                         f"--output=@{self.path('y.safetensors')}[y]"], repetitions)
-        return time, self._away(moe_run.load_safetensors(self.path("y.safetensors"))["y"].values[0], 0)
+        """Seconds of a run without copies of rows, of one that was captured as a graph if
+        it can be, and the same for the first row."""
+        times = self._benchmark("resident", [f"--parameters={self.parameters}", f"--input=i64={count}",
+                                             f"--output=@{self.path('y.safetensors')}[y]"], repetitions)
+        return {"resident": times["steady"], "graph": times.get("graph")}, self._away(moe_run.load_safetensors(self.path("y.safetensors"))["y"].values[0], 0)
 
     def _away(self, got, row):
         """The largest difference over the largest value."""
