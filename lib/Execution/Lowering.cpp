@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Lowering.h"
+#include "Assembler.h"
 #include "Interface.h"
 #include "mlir/Pass/PassManager.h"
 #include "moe/Conversion/Passes.h"
@@ -102,15 +103,17 @@ static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,
 }
 
 llvm::Error moe::embedKernels(ModuleOp module, MachineKind machine,
-                              StringRef fileName) {
+                              StringRef chip, StringRef fileName) {
   if (machine == MachineKind::CPU)
     return llvm::Error::success();
-  return runPasses(module, fileName, [&](OpPassManager &pm) {
-    if (machine == MachineKind::Emulator) {
+  if (machine == MachineKind::Emulator)
+    return runPasses(module, fileName, [](OpPassManager &pm) {
       pm.addPass(createConvertNVVMToEmulatorPass());
-      return;
-    }
-    addKernelSerialization(pm);
+    });
+  if (llvm::Error error = runPasses(module, fileName, addKernelSerialization))
+    return error;
+  assembleKernels(module, chip);
+  return runPasses(module, fileName, [](OpPassManager &pm) {
     pm.addPass(createEmbedKernelsPass());
   });
 }

@@ -265,7 +265,8 @@ llvm::Error Run::lower() {
   if (llvm::Error error = lowerModule(*module, lowering, source.path))
     return error;
   table.emplace(*module);
-  if (llvm::Error error = embedKernels(*module, session->kind(), source.path))
+  if (llvm::Error error =
+          embedKernels(*module, session->kind(), lowering.chip, source.path))
     return error;
   ExecutableOptions linking;
   for (const auto &symbol : bound->symbols())

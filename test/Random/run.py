@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Random programs through moe-run, active and all, against their meaning in NumPy.
 
-    run.py BUILD [--seed N] [--programs N] [--jobs N] [--keep DIR] [--reduce SECONDS]
+    run.py BUILD [--seed N] [--programs N] [--every N] [--device NAME] [--jobs N]
+           [--keep DIR] [--reduce SECONDS]
 
-MOE_SEED and MOE_PROGRAMS are the defaults of --seed and --programs. Program i has
-the seed N + i, and depends on nothing else. For one that fails, a command that
+MOE_SEED, MOE_PROGRAMS and MOE_DEVICE are the defaults of --seed, --programs and
+--device. Program i has the seed N + i, and depends on nothing else; --every runs
+one in so many of them. For one that fails, a command that
 runs it again and the smallest program found that still fails are printed.
 """
 
@@ -12,6 +14,7 @@ import argparse
 import collections
 import concurrent.futures
 import copy
+import functools
 import json
 import os
 import sys
@@ -72,9 +75,10 @@ def prepare(program, folder):
     return results, routing, command
 
 
-def check(program, build, folder):
+def check(program, build, device, folder):
     """What is wrong with a program, or nothing; and its routing."""
     results, routing, command = prepare(program, folder)
+    command.append(f"--device={device}")
     stats = os.path.join(folder, "stats.json")
     for form in ("active", "all"):
         output = os.path.join(folder, f"{form}.safetensors")
@@ -169,7 +173,7 @@ def with_fewer_operations(program):
             width = op["width"]
 
 
-def reduce(program, build, why, seconds):
+def reduce(program, build, device, why, seconds):
     """The smallest program found in that time for which the same is wrong."""
     def kind(message):
         return message.split(":")[0] + message.split(":")[1][:12] if ":" in message else message[:12]
@@ -183,7 +187,7 @@ def reduce(program, build, why, seconds):
                 break
             with tempfile.TemporaryDirectory(prefix="moe-random-") as folder:
                 try:
-                    new, _ = check(candidate, build, folder)
+                    new, _ = check(candidate, build, device, folder)
                 except (KeyError, IndexError, ValueError):
                     continue  # what was dropped is needed
             if new and kind(new) == kind(why):
@@ -222,13 +226,13 @@ def features(program, routing):
     return found
 
 
-def work(build, seed, keep):
+def work(build, device, seed, keep):
     program = generate.draw(seed)
     with tempfile.TemporaryDirectory(prefix="moe-random-") as folder:
         if keep:
             folder = os.path.join(keep, str(seed))
             os.makedirs(folder, exist_ok=True)
-        why, routing = check(program, build, folder)
+        why, routing = check(program, build, device, folder)
     return seed, why, features(program, routing)
 
 
@@ -237,6 +241,8 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("MOE_SEED", 1)))
     parser.add_argument("--programs", type=int, default=int(os.environ.get("MOE_PROGRAMS", 300)))
+    parser.add_argument("--every", type=int, default=1, help="run one of so many programs")
+    parser.add_argument("--device", default=os.environ.get("MOE_DEVICE", "cpu"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", help="directory for the files of every program")
     parser.add_argument("--reduce", type=float, default=60, metavar="SECONDS", help="time to make a program that fails smaller; 0 to leave it")
@@ -246,21 +252,22 @@ def main():
 
     counts, failed = collections.Counter(), []
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        seeds = range(options.seed, options.seed + options.programs)
-        for seed, why, found in pool.map(work, [build] * len(seeds), seeds, [options.keep] * len(seeds)):
+        seeds = range(options.seed, options.seed + options.programs, options.every)
+        run = functools.partial(work, build, options.device, keep=options.keep)
+        for seed, why, found in pool.map(run, seeds):
             counts.update(found)
             if why:
                 failed.append((seed, why))
                 print(f"FAILED seed {seed}: {why[:400]}", flush=True)
     for seed, why in failed[:3]:
-        print(f"\nAgain: {sys.executable} {os.path.abspath(__file__)} {build} --seed={seed} --programs=1 --keep=DIR")
+        print(f"\nAgain: {sys.executable} {os.path.abspath(__file__)} {build} --device={options.device} --seed={seed} --programs=1 --keep=DIR")
         if not options.reduce:
             continue
-        program, why = reduce(generate.draw(seed), build, why, options.reduce)
+        program, why = reduce(generate.draw(seed), build, options.device, why, options.reduce)
         with tempfile.TemporaryDirectory(prefix="moe-random-") as folder:
             _, _, command = prepare(program, folder)
             with open(os.path.join(folder, "model.mlir")) as f:
-                print(f"The smallest program found that fails ({why}):\n{f.read()}\n  moe-run {' '.join(command)}")
+                print(f"The smallest program found that fails ({why}):\n{f.read()}\n  moe-run {' '.join(command)} --device={options.device}")
     print("\n".join(f"{count:5} {name}" for name, count in sorted(counts.items())))
     print(f"{counts['programs'] - len(failed)} programs agree with their meaning, {len(failed)} do not")
     return 1 if failed or not counts["programs"] else 0

@@ -148,15 +148,16 @@ def ApproximateMathPass : Pass<"moe-approximate-math"> {
     infinities, overflow and gradual underflow are those of the function.
     Functions of f16 and bf16 are computed in f32. All other functions are left
     to the mathematical library; the target `gpu` has none, and all functions of
-    f32 for which upstream has an approximation are computed by it.
+    f32 for which upstream has an approximation are computed by it. There,
+    `math.exp` and `math.tanh` with the flag `afn` are instructions.
   }];
   let options = [
     Option<"targetName", "target", "std::string", "\"host\"",
            "Processor to generate code for: host, avx512, avx2, sse or gpu">
   ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
-    "::mlir::vector::VectorDialect"
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"
   ];
 }
 

@@ -38,8 +38,10 @@ llvm::Error lowerModule(ModuleOp module, const LoweringOptions &options,
                         StringRef fileName);
 
 /// After phase `machine`: puts the kernels of a module for a GPU into the
-/// host's module, in a form that the device loads. Nothing for the CPU.
-llvm::Error embedKernels(ModuleOp module, MachineKind machine,
+/// host's module, in a form that the device loads: functions of the host for
+/// the emulator, PTX or, where there is an assembler, machine code of `chip`
+/// for CUDA. Nothing for the CPU.
+llvm::Error embedKernels(ModuleOp module, MachineKind machine, StringRef chip,
                          StringRef fileName);
 
 } // namespace mlir::moe

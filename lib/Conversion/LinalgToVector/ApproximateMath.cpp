@@ -14,6 +14,7 @@
 #include "moe/Target/CPUTarget.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -179,6 +180,35 @@ struct Approximate : OpRewritePattern<OpTy> {
   bool hasFMA;
 };
 
+/// An instruction of the GPU, where the model or a pass permits approximation.
+template <typename OpTy> struct UseInstruction : OpRewritePattern<OpTy> {
+  UseInstruction(MLIRContext *context, StringRef text, float scale)
+      : OpRewritePattern<OpTy>(context, /*benefit=*/3), text(text),
+        scale(scale) {}
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    bool permitted =
+        arith::bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::afn);
+    if (!permitted || !op.getType().isF32())
+      return rewriter.notifyMatchFailure(op, "is to be exact, or not of f32");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value argument = op.getOperand();
+    if (scale != 1.0f) {
+      Value factor = arith::ConstantOp::create(b, b.getF32FloatAttr(scale));
+      argument = arith::MulFOp::create(b, argument, factor);
+    }
+    rewriter.replaceOpWithNewOp<LLVM::InlineAsmOp>(
+        op, op.getType(), argument, text, "=f,f", /*has_side_effects=*/false,
+        /*is_align_stack=*/false, LLVM::TailCallKind::None,
+        LLVM::AsmDialectAttr(), ArrayAttr());
+    return success();
+  }
+
+  StringRef text;
+  float scale;
+};
+
 } // namespace
 
 /// Upstream's error function of -0 is +0.
@@ -220,8 +250,14 @@ struct ApproximateMathPass
     populateMathF32ExpansionPatterns(set, [](StringRef) { return true; });
     populateMathPolynomialApproximationPatterns(
         set, [this](StringRef name) { return usesUpstream(name); });
-    if (!hasLibrary)
+    if (!hasLibrary) {
       math::populateExpansionPatterns(set, functionsWithoutInstruction);
+      // exp(x) is 2 to the power of x / ln 2.
+      set.add<UseInstruction<math::ExpOp>>(context, "ex2.approx.f32 $0, $1;",
+                                           1.44269504f);
+      set.add<UseInstruction<math::TanhOp>>(context, "tanh.approx.f32 $0, $1;",
+                                            1.0f);
+    }
     patterns = std::move(set);
     return success();
   }

@@ -12,6 +12,7 @@
 #include "FamilyStages.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
@@ -257,14 +258,28 @@ static Value cloneConstant(ImplicitLocOpBuilder &b, Value value) {
   return b.clone(*value.getDefiningOp())->getResult(0);
 }
 
+/// A result of 16 bits hides what a division or a function loses by being
+/// approximate, and exact ones would take longer than the product.
+static void allowApproximation(Operation *op, const FamilyStage &stage) {
+  auto result =
+      dyn_cast<FloatType>(getElementTypeOrSelf(stage.result.getType()));
+  auto approximable = dyn_cast<arith::ArithFastMathInterface>(op);
+  if (!approximable || !result || result.getWidth() > 16 ||
+      !isa<arith::DivFOp, math::ExpOp, math::TanhOp>(op))
+    return;
+  auto flags = approximable.getFastMathFlagsAttr();
+  op->setAttr(approximable.getFastMathAttrName(),
+              arith::FastMathFlagsAttr::get(
+                  op->getContext(),
+                  (flags ? flags.getValue() : arith::FastMathFlags::none) |
+                      arith::FastMathFlags::afn));
+}
+
 Value FamilyStages::emitElement(ImplicitLocOpBuilder &b,
                                 const FamilyStage &stage,
                                 ValueRange accumulators,
                                 ValueRange operands) const {
-  auto linalg = stage.result.getDefiningOp<linalg::LinalgOp>();
-  // The result itself is kept, but not read.
-  FamilyStage own = stage;
-  return emit(b, linalg->getResult(0), own, accumulators, operands);
+  return emit(b, stage.result, stage, accumulators, operands);
 }
 
 Value FamilyStages::emit(ImplicitLocOpBuilder &b, Value value,
@@ -276,8 +291,9 @@ Value FamilyStages::emit(ImplicitLocOpBuilder &b, Value value,
         return element;
     llvm_unreachable("an operand was not collected");
   };
-  if (value != stage.result && isToken(value))
+  if (isToken(value))
     return operandOf(value, EpilogueIndex::GatheredElement);
+  // The result of the stage itself is kept, but computed here.
   if (value != stage.result && kept.contains(value))
     return operandOf(value, EpilogueIndex::Element);
 
@@ -313,7 +329,7 @@ Value FamilyStages::emit(ImplicitLocOpBuilder &b, Value value,
     for (Value used : inner.getOperands())
       if (used.getParentBlock() != block && !mapping.contains(used))
         mapping.map(used, cloneConstant(b, used));
-    b.clone(inner, mapping);
+    allowApproximation(b.clone(inner, mapping), stage);
   }
   Value yielded = block->getTerminator()->getOperand(0);
   if (yielded.getParentBlock() != block && !mapping.contains(yielded))

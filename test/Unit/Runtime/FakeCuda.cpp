@@ -429,12 +429,30 @@ int cuMemcpyDtoHAsync_v2(void *host, uint64_t source, size_t bytes,
 // Kernels
 //===----------------------------------------------------------------------===//
 
+/// The bytes of PTX text or of a cubin, a 64-bit ELF file that ends in the
+/// table of its sections or of its segments.
+static std::string readImage(const void *image) {
+  auto *bytes = static_cast<const char *>(image);
+  if (std::strncmp(bytes,
+                   "\x7f"
+                   "ELF",
+                   4))
+    return bytes;
+  auto at = [&](size_t offset, size_t size) {
+    uint64_t value = 0;
+    std::memcpy(&value, bytes + offset, size);
+    return value;
+  };
+  size_t segments = at(32, 8) + at(54, 2) * at(56, 2);
+  size_t sections = at(40, 8) + at(58, 2) * at(60, 2);
+  return std::string(bytes, std::max(segments, sections));
+}
+
 int cuModuleLoadDataEx(Module **module, const void *image, unsigned count,
                        int *options, void **values) {
   int code = beginInContext("cuModuleLoadDataEx");
   if (!code) {
-    state.modules.insert(*module =
-                             new Module{static_cast<const char *>(image)});
+    state.modules.insert(*module = new Module{readImage(image)});
     return success;
   }
   char *buffer = nullptr;
