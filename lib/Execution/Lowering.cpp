@@ -92,6 +92,7 @@ static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,
       GPUPipelineOptions pipeline;
       setCommonOptions(pipeline, options);
       pipeline.chip = options.chip;
+      pipeline.ptxVersion = options.ptxVersion;
       return buildGPUPipeline(pm, pipeline, from, to);
     }
     CPUPipelineOptions pipeline;
@@ -102,17 +103,19 @@ static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,
   });
 }
 
-llvm::Error moe::embedKernels(ModuleOp module, MachineKind machine,
-                              StringRef chip, StringRef fileName) {
-  if (machine == MachineKind::CPU)
+llvm::Error moe::embedKernels(ModuleOp module, const LoweringOptions &options,
+                              StringRef fileName) {
+  if (options.machine == MachineKind::CPU)
     return llvm::Error::success();
-  if (machine == MachineKind::Emulator)
+  if (options.machine == MachineKind::Emulator)
     return runPasses(module, fileName, [](OpPassManager &pm) {
       pm.addPass(createConvertNVVMToEmulatorPass());
     });
   if (llvm::Error error = runPasses(module, fileName, addKernelSerialization))
     return error;
-  assembleKernels(module, chip);
+  // A driver that takes an older PTX takes no code of a newer toolkit either.
+  if (options.ptxVersion == LoweringOptions().ptxVersion)
+    assembleKernels(module, options.chip);
   return runPasses(module, fileName, [](OpPassManager &pm) {
     pm.addPass(createEmbedKernelsPass());
   });

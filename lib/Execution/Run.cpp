@@ -259,14 +259,15 @@ llvm::Error Run::lower() {
   lowering.checkAccesses = !options.trustModel;
   lowering.misaligned = bound->misaligned();
   lowering.machine = session->kind();
-  if (session->device())
-    lowering.chip = session->device()->chip();
+  if (rt::Device *device = session->device()) {
+    lowering.chip = device->chip();
+    lowering.ptxVersion = static_cast<unsigned>(device->ptxVersion());
+  }
   lowering.dumpPhasesDir = options.dumpPhasesDir;
   if (llvm::Error error = lowerModule(*module, lowering, source.path))
     return error;
   table.emplace(*module);
-  if (llvm::Error error =
-          embedKernels(*module, session->kind(), lowering.chip, source.path))
+  if (llvm::Error error = embedKernels(*module, lowering, source.path))
     return error;
   ExecutableOptions linking;
   for (const auto &symbol : bound->symbols())

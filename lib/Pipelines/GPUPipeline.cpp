@@ -34,6 +34,7 @@ static void populateRegionsPipeline(OpPassManager &pm,
   ConvertMoEToParallelPassOptions toParallel;
   toParallel.allExperts = options.experts == ExpertsForm::All;
   toParallel.chip = options.chip;
+  toParallel.ptxVersion = options.ptxVersion;
   pm.addPass(createConvertMoEToParallelPass(toParallel));
   ConvertParametersToMemRefPassOptions parameters;
   parameters.stacked = true;

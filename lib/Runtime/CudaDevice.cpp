@@ -183,6 +183,21 @@ std::string CudaDevice::chip() const {
          (properties.major >= 9 ? "a" : "");
 }
 
+/// The release notes of PTX say which came with which version of CUDA.
+int64_t CudaDevice::ptxVersion() const {
+  static constexpr std::pair<int, int64_t> versions[] = {
+      {13000, 90}, {12090, 88}, {12080, 87}, {12070, 86}, {12050, 85},
+      {12040, 84}, {12030, 83}, {12020, 82}, {12010, 81}};
+  int version = 0;
+  if (!enter().empty() ||
+      !(*driver)(driver->cuDriverGetVersion, &version).empty())
+    return 80;
+  for (auto [cuda, ptx] : versions)
+    if (version >= cuda)
+      return ptx;
+  return 80;
+}
+
 int64_t *CudaDevice::failureWords() {
   return reinterpret_cast<int64_t *>(words->data());
 }

@@ -61,6 +61,7 @@ public:
   std::string name() const override;
   std::string description() const override { return properties.description(); }
   std::string chip() const override;
+  int64_t ptxVersion() const override;
   int64_t multiprocessors() const override {
     return properties.multiprocessors;
   }

@@ -80,7 +80,9 @@ def ConvertMoEToParallelPass
   let options = [Option<"allExperts", "all-experts", "bool", "false",
                         "Run every expert on every token (the dense form)">,
                  Option<"chip", "chip", "std::string", "\"\"",
-                        "The GPU to make kernels of families for">];
+                        "The GPU to make kernels of families for">,
+                 Option<"ptxVersion", "ptx", "unsigned", "0",
+                        "Version of PTX times ten; 0 is the newest">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect",

@@ -29,6 +29,7 @@ struct LoweringOptions {
   /// The machine, and its chip if it is a GPU.
   MachineKind machine = MachineKind::CPU;
   std::string chip = "sm_90a";
+  unsigned ptxVersion = 90;
   /// Where the module is written after each phase; empty: nowhere.
   std::string dumpPhasesDir;
 };
@@ -39,9 +40,9 @@ llvm::Error lowerModule(ModuleOp module, const LoweringOptions &options,
 
 /// After phase `machine`: puts the kernels of a module for a GPU into the
 /// host's module, in a form that the device loads: functions of the host for
-/// the emulator, PTX or, where there is an assembler, machine code of `chip`
+/// the emulator, PTX or, where there is an assembler, machine code of its chip
 /// for CUDA. Nothing for the CPU.
-llvm::Error embedKernels(ModuleOp module, MachineKind machine, StringRef chip,
+llvm::Error embedKernels(ModuleOp module, const LoweringOptions &options,
                          StringRef fileName);
 
 } // namespace mlir::moe

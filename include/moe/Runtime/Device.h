@@ -112,6 +112,8 @@ public:
   virtual std::string description() const = 0;
   /// The chip to generate code for, such as "sm_90a".
   virtual std::string chip() const = 0;
+  /// The newest version of PTX that it loads, times ten.
+  virtual int64_t ptxVersion() const { return 90; }
   virtual int64_t multiprocessors() const = 0;
 
   /// Null with `problem` set if there is no memory.

@@ -44,7 +44,7 @@ struct ConvertMoEToParallelPass
   LogicalResult initialize(MLIRContext *context) final {
     if (chip.empty())
       return success();
-    llvm::Expected<GPUTarget> found = GPUTarget::fromName(chip);
+    llvm::Expected<GPUTarget> found = GPUTarget::fromName(chip, ptxVersion);
     if (!found)
       return emitError(UnknownLoc::get(context))
              << llvm::toString(found.takeError());

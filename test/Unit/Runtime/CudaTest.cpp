@@ -117,6 +117,14 @@ TEST_F(CudaTest, DevicesSayWhatTheyAre) {
     ASSERT_EQ(open(), "");
     EXPECT_EQ(device->chip(), chip);
   }
+  for (auto [version, ptx] :
+       {std::pair("version=13000", 90), std::pair("version=12080", 87),
+        std::pair("version=12060", 85), std::pair("version=12000", 80)}) {
+    device.reset();
+    behave(version);
+    ASSERT_EQ(open(), "");
+    EXPECT_EQ(device->ptxVersion(), ptx);
+  }
   device.reset();
   behave("devices=2");
   ASSERT_EQ(open(1), "");
