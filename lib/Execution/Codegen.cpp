@@ -15,6 +15,7 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Scalar/LoopIdiomRecognize.h"
 
 using namespace mlir;
 using namespace llvm;
@@ -22,6 +23,9 @@ using namespace llvm;
 Expected<orc::JITTargetMachineBuilder>
 moe::createTarget(StringRef cpu, ArrayRef<std::string> features,
                   unsigned optLevel) {
+  // In loops of a multiple of 8 rounds LLVM looks for a CRC, along all paths
+  // through their operations, of which there are exponentially many.
+  DisableLIRP::HashRecognize = true;
   InitializeNativeTarget();
   InitializeNativeTargetAsmPrinter();
   Expected<orc::JITTargetMachineBuilder> target =

@@ -19,6 +19,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
+#include "llvm/Transforms/Scalar/LoopIdiomRecognize.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -116,6 +117,8 @@ void mlir::moe::buildGPUPipeline(OpPassManager &pm,
 }
 
 void mlir::moe::addKernelSerialization(OpPassManager &pm) {
+  // As in generateObject: its search takes forever in a loop of 8 rounds.
+  llvm::DisableLIRP::HashRecognize = true;
   // Some instructions are PTX text to LLVM.
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createConvertNVVMToLLVMPass());
