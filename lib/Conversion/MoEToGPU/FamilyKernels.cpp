@@ -294,6 +294,9 @@ void FamilyKernels::launchAll(ImplicitLocOpBuilder &b, const Kernels &kernels,
 
 SmallVector<Value> FamilyKernels::launch(ImplicitLocOpBuilder &b) {
   Value places = tensor::DimOp::create(b, routing.ids, constantIndex(b, 0));
+  // Never none: with no column of assignments the size is a constant, and no
+  // offset into a dimension of constant size 0 is valid, not even 0.
+  Value rows = arith::MaxUIOp::create(b, places, constantIndex(b, 1));
   SmallVector<Value> outs;
   for (const FamilyStage &stage : stages.stages()) {
     auto type = cast<RankedTensorType>(stage.result.getType());
@@ -301,7 +304,7 @@ SmallVector<Value> FamilyKernels::launch(ImplicitLocOpBuilder &b) {
         b,
         MemRefType::get({ShapedType::kDynamic, stage.columns},
                         type.getElementType()),
-        places));
+        rows));
     buffers[stage.result] = outs.back();
   }
   if (few.empty()) {

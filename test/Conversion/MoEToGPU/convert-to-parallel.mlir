@@ -126,3 +126,23 @@ func.func @shared_weight(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>, %choice: tens
   %y = moe.combine %rows by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
+
+// -----
+
+// Without a column of assignments buffers still have a row to point to.
+// GROUPED-LABEL: func.func @no_columns
+// GROUPED-NOT: memref<0x
+// GROUPED: %[[ROWS:.*]] = memref.alloc() : memref<1x5xf32>
+// GROUPED: gpu.launch_func
+// GROUPED-NOT: memref<0x
+// GROUPED: return
+func.func @no_columns(%x: tensor<?x5xf32>, %choice: tensor<?x0xi64>) -> tensor<?x5xf32> {
+  %r = moe.route %choice : (tensor<?x0xi64>) -> !moe.routing<2>
+  %rows = moe.dispatch %x by %r : (tensor<?x5xf32>, !moe.routing<2>) -> tensor<?x5xf32> {
+  ^each(%e: index, %mine: tensor<?x5xf32>):
+    %y = linalg.exp ins(%mine : tensor<?x5xf32>) outs(%mine : tensor<?x5xf32>) -> tensor<?x5xf32>
+    moe.yield %y : tensor<?x5xf32>
+  }
+  %y = moe.rows %rows by %r[0] : (tensor<?x5xf32>, !moe.routing<2>) -> tensor<?x5xf32>
+  return %y : tensor<?x5xf32>
+}
