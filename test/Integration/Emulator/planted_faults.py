@@ -25,6 +25,7 @@ SEEDS = (1, 7, 12345)
 STEMS = {"f32": "mlp_top2", "bf16": "mlp_top2_bf16"}
 TOLERANCE = {"f32": 1e-5, "bf16": 3e-2}
 MANY, FEW = 200, 3  # rows: about 50 and at most 3 for each expert
+ALL = 1000  # so many that all stages are used again
 
 TX = r"(nvvm\.mbarrier\.arrive\.expect_tx %\w+, )%\w+"
 WAIT = r"nvvm\.mbarrier\.try_wait\.parity .*"
@@ -37,11 +38,11 @@ FAULTS = [
     ("no barrier between reading and writing a tile", "f32", MANY, "0_0_many", r"nvvm\.barrier$", 1, "", RACE),
     ("no bar.warp.sync in an epilogue", "bf16", MANY, "0_1_many", r"nvvm\.bar\.warp\.sync .*", 0, "", RACE),
     ("more bytes expected than copied", "bf16", MANY, "0_1_many", TX, 0, r"\1%planted", DEADLOCK),
-    ("the producer does not wait for a free stage", "bf16", MANY, "0_1_many", WAIT, 0, "", RACE),
+    ("the producer does not wait for a free stage", "bf16", ALL, "0_1_many", WAIT, 0, "", "mbarrier .* has more arrivals|" + RACE),
     ("a stage is read before its copy has landed", "bf16", MANY, "0_1_many", WAIT, 1, "", RACE),
-    ("a stage is never released", "bf16", MANY, "0_2_many", r"%\w+ = nvvm\.mbarrier\.arrive .*", 0, "", DEADLOCK),
-    ("products are read that are still computed", "bf16", MANY, "0_1_many", r"nvvm\.wgmma\.wait\.group.*", 0, "", RACE),
-    ("a stage is released while it is read", "bf16", MANY, "0_2_many", r"wait\.group\.sync\.aligned 1", 0, "wait.group.sync.aligned 2", RACE),
+    ("a stage is never released", "bf16", ALL, "0_2_many", r"%\w+ = nvvm\.mbarrier\.arrive .*", 0, "", DEADLOCK),
+    ("products are read that are still computed", "bf16", ALL, "0_1_many", r"nvvm\.wgmma\.wait\.group.*", 0, "", RACE),
+    ("a stage is released while it is read", "bf16", ALL, "0_2_many", r"wait\.group\.sync\.aligned 1", 0, "wait.group.sync.aligned 2", RACE),
     ("too many copies may be under way", "bf16", FEW, "0_1_few", r"cp\.async\.wait\.group 1", 0, "cp.async.wait.group 2", RACE),
     ("no bar.warp.sync after copies", "bf16", FEW, "0_1_few", r"nvvm\.bar\.warp\.sync .*", 0, "", RACE),
 ]
@@ -87,7 +88,7 @@ for kind, stem in STEMS.items():
     command = [MOE_RUN, os.path.join(SOURCE, "docs", "examples", stem + ".mlir"), "--trust-model", "--device=cuda-emulator", "--compile-to=machine"]
     modules[kind] = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-for kind, rows in (("f32", MANY), ("bf16", MANY), ("bf16", FEW)):
+for kind, rows in (("f32", MANY), ("bf16", ALL), ("bf16", FEW)):
     want = np.load(os.path.join(GOLDEN, f"y_1000_{kind}.npy"))[:rows]
     for seed in SEEDS:
         status, error, y = run(modules[kind], kind, rows, seed)
