@@ -61,7 +61,8 @@ def rows_of_scores(experts):
 
 
 failures = checks = 0
-for experts in (1, 4, 6):
+# Emulated threads take their time.
+for experts in (1, 4, 6) if OPTIONS.device == "cpu" else (1, 6):
     settings = [f"{function} {how}" for function in ("softmax", "sigmoid", "identity")
                 for how in (f"top_k({experts})", "top_k(0)", "argmax", f"top_k({(experts + 1) // 2}) normalize", "threshold(0.5)")]
     settings += [f"softmax top_k({experts}) weights(softmax) capacity(3)", f"identity top_k({(experts + 1) // 2}) weights(sigmoid)"]
