@@ -2,8 +2,11 @@
 """512 experts in 32 layers, each weight a tensor of its own, as checkpoints have them: the
 text and the machine code are as long as for 64 experts in 2 layers, and the results are
 those of NumPy.
+
+    many_experts.py BUILD [--device=NAME]
 """
 
+import argparse
 import os
 import sys
 import tempfile
@@ -14,7 +17,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "Inputs"))
 import moe_run
 
-BUILD = sys.argv[1]
+parser = argparse.ArgumentParser(usage=__doc__)
+parser.add_argument("build")
+parser.add_argument("--device", default="cpu")
+OPTIONS = parser.parse_args()
+BUILD = OPTIONS.build
 SCRATCH = tempfile.mkdtemp(prefix="moe-many-experts-")
 HIDDEN, INNER, TOKENS = 16, 24, 7
 
@@ -78,7 +85,7 @@ def model(layers, experts):
 
 def machine_code(layers, experts):
     """Lines of the module in the phase machine."""
-    command = [os.path.join(BUILD, "bin", "moe-run"), model(layers, experts), "--compile-to=machine"]
+    command = [os.path.join(BUILD, "bin", "moe-run"), model(layers, experts), f"--device={OPTIONS.device}", "--compile-to=machine"]
     return len(moe_run.execute(command).splitlines())
 
 
@@ -117,7 +124,7 @@ moe_run.save_safetensors(os.path.join(SCRATCH, "w.safetensors"), weights)
 x = rng.normal(0, 1, (TOKENS, HIDDEN)).astype(np.float32)
 np.save(os.path.join(SCRATCH, "x.npy"), x)
 (got,), stats = moe_run.run(BUILD, model(LAYERS, EXPERTS), [os.path.join(SCRATCH, "x.npy")], 1, SCRATCH,
-                            parameters=os.path.join(SCRATCH, "w.safetensors"))
+                            parameters=os.path.join(SCRATCH, "w.safetensors"), flags=[f"--device={OPTIONS.device}"])
 np.testing.assert_allclose(got, reference(x, weights, LAYERS), rtol=1e-4, atol=1e-4)
 # One entry for each layer, and in each at most two experts for a token.
 assert len(stats["dispatches"]) == LAYERS
