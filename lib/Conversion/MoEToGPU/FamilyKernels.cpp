@@ -213,21 +213,22 @@ Value FamilyKernels::stackOf(ImplicitLocOpBuilder &b, Value weight) const {
                        parameter.getNumbers().drop_back());
 }
 
+Value FamilyKernels::rowsOf(ImplicitLocOpBuilder &b, Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  if (!argument)
+    return buffers.lookup(value);
+  ArrayRef<BlockArgument> arguments =
+      op.getTokenArguments(op.getExperts().front());
+  return bufferOf(
+      b, tokens[argument.getArgNumber() - arguments.front().getArgNumber()]);
+}
+
 void FamilyKernels::launchStage(ImplicitLocOpBuilder &b,
                                 const ContractionKernel &kernel,
                                 const FamilyStage &stage, ValueRange table,
                                 Value out) {
-  auto tokenOf = [&](Value value) {
-    return bufferOf(
-        b, tokens[llvm::find(op.getTokenArguments(op.getExperts().front()),
-                             value) -
-                  op.getTokenArguments(op.getExperts().front()).begin()]);
-  };
-  auto sourceOf = [&](Value value) {
-    return isa<BlockArgument>(value) ? tokenOf(value) : buffers.lookup(value);
-  };
   Value none = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
-  SmallVector<Value> arguments{stage.lhs ? sourceOf(stage.lhs) : none};
+  SmallVector<Value> arguments{stage.lhs ? rowsOf(b, stage.lhs) : none};
   for (Value weight : stage.rhs)
     arguments.push_back(stackOf(b, weight));
   arguments.push_back(bufferOf(b, routing.ids));
@@ -238,7 +239,7 @@ void FamilyKernels::launchStage(ImplicitLocOpBuilder &b,
     else if (operand.index == EpilogueIndex::Row)
       arguments.push_back(bufferOf(b, routing.weights));
     else
-      arguments.push_back(sourceOf(value));
+      arguments.push_back(rowsOf(b, value));
   }
   arguments.push_back(out);
 

@@ -46,6 +46,8 @@ private:
   void countTiles(ImplicitLocOpBuilder &b, int64_t tileRows);
   /// The tiles of at most `tileRows` rows, and how many there can be.
   SmallVector<Value> makeTable(ImplicitLocOpBuilder &b, int64_t tileRows);
+  /// The tokens or packed rows that a value of the body stands for.
+  Value rowsOf(ImplicitLocOpBuilder &b, Value value);
   /// The parameters of all experts.
   Value stackOf(ImplicitLocOpBuilder &b, Value weight) const;
   Value bufferOf(ImplicitLocOpBuilder &b, Value value) const;
