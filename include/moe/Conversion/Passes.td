@@ -13,6 +13,50 @@
 include "mlir/Pass/PassBase.td"
 
 //===----------------------------------------------------------------------===//
+// routed
+//===----------------------------------------------------------------------===//
+
+def RaiseDensePass : Pass<"moe-raise-dense", "::mlir::ModuleOp"> {
+  let summary = "Move what is computed for all tokens and then masked into experts";
+  let description = [{
+    Frameworks write a mixture of experts densely: every expert on every token,
+    then a mask. Where the rows of a value are used under a mask only, and each
+    row is computed by itself, its computation becomes an expert that is given
+    the rows it is chosen for.
+
+    ```mlir
+    %a = ...                                     // for all tokens
+    %b = ...
+    %y = linalg.generic ... { arith.select %in, %in_0, %in_1 }
+    ==>
+    %r = moe.route %mask : (tensor<?x2xi1>) -> !moe.routing<2>
+    %rows = moe.dispatch %x by %r : ... { ^expert0(%mine: ...): ... }, { ... }
+    %y = moe.combine %rows by %r unweighted : ...
+    ```
+
+    Recognised are nests of selects between rows, sums of terms that are zero in
+    some rows, and sums over a dimension of experts (whose weights are stacked),
+    whatever the bodies compute and wherever the dimension of tokens lies. A term
+    is zero by its own mask or by that of its input. A number is a mask if some
+    of it is zero by choice; where, is looked up while running.
+
+    A select is exact. A product with zero is not, where the other factor is
+    infinite or NaN: it counts if the operation carries `nnan` and `ninf`, or
+    with `assume-finite`. Without that option the module's
+    `moe.assume_finite_would_raise` says how many more experts there would be.
+    The sign of a zero may change. A sum of several experts is added to other
+    addends as one number.
+
+    A value that is masked but stays where it is gets a remark that says why.
+  }];
+  let options = [Option<"assumeFinite", "assume-finite", "bool", "false",
+                        "Nothing that is multiplied by zero is infinite or NaN">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::moe::MoEDialect", "::mlir::tensor::TensorDialect"];
+}
+
+//===----------------------------------------------------------------------===//
 // regions
 //===----------------------------------------------------------------------===//
 

@@ -25,6 +25,10 @@ inline constexpr StringLiteral rowWiseAttr = "moe.row_wise";
 inline constexpr StringLiteral countedAttr = "moe.counted";
 /// On a moe.route: the most assignments that a token can have.
 inline constexpr StringLiteral atMostAttr = "moe.at_most";
+/// On the module: how many more experts would be raised if all numbers were
+/// known to be finite.
+inline constexpr StringLiteral wouldRaiseAttr =
+    "moe.assume_finite_would_raise";
 /// On the module: what is known about each dispatch before running.
 inline constexpr StringLiteral dispatchesAttr = "moe.dispatches";
 

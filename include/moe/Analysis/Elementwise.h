@@ -1,0 +1,58 @@
+//===- Elementwise.h - Operations of one scalar operation -------*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// linalg.generic operations that apply one scalar operation to each element, or
+// add up the elements of a dimension, and tensors that hold one constant.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_ANALYSIS_ELEMENTWISE_H
+#define MOE_ANALYSIS_ELEMENTWISE_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include <optional>
+
+namespace mlir::moe {
+
+/// What a scalar operation is given: an element of a tensor, or a scalar. Both
+/// may be known to be a constant.
+struct ScalarOperand {
+  Value tensor;
+  AffineMap map;
+  TypedAttr constant;
+};
+
+/// A linalg.generic without reductions whose body is one scalar operation.
+struct Elementwise {
+  mutable linalg::GenericOp generic;
+  Operation *scalar;
+  SmallVector<ScalarOperand> operands;
+};
+
+std::optional<Elementwise> matchElementwise(Operation *op);
+
+/// Whether `op` is a linalg.generic that yields an element of its only input:
+/// a transposition, a broadcast, or a slice of extent 1.
+bool isCopy(Operation *op);
+
+/// A linalg.generic that adds up `term`, or the products of two terms, over its
+/// reduction loops, from zero.
+struct Sum {
+  mutable linalg::GenericOp generic;
+  /// One term, or two factors.
+  SmallVector<OpOperand *, 2> factors;
+};
+
+std::optional<Sum> matchSum(Operation *op);
+
+/// The constant that all elements of `tensor` are, if it is one.
+TypedAttr getSplat(Value tensor);
+
+/// +0, -0 or the integer 0.
+bool isZero(Attribute constant);
+
+} // namespace mlir::moe
+
+#endif // MOE_ANALYSIS_ELEMENTWISE_H

@@ -1,0 +1,245 @@
+//===- Masks.cpp - Which values are zero by choice ------------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Follows constants from where the program chooses them through scalar
+// operations, which are evaluated by their own folders.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/Analysis/Masks.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "moe/Analysis/Elementwise.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+/// More constants of a value than this are not told apart.
+static constexpr size_t kMaxConstants = 8;
+
+bool MaskAnalysis::Choice::hasZero() const {
+  return chosen && llvm::any_of(constants, isZero);
+}
+
+void MaskAnalysis::Choice::add(TypedAttr constant) {
+  if (constant && constants.size() < kMaxConstants &&
+      !llvm::is_contained(constants, constant))
+    constants.push_back(constant);
+}
+
+bool MaskAnalysis::isMask(Value tensor) { return of(tensor).hasZero(); }
+
+MaskAnalysis::Choice MaskAnalysis::of(Value tensor) {
+  auto found = known.find(tensor);
+  if (found != known.end())
+    return found->second;
+  Choice choice = compute(tensor);
+  known[tensor] = choice;
+  return choice;
+}
+
+/// A loop that writes at positions that are data scatters: what it does not
+/// write stays the constant it starts from.
+static bool isScatter(scf::ForOp loop) {
+  WalkResult walk = loop.getBody()->walk([&](Operation *op) {
+    SmallVector<Value> positions;
+    if (auto insert = dyn_cast<tensor::InsertOp>(op))
+      positions.assign(insert.getIndices().begin(), insert.getIndices().end());
+    else if (auto slice = dyn_cast<tensor::InsertSliceOp>(op))
+      positions.assign(slice.getOffsets().begin(), slice.getOffsets().end());
+    for (size_t i = 0; i < positions.size() && i < 64; ++i) {
+      Operation *source = positions[i].getDefiningOp();
+      if (isa_and_nonnull<tensor::ExtractOp>(source))
+        return WalkResult::interrupt();
+      if (source && source->getNumRegions() == 0)
+        positions.append(source->operand_begin(), source->operand_end());
+    }
+    return WalkResult::advance();
+  });
+  return walk.wasInterrupted();
+}
+
+MaskAnalysis::Choice MaskAnalysis::compute(Value tensor) {
+  Choice result;
+  if (TypedAttr splat = getSplat(tensor)) {
+    result.add(splat);
+    return result;
+  }
+  Operation *op = tensor.getDefiningOp();
+  if (op && isCopy(op))
+    return of(cast<linalg::GenericOp>(op).getDpsInputs().front());
+  if (auto elementwise = matchElementwise(op))
+    return ofElementwise(*elementwise);
+  if (op && isa<linalg::GenericOp>(op))
+    return ofReduction(op);
+  auto loop = dyn_cast_or_null<scf::ForOp>(op);
+  if (loop && isScatter(loop)) {
+    unsigned number = cast<OpResult>(tensor).getResultNumber();
+    if (TypedAttr start = getSplat(loop.getInitArgs()[number])) {
+      result.add(start);
+      result.chosen = true;
+    }
+    return result;
+  }
+  if (op)
+    if (Value source =
+            llvm::TypeSwitch<Operation *, Value>(op)
+                .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
+                    [](auto op) { return op.getSrc(); })
+                .Case<tensor::ExtractSliceOp, tensor::CastOp>(
+                    [](auto op) { return op.getSource(); })
+                .Default(Value()))
+      return of(source);
+  // A truth value is a choice wherever it comes from.
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (type && type.getElementType().isInteger(1)) {
+    result.add(IntegerAttr::get(type.getElementType(), 0));
+    result.add(IntegerAttr::get(type.getElementType(), 1));
+    result.chosen = true;
+  }
+  return result;
+}
+
+/// A comparison of floating-point numbers with a constant for equality decides
+/// nothing: computed numbers are hardly ever equal to it.
+static bool isCoincidence(const Elementwise &op) {
+  auto compare = dyn_cast<arith::CmpFOp>(op.scalar);
+  if (!compare || (!op.operands[0].constant && !op.operands[1].constant))
+    return false;
+  switch (compare.getPredicate()) {
+  case arith::CmpFPredicate::OEQ:
+  case arith::CmpFPredicate::UEQ:
+  case arith::CmpFPredicate::ONE:
+  case arith::CmpFPredicate::UNE:
+  case arith::CmpFPredicate::ORD:
+  case arith::CmpFPredicate::UNO:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/// Whether what is neither greater nor less is all that is left: select(x > c,
+/// a, select(x < c, b, rest)) takes `rest` where x equals c, by coincidence.
+static bool isRestOfSign(const Elementwise &outer, const Elementwise &inner) {
+  auto compare = [](const Elementwise &select) {
+    Value condition = select.operands[0].tensor;
+    return matchElementwise(condition ? condition.getDefiningOp() : nullptr);
+  };
+  auto first = compare(outer), second = compare(inner);
+  if (!first || !second)
+    return false;
+  auto a = dyn_cast<arith::CmpFOp>(first->scalar);
+  auto b = dyn_cast<arith::CmpFOp>(second->scalar);
+  return a && b && a.getPredicate() != b.getPredicate() &&
+         first->operands[0].tensor == second->operands[0].tensor &&
+         first->operands[1].constant == second->operands[1].constant;
+}
+
+MaskAnalysis::Choice MaskAnalysis::ofElementwise(const Elementwise &op) {
+  Choice result;
+  Type type = op.scalar->getResult(0).getType();
+  if (isa<arith::CmpFOp, arith::CmpIOp>(op.scalar)) {
+    if (isCoincidence(op))
+      return result;
+    result.add(IntegerAttr::get(type, 0));
+    result.add(IntegerAttr::get(type, 1));
+    result.chosen = true;
+    return result;
+  }
+  SmallVector<Choice> choices;
+  for (const ScalarOperand &operand : op.operands) {
+    Choice choice;
+    if (operand.constant)
+      choice.add(operand.constant);
+    else if (operand.tensor)
+      choice = of(operand.tensor);
+    choices.push_back(choice);
+  }
+  if (isa<arith::SelectOp>(op.scalar)) {
+    if (!choices[0].chosen)
+      return result;
+    result.chosen = true;
+    for (TypedAttr constant : choices[1].constants)
+      result.add(constant);
+    Value rest = op.operands[2].tensor;
+    auto inner = matchElementwise(rest ? rest.getDefiningOp() : nullptr);
+    bool sign = inner && isa<arith::SelectOp>(inner->scalar) &&
+                isRestOfSign(op, *inner);
+    if (!sign)
+      for (TypedAttr constant : choices[2].constants)
+        result.add(constant);
+    return result;
+  }
+  result.chosen = llvm::any_of(choices, [](auto &c) { return c.chosen; });
+  // Zero times anything, anything above zero or zero.
+  if (isa<arith::MulFOp, arith::MulIOp, arith::AndIOp>(op.scalar))
+    for (const Choice &choice : choices)
+      if (choice.hasZero())
+        result.add(cast<TypedAttr>(Builder(type.getContext()).getZeroAttr(type)));
+  if (isa<arith::DivFOp>(op.scalar) && choices[0].hasZero())
+    result.add(cast<TypedAttr>(Builder(type.getContext()).getZeroAttr(type)));
+  if (isa<arith::MaximumFOp, arith::MaxNumFOp>(op.scalar))
+    for (size_t i : {0, 1})
+      if (isZero(op.operands[i].constant)) {
+        result.add(op.operands[i].constant);
+        result.chosen = true;
+      }
+  if (choices.empty() || choices.size() > 2 ||
+      llvm::any_of(choices, [](auto &c) { return c.constants.empty(); }))
+    return result;
+  auto fold = [&](ArrayRef<Attribute> operands) {
+    SmallVector<OpFoldResult> folded;
+    if (succeeded(op.scalar->fold(operands, folded)) && folded.size() == 1)
+      result.add(dyn_cast_or_null<TypedAttr>(dyn_cast<Attribute>(folded[0])));
+  };
+  for (TypedAttr a : choices[0].constants) {
+    if (choices.size() == 1)
+      fold({a});
+    else
+      for (TypedAttr b : choices[1].constants)
+        fold({a, b});
+  }
+  return result;
+}
+
+/// Rows of nothing but a constant: their sum, product and maximum.
+MaskAnalysis::Choice MaskAnalysis::ofReduction(Operation *op) {
+  Choice result;
+  if (auto sum = matchSum(op)) {
+    for (OpOperand *factor : sum->factors) {
+      Choice choice = of(factor->get());
+      if (choice.hasZero() && result.constants.empty()) {
+        result.chosen = true;
+        result.add(*llvm::find_if(choice.constants, isZero));
+      }
+    }
+    return result;
+  }
+  auto generic = cast<linalg::GenericOp>(op);
+  Block *body = generic.getBody();
+  if (generic.getNumDpsInputs() == 1 && generic.getNumDpsInits() == 1 &&
+      generic.getNumReductionLoops() > 0 &&
+      body->getOperations().size() == 2 &&
+      isa<arith::AddIOp, arith::MaximumFOp, arith::MaxNumFOp, arith::MaxSIOp,
+          arith::MaxUIOp, arith::OrIOp>(body->front())) {
+    Choice choice = of(generic.getDpsInputs().front());
+    if (choice.hasZero()) {
+      result.chosen = true;
+      result.add(*llvm::find_if(choice.constants, isZero));
+    }
+    return result;
+  }
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (type && op->getNumResults() == 1 && type.getElementType().isInteger(1)) {
+    result.add(IntegerAttr::get(type.getElementType(), 0));
+    result.add(IntegerAttr::get(type.getElementType(), 1));
+    result.chosen = true;
+  }
+  return result;
+}

@@ -1,0 +1,100 @@
+//===- Cone.h - What is computed for one expert alone -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The operations that only one term of a sum or select needs, and along which
+// loops of its root each dimension of their values runs.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_LIB_CONVERSION_LINALGTOMOE_CONE_H
+#define MOE_LIB_CONVERSION_LINALGTOMOE_CONE_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "moe/Analysis/Masks.h"
+#include "llvm/ADT/MapVector.h"
+#include <set>
+
+namespace mlir::moe {
+
+/// For each dimension of a value the loop of the root that indexes it, or
+/// `kInner` where none does, or not alone.
+using Labels = SmallVector<int64_t>;
+constexpr int64_t kInner = -1;
+
+/// A row-level value that decides which rows are needed: those where a truth
+/// value is `needed`, or where a number is not zero.
+struct MaskUse {
+  Value mask;
+  Labels labels;
+  bool isNumber;
+  bool needed = true;
+};
+
+class Cone {
+public:
+  /// An operation that keeps rows along `loops` from being told apart, or all
+  /// operations of a kind that is not known.
+  struct Obstacle {
+    Operation *op;
+    SmallVector<int64_t> loops;
+    StringRef reason;
+  };
+
+  /// Walks back from `term`, whose only users may be `sinks`.
+  Cone(Value term, const Labels &labels,
+       const llvm::SmallPtrSetImpl<Operation *> &sinks, MaskAnalysis &masks);
+
+  bool contains(Operation *op) const { return inside.contains(op); }
+  bool isInput(Value value) const { return inputs.contains(value); }
+  const Labels &labelsOf(Value value) const {
+    return labels.find(value)->second;
+  }
+  bool knows(Value value) const { return labels.contains(value); }
+
+  /// Values that are computed outside, in the order they were met.
+  ArrayRef<Value> getInputs() const { return inputs.getArrayRef(); }
+  /// Row-level masks of products and selects.
+  ArrayRef<MaskUse> getMasks() const { return maskUses; }
+  /// Where rows mix, for rows along the loops that are named.
+  ArrayRef<Obstacle> getObstacles() const { return obstacles; }
+  /// Whether anything is computed at all.
+  bool computes() const { return work; }
+
+  /// The operations, from the last to the first.
+  ArrayRef<Operation *> getOperations() const { return order; }
+
+private:
+  struct Later {
+    bool operator()(Operation *a, Operation *b) const {
+      return a != b && b->isBeforeInBlock(a);
+    }
+  };
+
+  void visit(Value value, Labels where, Operation *user);
+  void expand(Operation *op);
+  void expandGeneric(linalg::GenericOp op);
+  bool findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops,
+                 llvm::SmallPtrSetImpl<Value> &stop);
+  void mix(Operation *op, ArrayRef<int64_t> where, StringRef reason);
+
+  MaskAnalysis &masks;
+  Block *block;
+  llvm::SmallDenseMap<Value, Labels> labels;
+  std::set<Operation *, Later> pending;
+  llvm::SmallDenseSet<Operation *> inside;
+  SmallVector<Operation *> order;
+  llvm::SetVector<Value> inputs;
+  SmallVector<MaskUse> maskUses;
+  SmallVector<Obstacle> obstacles;
+  bool work = false;
+};
+
+/// Whether a value is made anew wherever it is needed: a constant that is the
+/// same everywhere, or a tensor without contents.
+bool isRemade(Value value);
+
+} // namespace mlir::moe
+
+#endif // MOE_LIB_CONVERSION_LINALGTOMOE_CONE_H

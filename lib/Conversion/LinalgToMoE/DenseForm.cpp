@@ -1,0 +1,305 @@
+//===- DenseForm.cpp - One form for what front ends write -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Upstream's patterns, and two of our own: loops that a value does not depend
+// on are left out, and sums over experts leave contractions.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DenseForm.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/CSE.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "moe/Analysis/Elementwise.h"
+#include "moe/Analysis/Masks.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+static void generalize(func::FuncOp function) {
+  SmallVector<linalg::LinalgOp> named;
+  function.walk([&](linalg::LinalgOp op) {
+    if (op.hasPureTensorSemantics() &&
+        !isa<linalg::GenericOp, linalg::FillOp>(op))
+      named.push_back(op);
+  });
+  IRRewriter rewriter(function.getContext());
+  for (linalg::LinalgOp op : named) {
+    rewriter.setInsertionPoint(op);
+    // What cannot be generalized is not raised.
+    (void)linalg::generalizeNamedOp(rewriter, op);
+  }
+}
+
+/// Whether the body is a row of scalar operations that can be taken apart.
+static bool isFused(linalg::GenericOp op) {
+  if (!op.hasPureTensorSemantics() ||
+      op.getNumParallelLoops() != op.getNumLoops() ||
+      op.getBody()->getOperations().size() < 3)
+    return false;
+  return llvm::all_of(op.getBody()->without_terminator(), [&](Operation &n) {
+    return n.getNumRegions() == 0 && isPure(&n) &&
+           isa_and_nonnull<arith::ArithDialect>(n.getDialect())
+               ? true
+               : n.getNumRegions() == 0 && isPure(&n) &&
+                     n.getName().getDialectNamespace() == "math";
+  });
+}
+
+namespace {
+
+/// out[i, j] = f(a[i]) ==> t[i] = f(a[i]); out[i, j] = t[i]
+struct LeaveOutLoops : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() || op.getNumDpsInits() != 1 ||
+        op.getNumParallelLoops() != op.getNumLoops() || isCopy(op) ||
+        !op.getIndexingMapsArray().back().isPermutation() ||
+        !op.getRegionOutputArgs().front().use_empty())
+      return rewriter.notifyMatchFailure(op, "not a parallel operation");
+    llvm::SmallBitVector used(op.getNumLoops());
+    for (OpOperand *input : op.getDpsInputOperands())
+      for (AffineExpr index : op.getMatchingIndexingMap(input).getResults())
+        index.walk([&](AffineExpr e) {
+          if (auto dim = dyn_cast<AffineDimExpr>(e))
+            used.set(dim.getPosition());
+        });
+    op.getBody()->walk([&](linalg::IndexOp index) {
+      used.set(index.getDim());
+    });
+    // A number that is the same everywhere is a splat or soon will be.
+    if (used.all() || used.none())
+      return rewriter.notifyMatchFailure(op, "depends on all loops");
+    bool captures = false;
+    op.getBody()->walk([&](Operation *nested) {
+      captures |= isa<tensor::ExtractOp>(nested);
+    });
+    if (captures)
+      return rewriter.notifyMatchFailure(op, "reads a tensor as a whole");
+
+    SmallVector<AffineExpr> newDims(op.getNumLoops(),
+                                    rewriter.getAffineConstantExpr(0));
+    SmallVector<int64_t> newNumbers(op.getNumLoops(), 0);
+    unsigned loops = used.count(), next = 0;
+    for (unsigned loop : used.set_bits()) {
+      newNumbers[loop] = next;
+      newDims[loop] = rewriter.getAffineDimExpr(next++);
+    }
+    SmallVector<AffineMap> maps;
+    for (OpOperand *input : op.getDpsInputOperands())
+      maps.push_back(op.getMatchingIndexingMap(input).replaceDimsAndSymbols(
+          newDims, {}, loops, 0));
+    maps.push_back(rewriter.getMultiDimIdentityMap(loops));
+    AffineMap out = op.getIndexingMapsArray().back();
+    Value init = op.getDpsInits().front();
+    SmallVector<OpFoldResult> sizes(loops);
+    SmallVector<AffineExpr> kept(loops);
+    for (auto [dim, expr] : llvm::enumerate(out.getResults())) {
+      unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+      if (used.test(loop))
+        sizes[newNumbers[loop]] =
+            tensor::getMixedSize(rewriter, op.getLoc(), init, dim);
+    }
+    for (unsigned loop : used.set_bits())
+      kept[newNumbers[loop]] = rewriter.getAffineDimExpr(loop);
+    Value empty = tensor::EmptyOp::create(
+        rewriter, op.getLoc(), sizes, getElementTypeOrSelf(init.getType()));
+    SmallVector<utils::IteratorType> parallel(loops,
+                                              utils::IteratorType::parallel);
+    auto small = linalg::GenericOp::create(
+        rewriter, op.getLoc(), TypeRange{empty.getType()}, op.getInputs(),
+        ValueRange{empty}, maps, parallel);
+    rewriter.cloneRegionBefore(op.getRegion(), small.getRegion(),
+                               small.getRegion().end());
+    small.getBody()->walk([&](linalg::IndexOp index) {
+      rewriter.modifyOpInPlace(
+          index, [&] { index.setDim(newNumbers[index.getDim()]); });
+    });
+    auto wide = AffineMap::get(op.getNumLoops(), 0, kept, op.getContext());
+    rewriter.replaceOpWithNewOp<linalg::GenericOp>(
+        op, op.getResultTypes(), ValueRange{small.getResult(0)},
+        ValueRange{init}, ArrayRef{wide, out}, op.getIteratorTypesArray(),
+        [](OpBuilder &b, Location loc, ValueRange args) {
+          linalg::YieldOp::create(b, loc, args.front());
+        });
+    return success();
+  }
+};
+
+/// sum over e, f of a[e, t, f] * w[e, f, h], where a is masked for each e and t
+/// ==> y[t, h, e] = sum over f; sum over e of y
+/// sum over e of m[t, e] * y[e, t, h], where m is a mask
+/// ==> z[t, h, e] = m[t, e] * y[e, t, h]; sum over e of z
+struct SplitSum : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  static llvm::SmallBitVector loopsOf(AffineMap map) {
+    llvm::SmallBitVector loops(map.getNumDims());
+    for (unsigned dim = 0; dim < map.getNumDims(); ++dim)
+      if (map.isFunctionOfDim(dim))
+        loops.set(dim);
+    return loops;
+  }
+
+  /// The loop over experts, if the mask of a factor tells it.
+  static std::optional<unsigned> findExperts(const Sum &sum) {
+    linalg::GenericOp op = sum.generic;
+    MaskAnalysis masks;
+    llvm::SmallBitVector reductions(op.getNumLoops());
+    for (auto [loop, type] : llvm::enumerate(op.getIteratorTypesArray()))
+      if (type == utils::IteratorType::reduction)
+        reductions.set(loop);
+    for (size_t i : {0, 1}) {
+      AffineMap map = op.getMatchingIndexingMap(sum.factors[i]);
+      AffineMap other = op.getMatchingIndexingMap(sum.factors[1 - i]);
+      if (!map.isProjectedPermutation(true) ||
+          !other.isProjectedPermutation(true))
+        continue;
+      // The mask itself, or what it multiplies or selects.
+      SmallVector<std::pair<Value, AffineMap>> candidates{
+          {sum.factors[i]->get(), map}};
+      if (auto producer =
+              matchElementwise(sum.factors[i]->get().getDefiningOp())) {
+        AffineMap inner = inversePermutation(
+            producer->generic.getIndexingMapsArray().back());
+        for (const ScalarOperand &operand : producer->operands)
+          if (operand.tensor && !operand.constant)
+            candidates.emplace_back(
+                operand.tensor,
+                operand.map.compose(inner).compose(map));
+      }
+      for (auto [mask, position] : candidates) {
+        llvm::SmallBitVector experts = loopsOf(position);
+        experts &= reductions;
+        llvm::SmallBitVector tokens = loopsOf(position);
+        tokens.reset(reductions);
+        bool single = reductions.count() == 1;
+        if (experts.count() != 1 || tokens.none() ||
+            (single && !tokens.anyCommon(loopsOf(other))) ||
+            !masks.isMask(mask))
+          continue;
+        return experts.find_first();
+      }
+    }
+    return std::nullopt;
+  }
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    auto sum = matchSum(op);
+    if (!sum || sum->factors.size() != 2)
+      return rewriter.notifyMatchFailure(op, "not a contraction");
+    std::optional<unsigned> experts = findExperts(*sum);
+    if (!experts)
+      return rewriter.notifyMatchFailure(op, "no mask over experts");
+    AffineMap out = op.getIndexingMapsArray().back();
+    Value init = op.getDpsInits().front();
+    Location loc = op.getLoc();
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(rewriter, loc, init);
+    // The number of experts, from the factor that has it.
+    for (OpOperand *factor : sum->factors)
+      for (auto [dim, expr] : llvm::enumerate(
+               op.getMatchingIndexingMap(factor).getResults()))
+        if (expr == rewriter.getAffineDimExpr(*experts) &&
+            sizes.size() == out.getNumResults())
+          sizes.push_back(
+              tensor::getMixedSize(rewriter, loc, factor->get(), dim));
+    Type element = getElementTypeOrSelf(init.getType());
+    Value zeros =
+        tensor::EmptyOp::create(rewriter, loc, sizes, element).getResult();
+    SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+    iterators[*experts] = utils::IteratorType::parallel;
+    SmallVector<AffineMap> maps;
+    SmallVector<Value> inputs;
+    for (OpOperand *factor : sum->factors) {
+      inputs.push_back(factor->get());
+      maps.push_back(op.getMatchingIndexingMap(factor));
+    }
+    maps.push_back(out.insertResult(rewriter.getAffineDimExpr(*experts),
+                                    out.getNumResults()));
+    bool contraction = op.getNumReductionLoops() > 1;
+    if (contraction) {
+      Value zero = arith::ConstantOp::create(rewriter, loc,
+                                             rewriter.getZeroAttr(element));
+      zeros = linalg::FillOp::create(rewriter, loc, zero, zeros).getResult(0);
+    }
+    auto terms = linalg::GenericOp::create(
+        rewriter, loc, TypeRange{zeros.getType()}, inputs, ValueRange{zeros},
+        maps, iterators, [&](OpBuilder &b, Location loc, ValueRange args) {
+          Value term = arith::MulFOp::create(b, loc, args[0], args[1]);
+          if (contraction)
+            term = arith::AddFOp::create(b, loc, args[2], term);
+          linalg::YieldOp::create(b, loc, term);
+        });
+    int64_t rank = sizes.size();
+    SmallVector<utils::IteratorType> outer(rank, utils::IteratorType::parallel);
+    outer.back() = utils::IteratorType::reduction;
+    AffineMap all = rewriter.getMultiDimIdentityMap(rank);
+    rewriter.replaceOpWithNewOp<linalg::GenericOp>(
+        op, op.getResultTypes(), ValueRange{terms.getResult(0)},
+        ValueRange{init}, ArrayRef{all, all.dropResult(rank - 1)}, outer,
+        [](OpBuilder &b, Location loc, ValueRange args) {
+          Value total = arith::AddFOp::create(b, loc, args[1], args[0]);
+          linalg::YieldOp::create(b, loc, total);
+        });
+    return success();
+  }
+};
+
+} // namespace
+
+LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums) {
+  generalize(function);
+  MLIRContext *context = function.getContext();
+  GreedyRewriteConfig config;
+  config.enableFolding(true);
+  {
+    RewritePatternSet patterns(context);
+    linalg::populateDecomposeLinalgOpsPattern(patterns);
+    SmallVector<Operation *> fused;
+    function.walk([&](linalg::GenericOp op) {
+      if (isFused(op))
+        fused.push_back(op);
+    });
+    GreedyRewriteConfig narrow;
+    narrow.setStrictness(GreedyRewriteStrictness::ExistingAndNewOps);
+    if (!fused.empty() &&
+        failed(applyOpPatternsGreedily(fused, std::move(patterns), narrow)))
+      return failure();
+  }
+  RewritePatternSet patterns(context);
+  linalg::populateElementwiseOpsFusionPatterns(
+      patterns, [](OpOperand *operand) {
+        Operation *producer = operand->get().getDefiningOp();
+        return producer && isCopy(producer);
+      });
+  linalg::populateFoldReshapeOpsByExpansionPatterns(
+      patterns, [](OpOperand *) { return true; });
+  linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
+  tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
+  tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
+  tensor::EmptyOp::getCanonicalizationPatterns(patterns, context);
+  tensor::DimOp::getCanonicalizationPatterns(patterns, context);
+  patterns.add<LeaveOutLoops>(context);
+  if (failed(applyPatternsGreedily(function, std::move(patterns), config)))
+    return failure();
+  if (splitSums) {
+    RewritePatternSet sums(context);
+    sums.add<SplitSum>(context);
+    if (failed(applyPatternsGreedily(function, std::move(sums), config)))
+      return failure();
+  }
+  IRRewriter rewriter(context);
+  DominanceInfo dominance(function);
+  eliminateCommonSubExpressions(rewriter, dominance, function);
+  return success();
+}

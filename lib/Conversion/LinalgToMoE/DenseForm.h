@@ -1,0 +1,25 @@
+//===- DenseForm.h - One form for what front ends write -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Front ends write a masked computation in many ways. Here they become one:
+// linalg.generic of one scalar operation or one sum, that read their operands
+// in place, without transpositions, broadcasts or reshapes in between.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_LIB_CONVERSION_LINALGTOMOE_DENSEFORM_H
+#define MOE_LIB_CONVERSION_LINALGTOMOE_DENSEFORM_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mlir::moe {
+
+/// Rewrites `function` into that form. `splitSums` also takes a sum over
+/// experts out of a contraction, which is worth while only if it is raised.
+LogicalResult bringIntoDenseForm(func::FuncOp function, bool splitSums);
+
+} // namespace mlir::moe
+
+#endif // MOE_LIB_CONVERSION_LINALGTOMOE_DENSEFORM_H

@@ -1,0 +1,570 @@
+//===- DispatchBuilder.cpp - A dispatch in place of masked terms -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Tokens are numbered by the loops over tokens in the order of the result.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DispatchBuilder.h"
+#include "ExpertBody.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Analysis/Elementwise.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+namespace {
+
+/// A value and, for each of its dimensions, the loop that indexes it.
+struct Read {
+  Value value;
+  Labels labels;
+};
+
+using Payload = function_ref<Value(OpBuilder &, Location, ValueRange)>;
+
+class DispatchBuilder {
+public:
+  explicit DispatchBuilder(MaskedTerms &terms);
+  void run();
+
+private:
+  // Tensors over loops of the root.
+  Value map(ArrayRef<Read> reads, ArrayRef<int64_t> loops, Type element,
+            Payload payload);
+  Value flatten(Value value);
+  Value gatherable(Value value, const Labels &labels);
+  // Routing.
+  Value isNeeded(OpBuilder &b, Location loc, const MaskUse &use, Value element);
+  Value getColumn(const Guard *guard);
+  Value getColumn(const Term &term);
+  Value makeMask();
+  Value joinColumns(ArrayRef<Value> columns, Type element);
+  std::optional<Read> findScale(const Term &term);
+  Value getScalar(const Term &term);
+  void chooseWeights();
+  Value makeWeights();
+  // Experts.
+  void collectTokens();
+  void fillRegion(Region &region, const Term &term);
+  Value unflatten(Value rows);
+  // What is left.
+  std::optional<Read> getRest(const Node *node);
+  Value materialize(const Read &read);
+  Value toTokens(Value value);
+
+  MaskedTerms &terms;
+  SmallVector<Term *> experts;
+  OpBuilder b;
+  Location loc;
+  RankedTensorType type;
+  Type element;
+  int64_t numExperts;
+  llvm::SmallDenseMap<int64_t, OpFoldResult> sizes;
+  llvm::DenseMap<const Guard *, Value> columns;
+
+  /// Whether the combination multiplies by the weights.
+  bool weighted = false;
+  /// The scalar of each expert that becomes the weight of its rows, or null.
+  llvm::SmallDenseMap<const Term *, Value> scalars;
+  SmallVector<Value> tokenInputs;
+  SmallVector<Value> tokenOperands;
+};
+
+} // namespace
+
+DispatchBuilder::DispatchBuilder(MaskedTerms &terms)
+    : terms(terms), b(terms.result.getDefiningOp()),
+      loc(terms.result.getLoc()),
+      type(cast<RankedTensorType>(terms.result.getType())),
+      element(type.getElementType()) {
+  for (Term &term : terms.terms)
+    if (term.isExpert)
+      experts.push_back(&term);
+  numExperts = experts.size();
+  auto generic = terms.result.getDefiningOp<linalg::GenericOp>();
+  Value init = generic.getDpsInits().front();
+  for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
+    sizes[loop] = tensor::getMixedSize(b, loc, init, dim);
+  if (terms.expertLoop) {
+    const Term &term = *experts.front();
+    auto stacked = cast<RankedTensorType>(term.value.getType());
+    for (auto [dim, loop] : llvm::enumerate(getLabels(term.map)))
+      if (loop == terms.expertLoop)
+        numExperts = stacked.getDimSize(dim);
+    sizes[*terms.expertLoop] = b.getIndexAttr(numExperts);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Tensors over loops of the root
+//===----------------------------------------------------------------------===//
+
+Value DispatchBuilder::map(ArrayRef<Read> reads, ArrayRef<int64_t> loops,
+                           Type element, Payload payload) {
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> inputs;
+  for (const Read &read : reads) {
+    SmallVector<AffineExpr> indices;
+    for (int64_t label : read.labels) {
+      auto position = llvm::find(loops, label);
+      indices.push_back(position == loops.end()
+                            ? b.getAffineConstantExpr(0)
+                            : b.getAffineDimExpr(position - loops.begin()));
+    }
+    maps.push_back(
+        AffineMap::get(loops.size(), 0, indices, b.getContext()));
+    inputs.push_back(read.value);
+  }
+  maps.push_back(b.getMultiDimIdentityMap(loops.size()));
+  SmallVector<OpFoldResult> shape;
+  for (int64_t loop : loops)
+    shape.push_back(sizes[loop]);
+  Value empty = tensor::EmptyOp::create(b, loc, shape, element);
+  SmallVector<utils::IteratorType> parallel(loops.size(),
+                                            utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             b, loc, TypeRange{empty.getType()}, inputs, ValueRange{empty},
+             maps, parallel,
+             [&](OpBuilder &b, Location loc, ValueRange args) {
+               linalg::YieldOp::create(b, loc, payload(b, loc, args));
+             })
+      .getResult(0);
+}
+
+/// [tokens..., others...] to [N, others...].
+Value DispatchBuilder::flatten(Value value) {
+  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+  int64_t tokens = terms.tokens.size();
+  if (tokens == 1)
+    return value;
+  SmallVector<ReassociationIndices> groups{
+      llvm::to_vector(llvm::seq<int64_t>(0, tokens))};
+  for (int64_t dim = tokens; dim < rank; ++dim)
+    groups.push_back({dim});
+  return tensor::CollapseShapeOp::create(b, loc, value, groups);
+}
+
+/// An input of experts as [N, its other dimensions...]: of numbers for each
+/// token and expert, experts last.
+Value DispatchBuilder::gatherable(Value value, const Labels &labels) {
+  // Dimensions that no loop of the root indexes get numbers of their own.
+  int64_t next = terms.out.getNumDims();
+  Read read{value, {}};
+  SmallVector<int64_t> loops(terms.tokens), last;
+  for (auto [dim, label] : llvm::enumerate(labels)) {
+    if (terms.isToken(label) || label == terms.expertLoop) {
+      read.labels.push_back(label);
+      if (label == terms.expertLoop)
+        last.push_back(label);
+      continue;
+    }
+    sizes[next] = tensor::getMixedSize(b, loc, value, dim);
+    read.labels.push_back(next);
+    loops.push_back(next++);
+  }
+  loops.append(last);
+  if (ArrayRef(read.labels) == ArrayRef(loops))
+    return flatten(value);
+  return flatten(map(read, loops, getElementTypeOrSelf(value.getType()),
+                     [](OpBuilder &, Location, ValueRange args) {
+                       return args.front();
+                     }));
+}
+
+//===----------------------------------------------------------------------===//
+// Routing
+//===----------------------------------------------------------------------===//
+
+Value DispatchBuilder::isNeeded(OpBuilder &b, Location loc, const MaskUse &use,
+                                Value element) {
+  Value zero = arith::ConstantOp::create(b, loc,
+                                         b.getZeroAttr(element.getType()));
+  if (use.isNumber) // NaN is not zero.
+    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, element,
+                                 zero);
+  if (use.needed)
+    return element;
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, element, zero);
+}
+
+Value DispatchBuilder::getColumn(const Guard *guard) {
+  Value &column = columns[guard];
+  if (column)
+    return column;
+  SmallVector<Read> reads{{guard->use.mask, guard->use.labels}};
+  if (guard->parent)
+    reads.push_back({getColumn(guard->parent), Labels(terms.tokens)});
+  Value result =
+      map(reads, terms.tokens, b.getI1Type(),
+          [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+            Value needed = isNeeded(b, loc, guard->use, args[0]);
+            if (guard->parent)
+              needed = arith::AndIOp::create(b, loc, needed, args[1]);
+            return needed;
+          });
+  return columns[guard] = result;
+}
+
+/// Whether each token [tokens...] needs the term; with a loop over experts,
+/// whether it needs each of them.
+Value DispatchBuilder::getColumn(const Term &term) {
+  SmallVector<Read> reads;
+  for (const Guard *guard : term.guards)
+    reads.push_back({getColumn(guard), Labels(terms.tokens)});
+  for (const MaskUse &use : term.masks)
+    reads.push_back({use.mask, use.labels});
+  SmallVector<int64_t> loops(terms.tokens);
+  if (terms.expertLoop)
+    loops.push_back(*terms.expertLoop);
+  return map(reads, loops, b.getI1Type(),
+             [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+               Value any, all;
+               for (Value guard : args.take_front(term.guards.size()))
+                 any = any ? arith::OrIOp::create(b, loc, any, guard) : guard;
+               all = any;
+               for (auto [use, arg] : llvm::zip(
+                        term.masks, args.drop_front(term.guards.size()))) {
+                 Value needed = isNeeded(b, loc, use, arg);
+                 all = all ? arith::AndIOp::create(b, loc, all, needed)
+                           : needed;
+               }
+               return all;
+             });
+}
+
+/// [N] columns to [N, E].
+Value DispatchBuilder::joinColumns(ArrayRef<Value> columns, Type element) {
+  OpFoldResult tokens = tensor::getMixedSize(b, loc, columns.front(), 0);
+  Value result = tensor::EmptyOp::create(
+      b, loc, {tokens, b.getIndexAttr(columns.size())}, element);
+  OpFoldResult one = b.getIndexAttr(1);
+  for (auto [number, column] : llvm::enumerate(columns))
+    result = tensor::InsertSliceOp::create(
+        b, loc, column, result,
+        ArrayRef<OpFoldResult>{b.getIndexAttr(0), b.getIndexAttr(number)},
+        ArrayRef<OpFoldResult>{tokens, one}, ArrayRef<OpFoldResult>{one, one});
+  return result;
+}
+
+Value DispatchBuilder::makeMask() {
+  if (terms.expertLoop)
+    return flatten(getColumn(*experts.front()));
+  SmallVector<Value> columns;
+  for (Term *term : experts)
+    columns.push_back(flatten(getColumn(*term)));
+  return joinColumns(columns, b.getI1Type());
+}
+
+/// The factor of each row that the term is multiplied by last, and what it
+/// multiplies.
+std::optional<Read> DispatchBuilder::findScale(const Term &term) {
+  auto op = matchElementwise(term.value.getDefiningOp());
+  if (!op || !isa<arith::MulFOp>(op->scalar) ||
+      !term.cone->contains(op->generic))
+    return std::nullopt;
+  AffineMap toLoops =
+      inversePermutation(op->generic.getIndexingMapsArray().back())
+          .compose(term.map);
+  for (const ScalarOperand &operand : op->operands)
+    if (operand.tensor && term.cone->isInput(operand.tensor) &&
+        operand.map.isProjectedPermutation(true)) {
+      Labels labels = getLabels(operand.map.compose(toLoops));
+      if (terms.isRowLevel(operand.tensor, labels))
+        return Read{operand.tensor, labels};
+    }
+  return std::nullopt;
+}
+
+/// A number for each row that only this expert reads.
+Value DispatchBuilder::getScalar(const Term &term) {
+  for (Value input : term.cone->getInputs()) {
+    const Labels &labels = term.cone->labelsOf(input);
+    Type number = getElementTypeOrSelf(input.getType());
+    bool others = llvm::any_of(experts, [&](Term *other) {
+      return other != &term && other->cone->isInput(input);
+    });
+    if (!number.isF32() && !number.isF16() && !number.isBF16())
+      continue;
+    if (terms.isRowLevel(input, labels) && !others &&
+        llvm::any_of(labels, [&](int64_t l) { return terms.isToken(l); }) &&
+        (!terms.expertLoop || llvm::is_contained(labels, terms.expertLoop)))
+      return input;
+  }
+  return nullptr;
+}
+
+/// The weights of the routing are the last factor of each expert, where all
+/// have one; otherwise a number that the body is given.
+void DispatchBuilder::chooseWeights() {
+  weighted = element.isF32() && llvm::all_of(experts, [&](Term *term) {
+    return findScale(*term).has_value();
+  });
+  for (Term *term : experts) {
+    if (weighted)
+      scalars[term] = findScale(*term)->value;
+    else if (Value scalar = getScalar(*term))
+      scalars[term] = scalar;
+  }
+}
+
+Value DispatchBuilder::makeWeights() {
+  if (scalars.empty())
+    return nullptr;
+  Type f32 = b.getF32Type();
+  SmallVector<int64_t> loops(terms.tokens);
+  if (terms.expertLoop)
+    loops.push_back(*terms.expertLoop);
+  SmallVector<Value> columns;
+  for (Term *term : experts) {
+    SmallVector<Read> reads;
+    if (Value scalar = scalars.lookup(term))
+      reads.push_back({scalar, term->cone->labelsOf(scalar)});
+    columns.push_back(flatten(
+        map(reads, loops, f32,
+            [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+              if (reads.empty())
+                return arith::ConstantOp::create(b, loc,
+                                                 b.getF32FloatAttr(1.0));
+              if (args[0].getType() == f32)
+                return args[0];
+              return arith::ExtFOp::create(b, loc, f32, args[0]);
+            })));
+  }
+  return terms.expertLoop ? columns.front() : joinColumns(columns, f32);
+}
+
+//===----------------------------------------------------------------------===//
+// Experts
+//===----------------------------------------------------------------------===//
+
+void DispatchBuilder::collectTokens() {
+  for (Term *term : experts)
+    for (Value input : term->cone->getInputs()) {
+      const Labels &labels = term->cone->labelsOf(input);
+      bool rows = llvm::any_of(
+          labels, [&](int64_t loop) { return terms.isToken(loop); });
+      // A condition that holds wherever the expert runs is not read.
+      bool known = llvm::any_of(term->masks, [&](const MaskUse &use) {
+        return use.mask == input && !use.isNumber;
+      });
+      if (!rows || known || scalars.lookup(term) == input ||
+          llvm::is_contained(tokenInputs, input))
+        continue;
+      tokenInputs.push_back(input);
+      tokenOperands.push_back(gatherable(input, labels));
+    }
+}
+
+void DispatchBuilder::fillRegion(Region &region, const Term &term) {
+  OpBuilder::InsertionGuard guard(b);
+  SmallVector<Type> types;
+  bool family = terms.expertLoop.has_value();
+  bool hasWeights = !scalars.empty() && !weighted;
+  if (family)
+    types.push_back(b.getIndexType());
+  for (Value operand : tokenOperands) {
+    auto type = cast<RankedTensorType>(operand.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    shape.front() = ShapedType::kDynamic;
+    types.push_back(RankedTensorType::get(shape, type.getElementType()));
+  }
+  if (hasWeights)
+    types.push_back(
+        RankedTensorType::get({ShapedType::kDynamic}, b.getF32Type()));
+  SmallVector<Location> locations(types.size(), loc);
+  Block *block = b.createBlock(&region, {}, types, locations);
+  ValueRange arguments = block->getArguments();
+  Value number = family ? arguments.front() : Value();
+  if (family)
+    arguments = arguments.drop_front();
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  Value rows = tensor::DimOp::create(b, loc, arguments.front(), zero);
+  ExpertBody body(b, terms, term, number, rows);
+  for (auto [input, argument] : llvm::zip(tokenInputs, arguments))
+    body.setRows(input, argument, false);
+  if (Value scalar = scalars.lookup(&term); scalar && hasWeights)
+    body.setRows(scalar, arguments.back(), true);
+  Value value = term.value;
+  AffineMap map = term.map;
+  if (weighted) {
+    auto op = matchElementwise(value.getDefiningOp());
+    AffineMap toLoops =
+        inversePermutation(op->generic.getIndexingMapsArray().back())
+            .compose(map);
+    unsigned scale = op->operands[0].tensor == scalars.lookup(&term) ? 0 : 1;
+    const ScalarOperand &rest = op->operands[1 - scale];
+    if (rest.tensor) {
+      map = rest.map.compose(toLoops);
+      value = rest.tensor;
+    }
+  }
+  YieldOp::create(b, loc, body.emitTerm(value, map));
+}
+
+/// [N, features...] to the dimensions of the result.
+Value DispatchBuilder::unflatten(Value rows) {
+  SmallVector<int64_t> order(terms.tokens);
+  order.append(terms.getFeatures());
+  SmallVector<OpFoldResult> shape;
+  SmallVector<int64_t> dims;
+  bool isStatic = true;
+  int64_t tokens = 1;
+  for (int64_t loop : order) {
+    shape.push_back(sizes[loop]);
+    std::optional<int64_t> size = getConstantIntValue(sizes[loop]);
+    dims.push_back(size.value_or(ShapedType::kDynamic));
+    if (terms.isToken(loop)) {
+      isStatic &= size.has_value();
+      tokens *= size.value_or(1);
+    }
+  }
+  auto rowsType = cast<RankedTensorType>(rows.getType());
+  if (isStatic) {
+    SmallVector<int64_t> known(rowsType.getShape());
+    known.front() = tokens;
+    rowsType = RankedTensorType::get(known, element);
+    rows = tensor::CastOp::create(b, loc, rowsType, rows);
+  }
+  if (terms.tokens.size() > 1) {
+    SmallVector<ReassociationIndices> groups{
+        llvm::to_vector(llvm::seq<int64_t>(0, terms.tokens.size()))};
+    for (size_t dim = terms.tokens.size(); dim < order.size(); ++dim)
+      groups.push_back({static_cast<int64_t>(dim)});
+    rows = tensor::ExpandShapeOp::create(
+        b, loc, RankedTensorType::get(dims, element), rows, groups, shape);
+  }
+  Labels wanted = getLabels(terms.out);
+  if (ArrayRef(wanted) != ArrayRef(order))
+    rows = map(Read{rows, Labels(order)}, wanted, element,
+               [](OpBuilder &, Location, ValueRange args) {
+                 return args.front();
+               });
+  if (rows.getType() != type)
+    rows = tensor::CastOp::create(b, loc, type, rows);
+  return rows;
+}
+
+//===----------------------------------------------------------------------===//
+// What is left
+//===----------------------------------------------------------------------===//
+
+/// What the tree is without its experts: nothing where there is no term left,
+/// or none that is not zero.
+std::optional<Read> DispatchBuilder::getRest(const Node *node) {
+  switch (node->kind) {
+  case Node::Zero:
+    return std::nullopt;
+  case Node::Leaf: {
+    const Term &term = terms.terms[node->term];
+    if (term.isExpert)
+      return std::nullopt;
+    return Read{term.value, getLabels(term.map)};
+  }
+  case Node::Add:
+  case Node::Select:
+    break;
+  }
+  std::optional<Read> lhs = getRest(node->lhs), rhs = getRest(node->rhs);
+  // Where an expert would be chosen, the rest is not looked at.
+  auto isZeroNode = [](const Node *n) { return n->kind == Node::Zero; };
+  bool select = node->kind == Node::Select;
+  if (!lhs && !rhs)
+    return std::nullopt;
+  if (!lhs && !(select && isZeroNode(node->lhs)))
+    return rhs;
+  if (!rhs && !(select && isZeroNode(node->rhs)))
+    return lhs;
+  Labels all = getLabels(terms.out);
+  SmallVector<Read> reads;
+  if (select)
+    reads.push_back({node->condition.mask, node->condition.labels});
+  for (const auto &side : {lhs, rhs})
+    if (side)
+      reads.push_back(*side);
+  Value result = map(
+      reads, all, element,
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        if (!select)
+          return arith::AddFOp::create(b, loc, args[0], args[1]);
+        Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
+        Value yes = lhs ? args[1] : zero, no = rhs ? args.back() : zero;
+        return arith::SelectOp::create(b, loc, args[0], yes, no);
+      });
+  return Read{result, all};
+}
+
+/// The tree without experts as [N, features...] of dynamic N.
+Value DispatchBuilder::toTokens(Value value) {
+  SmallVector<int64_t> order(terms.tokens);
+  order.append(terms.getFeatures());
+  Labels labels = getLabels(terms.out);
+  if (ArrayRef(labels) != ArrayRef(order))
+    value = map(Read{value, labels}, order, element,
+                [](OpBuilder &, Location, ValueRange args) {
+                  return args.front();
+                });
+  value = flatten(value);
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  shape.front() = ShapedType::kDynamic;
+  auto dynamic = RankedTensorType::get(shape, element);
+  return type == dynamic ? value
+                         : tensor::CastOp::create(b, loc, dynamic, value);
+}
+
+Value DispatchBuilder::materialize(const Read &read) {
+  Labels all = getLabels(terms.out);
+  if (read.labels == all && read.value.getType() == type)
+    return read.value;
+  return map(read, all, element, [](OpBuilder &, Location, ValueRange args) {
+    return args.front();
+  });
+}
+
+void DispatchBuilder::run() {
+  chooseWeights();
+  Value mask = makeMask();
+  Value weights = makeWeights();
+  auto routingType = RoutingType::get(b.getContext(), numExperts);
+  Value routing = RouteOp::create(b, loc, routingType, mask, weights);
+  collectTokens();
+  if (tokenOperands.empty()) // Experts that read no rows still have some.
+    tokenOperands.push_back(mask);
+
+  SmallVector<int64_t> shape{ShapedType::kDynamic};
+  for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
+    if (!terms.isToken(loop))
+      shape.push_back(type.getDimSize(dim));
+  auto packed = RankedTensorType::get(shape, element);
+  auto dispatch = DispatchOp::create(
+      b, loc, TypeRange{packed}, tokenOperands, routing,
+      static_cast<unsigned>(terms.expertLoop ? 1 : experts.size()));
+  for (auto [region, term] : llvm::zip_equal(dispatch.getExperts(), experts))
+    fillRegion(region, *term);
+
+  std::optional<Read> rest = terms.expertLoop ? std::nullopt
+                                              : getRest(terms.tree);
+  Value init;
+  if (rest && terms.isSelect)
+    init = toTokens(materialize(*rest));
+  Value combined = CombineOp::create(b, loc, packed, dispatch.getResult(0),
+                                     routing, init, !weighted);
+  Value result = unflatten(combined);
+  if (rest && !terms.isSelect) {
+    Labels all = getLabels(terms.out);
+    result = map({*rest, Read{result, all}}, all, element,
+                 [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                   return arith::AddFOp::create(b, loc, args[0], args[1]);
+                 });
+  }
+  terms.result.replaceAllUsesWith(result);
+}
+
+void moe::replaceByDispatch(MaskedTerms &terms) {
+  DispatchBuilder(terms).run();
+}

@@ -1,0 +1,61 @@
+//===- ExpertBody.h - The computation of an expert on its rows -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Writes a cone anew for rows that are gathered: the loops over tokens become
+// one, that of the experts a number.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_LIB_CONVERSION_LINALGTOMOE_EXPERTBODY_H
+#define MOE_LIB_CONVERSION_LINALGTOMOE_EXPERTBODY_H
+
+#include "MaskedTerms.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::moe {
+
+class ExpertBody {
+public:
+  /// `number` is the expert's, in a family; `rows` the number of rows.
+  ExpertBody(OpBuilder &b, const MaskedTerms &terms, const Term &term,
+             Value number, Value rows)
+      : b(b), terms(terms), term(term), number(number), rows(rows) {}
+
+  /// Gives the rows of an input: [rows, the other dimensions...]. That of a
+  /// number for each token and expert is [rows, E] unless it is `isColumn`.
+  void setRows(Value input, Value rows, bool isColumn);
+
+  /// [rows, features of the root...] of `value`, read by `map`.
+  Value emitTerm(Value value, AffineMap map);
+
+private:
+  bool hasRows(const Labels &labels) const;
+  bool isKept(int64_t label) const {
+    return !terms.isToken(label) && label != terms.expertLoop;
+  }
+  /// The sizes of [rows if it has rows, the kept dimensions...].
+  SmallVector<OpFoldResult> getSizes(Value value, const Labels &labels);
+  Value emit(Value value, const Labels &labels);
+  Value emitInput(Value value, const Labels &labels);
+  Value emitRemade(Value value, const Labels &labels);
+  Value emitOperation(Operation *op, const Labels &labels);
+  void emitGeneric(linalg::GenericOp op);
+  /// `value` as rows of `labels`, read by `map` from loops that are labelled
+  /// `loops`.
+  Value emitRead(Value value, AffineMap map, ArrayRef<int64_t> loops,
+                 Value like, const Labels &labels);
+  std::optional<bool> getKnownCondition(Value condition) const;
+
+  OpBuilder &b;
+  const MaskedTerms &terms;
+  const Term &term;
+  Value number, rows;
+  llvm::SmallDenseMap<Value, Value> emitted;
+  llvm::SmallDenseMap<Value, std::pair<Value, bool>> inputRows;
+};
+
+} // namespace mlir::moe
+
+#endif // MOE_LIB_CONVERSION_LINALGTOMOE_EXPERTBODY_H

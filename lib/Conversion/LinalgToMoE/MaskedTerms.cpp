@@ -1,0 +1,227 @@
+//===- MaskedTerms.cpp - Sums and selects of masked terms -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Takes a tree of additions, or of selects between rows, apart.
+//
+//===----------------------------------------------------------------------===//
+
+#include "MaskedTerms.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Analysis/Elementwise.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+Labels moe::getLabels(AffineMap map) {
+  Labels labels;
+  for (AffineExpr index : map.getResults()) {
+    auto dim = dyn_cast<AffineDimExpr>(index);
+    labels.push_back(dim ? dim.getPosition() : kInner);
+  }
+  return labels;
+}
+
+bool MaskedTerms::isRowLevel(Value value, const Labels &labels) const {
+  auto type = cast<RankedTensorType>(value.getType());
+  for (auto [dim, label] : llvm::enumerate(labels))
+    if (type.getDimSize(dim) != 1 && label != expertLoop && !isToken(label))
+      return false;
+  return true;
+}
+
+SmallVector<int64_t> MaskedTerms::getFeatures() const {
+  SmallVector<int64_t> features;
+  for (int64_t loop : getLabels(out))
+    if (!isToken(loop))
+      features.push_back(loop);
+  return features;
+}
+
+unsigned MaskedTerms::countExperts() const {
+  return llvm::count_if(terms, [](const Term &t) { return t.isExpert; });
+}
+
+namespace {
+
+class TreeBuilder {
+public:
+  explicit TreeBuilder(MaskedTerms &result) : result(result) {}
+
+  const Node *build(Value value, AffineMap map, const Guard *guard,
+                    bool isRoot);
+
+private:
+  Node *node(Node::Kind kind) {
+    result.nodes.push_back(std::make_unique<Node>());
+    result.nodes.back()->kind = kind;
+    return result.nodes.back().get();
+  }
+  const Node *leaf(Value value, AffineMap map, const Guard *guard);
+  std::optional<MaskUse> getCondition(const Elementwise &op,
+                                      AffineMap toLoops);
+  const Guard *narrow(const Guard *parent, MaskUse use, bool needed) {
+    use.needed = needed;
+    result.guards.push_back(std::make_unique<Guard>(Guard{parent, use}));
+    return result.guards.back().get();
+  }
+
+  MaskedTerms &result;
+};
+
+} // namespace
+
+/// The condition of a select between rows: it is the same for a whole row.
+std::optional<MaskUse> TreeBuilder::getCondition(const Elementwise &op,
+                                                 AffineMap toLoops) {
+  const ScalarOperand &condition = op.operands.front();
+  if (!isa<arith::SelectOp>(op.scalar) || !condition.tensor ||
+      condition.constant || !condition.map.isProjectedPermutation(true))
+    return std::nullopt;
+  AffineMap map = condition.map.compose(toLoops);
+  auto type = cast<RankedTensorType>(result.result.getType());
+  bool feature = false;
+  for (auto [dim, loop] : llvm::enumerate(getLabels(result.out)))
+    feature |= type.getDimSize(dim) != 1 && !map.isFunctionOfDim(loop);
+  if (!feature)
+    return std::nullopt;
+  return MaskUse{condition.tensor, getLabels(map), false, true};
+}
+
+const Node *TreeBuilder::leaf(Value value, AffineMap map, const Guard *guard) {
+  Node *leaf = node(Node::Leaf);
+  // A value that several selects may take is one expert.
+  auto known = llvm::find_if(result.terms, [&](const Term &term) {
+    return result.isSelect && term.value == value && term.map == map;
+  });
+  leaf->term = known - result.terms.begin();
+  if (known == result.terms.end()) {
+    result.terms.emplace_back();
+    result.terms.back().value = value;
+    result.terms.back().map = map;
+    known = std::prev(result.terms.end());
+  }
+  if (guard)
+    known->guards.push_back(guard);
+  return leaf;
+}
+
+const Node *TreeBuilder::build(Value value, AffineMap map, const Guard *guard,
+                               bool isRoot) {
+  if (isZero(getSplat(value)))
+    return node(Node::Zero);
+  auto op = matchElementwise(value.getDefiningOp());
+  if (!op || (!isRoot && !value.hasOneUse()))
+    return leaf(value, map, guard);
+  AffineMap toLoops =
+      inversePermutation(op->generic.getIndexingMapsArray().back())
+          .compose(map);
+  auto child = [&](unsigned i, const Guard *guard) -> const Node * {
+    const ScalarOperand &operand = op->operands[i];
+    if (!operand.tensor)
+      return isZero(operand.constant) ? node(Node::Zero) : nullptr;
+    return build(operand.tensor, operand.map.compose(toLoops), guard, false);
+  };
+  auto readable = [&](unsigned i) {
+    const ScalarOperand &operand = op->operands[i];
+    return operand.tensor ? operand.map.isProjectedPermutation(true)
+                          : isZero(operand.constant);
+  };
+  if (!result.isSelect) {
+    if (!isa<arith::AddFOp>(op->scalar) || !readable(0) || !readable(1))
+      return leaf(value, map, guard);
+    result.sinks.insert(op->generic);
+    Node *sum = node(Node::Add);
+    sum->lhs = child(0, guard);
+    sum->rhs = child(1, guard);
+    return sum;
+  }
+  std::optional<MaskUse> condition = getCondition(*op, toLoops);
+  if (!condition || !readable(1) || !readable(2))
+    return leaf(value, map, guard);
+  result.sinks.insert(op->generic);
+  Node *select = node(Node::Select);
+  select->condition = *condition;
+  select->lhs = child(1, narrow(guard, *condition, true));
+  select->rhs = child(2, narrow(guard, *condition, false));
+  return select;
+}
+
+/// Whether `value` is a term of a larger sum, with which it is decided.
+static bool isTermOfSum(Value value) {
+  if (!value.hasOneUse())
+    return false;
+  Operation *user = *value.getUsers().begin();
+  if (auto sum = matchSum(user))
+    return llvm::any_of(sum->factors,
+                        [&](OpOperand *f) { return f->get() == value; });
+  auto op = matchElementwise(user);
+  return op && isa<arith::AddFOp>(op->scalar);
+}
+
+std::unique_ptr<MaskedTerms> moe::findMaskedTerms(Operation *op,
+                                                  bool alone) {
+  auto result = std::make_unique<MaskedTerms>();
+  TreeBuilder builder(*result);
+  if (auto sum = matchSum(op)) {
+    linalg::GenericOp generic = sum->generic;
+    AffineMap out = generic.getIndexingMapsArray().back();
+    if (sum->factors.size() != 1 || generic.getNumReductionLoops() != 1 ||
+        !out.isProjectedPermutation())
+      return nullptr;
+    AffineMap map = generic.getMatchingIndexingMap(sum->factors.front());
+    if (!map.isProjectedPermutation(true))
+      return nullptr;
+    result->result = generic.getResult(0);
+    result->out = out;
+    SmallVector<unsigned> reductions;
+    generic.getReductionDims(reductions);
+    result->expertLoop = reductions.front();
+    if (!map.isFunctionOfDim(*result->expertLoop))
+      return nullptr;
+    result->sinks.insert(op);
+    Value value = sum->factors.front()->get();
+    result->terms.emplace_back();
+    result->terms.back().value = value;
+    result->terms.back().map = map;
+    result->nodes.push_back(std::make_unique<Node>());
+    result->nodes.back()->kind = Node::Leaf;
+    result->tree = result->nodes.back().get();
+    return result;
+  }
+  auto elementwise = matchElementwise(op);
+  if (!elementwise || !isa<FloatType>(getElementTypeOrSelf(
+                          elementwise->generic.getResult(0).getType())))
+    return nullptr;
+  result->result = elementwise->generic.getResult(0);
+  result->out = elementwise->generic.getIndexingMapsArray().back();
+  result->isSelect = isa<arith::SelectOp>(elementwise->scalar);
+  if (isa<arith::AddFOp>(elementwise->scalar) || result->isSelect) {
+    // A select inside of a sum is a term of it.
+    if (!alone && isTermOfSum(result->result))
+      return nullptr;
+    result->tree = builder.build(result->result, result->out, nullptr, true);
+    if (result->sinks.empty())
+      return nullptr;
+    return result;
+  }
+  if (!isa<arith::MulFOp>(elementwise->scalar) ||
+      (!alone && isTermOfSum(result->result)) || result->result.use_empty())
+    return nullptr;
+  // A product that nothing is added to.
+  for (Operation *user : result->result.getUsers()) {
+    Operation *sink = op->getBlock()->findAncestorOpInBlock(*user);
+    if (!sink)
+      return nullptr;
+    result->sinks.insert(sink);
+  }
+  result->terms.emplace_back();
+  result->terms.back().value = result->result;
+  result->terms.back().map = result->out;
+  result->nodes.push_back(std::make_unique<Node>());
+  result->nodes.back()->kind = Node::Leaf;
+  result->tree = result->nodes.back().get();
+  return result;
+}

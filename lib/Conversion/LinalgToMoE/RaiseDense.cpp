@@ -1,0 +1,164 @@
+//===- RaiseDense.cpp - Move masked computations into experts -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Finds sums and selects whose terms are masked, from the last to the first, in
+// a copy of the function that has one form; it takes the function's place if
+// anything was raised.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DenseForm.h"
+#include "DispatchBuilder.h"
+#include "MaskedTerms.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "moe/Conversion/Passes.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/Transforms/Annotations.h"
+
+namespace mlir::moe {
+#define GEN_PASS_DEF_RAISEDENSEPASS
+#include "moe/Conversion/Passes.h.inc"
+} // namespace mlir::moe
+
+using namespace mlir;
+using namespace mlir::moe;
+
+namespace {
+
+struct RaiseDensePass : moe::impl::RaiseDensePassBase<RaiseDensePass> {
+  using Base::Base;
+  void runOnOperation() final;
+};
+
+class Raiser {
+public:
+  Raiser(bool assumeFinite, bool report)
+      : assumeFinite(assumeFinite), report(report) {}
+
+  void run(func::FuncOp function);
+  /// Experts that were moved.
+  int64_t raised = 0;
+
+private:
+  void run(Block &block);
+  void raise(Operation *op);
+  void explain(const MaskedTerms &terms);
+
+  bool assumeFinite, report;
+  MaskAnalysis masks;
+  llvm::DenseSet<Operation *> done;
+  llvm::DenseSet<Operation *> nested;
+};
+
+} // namespace
+
+void Raiser::explain(const MaskedTerms &terms) {
+  if (!report)
+    return;
+  for (const Term &term : terms.terms) {
+    if (term.isExpert || term.reason.empty())
+      continue;
+    Operation *op = term.value.getDefiningOp();
+    Location loc = op ? op->getLoc() : terms.result.getLoc();
+    InFlightDiagnostic remark =
+        emitRemark(loc, "masked, but computed for all tokens: ");
+    if (term.where && term.where != op)
+      remark << "'" << term.where->getName() << "' ";
+    remark << term.reason;
+    if (term.where && term.where != op)
+      remark.attachNote(term.where->getLoc()) << "by this operation";
+  }
+}
+
+void Raiser::raise(Operation *op) {
+  std::unique_ptr<MaskedTerms> terms =
+      findMaskedTerms(op, nested.contains(op));
+  if (!terms)
+    return;
+  decide(*terms, assumeFinite, masks);
+  explain(*terms);
+  for (const Term &term : terms->terms)
+    if (!term.isExpert)
+      if (Operation *producer = term.value.getDefiningOp())
+        nested.insert(producer);
+  for (Operation *sink : terms->sinks)
+    if (terms->sinks.size() > 1)
+      done.insert(sink);
+  if (terms->countExperts() == 0)
+    return;
+  raised += terms->countExperts();
+  for (const Term &term : terms->terms)
+    if (term.isExpert)
+      done.insert_range(term.cone->getOperations());
+  replaceByDispatch(*terms);
+}
+
+void Raiser::run(Block &block) {
+  SmallVector<Operation *> operations;
+  for (Operation &op : llvm::reverse(block))
+    operations.push_back(&op);
+  for (Operation *op : operations) {
+    if (isa<linalg::GenericOp>(op)) {
+      if (!done.contains(op))
+        raise(op);
+      continue;
+    }
+    if (isa<DispatchOp>(op))
+      continue;
+    for (Region &region : op->getRegions())
+      for (Block &inner : region)
+        run(inner);
+  }
+}
+
+void Raiser::run(func::FuncOp function) {
+  for (Block &block : function.getBody())
+    run(block);
+}
+
+/// Raises what can be in a copy of `function`, which is returned if that was
+/// anything.
+static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
+                                           bool assumeFinite, bool report,
+                                           int64_t &count) {
+  OwningOpRef<func::FuncOp> copy(function.clone());
+  if (failed(bringIntoDenseForm(*copy, assumeFinite)))
+    return nullptr;
+  Raiser raiser(assumeFinite, report);
+  raiser.run(*copy);
+  count = raiser.raised;
+  if (count == 0)
+    return nullptr;
+  return copy;
+}
+
+void RaiseDensePass::runOnOperation() {
+  ModuleOp module = getOperation();
+  int64_t more = 0;
+  for (auto function :
+       llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
+    if (function.isDeclaration())
+      continue;
+    int64_t count = 0;
+    auto copy = raiseCopy(function, assumeFinite, /*report=*/true, count);
+    if (!assumeFinite) {
+      int64_t all = 0;
+      (void)raiseCopy(function, true, /*report=*/false, all);
+      more += std::max<int64_t>(0, all - count);
+    }
+    if (!copy)
+      continue;
+    function.getBody().takeBody(copy->getBody());
+    IRRewriter rewriter(&getContext());
+    (void)eraseUnreachableBlocks(rewriter, function->getRegions());
+    (void)runRegionDCE(rewriter, function->getRegions());
+  }
+  if (more > 0)
+    module->setAttr(wouldRaiseAttr,
+                    IntegerAttr::get(IntegerType::get(&getContext(), 64), more));
+}
