@@ -52,6 +52,23 @@ TypedAttr moe::getSplat(Value tensor) {
   return nullptr;
 }
 
+bool moe::isEqualityWithConstant(const Elementwise &op) {
+  auto compare = dyn_cast<arith::CmpFOp>(op.scalar);
+  if (!compare || (!op.operands[0].constant && !op.operands[1].constant))
+    return false;
+  switch (compare.getPredicate()) {
+  case arith::CmpFPredicate::OEQ:
+  case arith::CmpFPredicate::UEQ:
+  case arith::CmpFPredicate::ONE:
+  case arith::CmpFPredicate::UNE:
+  case arith::CmpFPredicate::ORD:
+  case arith::CmpFPredicate::UNO:
+    return true;
+  default:
+    return false;
+  }
+}
+
 bool moe::isCopy(Operation *op) {
   auto generic = dyn_cast<linalg::GenericOp>(op);
   return generic && generic.getNumParallelLoops() == generic.getNumLoops() &&

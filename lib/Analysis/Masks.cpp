@@ -105,25 +105,6 @@ MaskAnalysis::Choice MaskAnalysis::compute(Value tensor) {
   return result;
 }
 
-/// A comparison of floating-point numbers with a constant for equality decides
-/// nothing: computed numbers are hardly ever equal to it.
-static bool isCoincidence(const Elementwise &op) {
-  auto compare = dyn_cast<arith::CmpFOp>(op.scalar);
-  if (!compare || (!op.operands[0].constant && !op.operands[1].constant))
-    return false;
-  switch (compare.getPredicate()) {
-  case arith::CmpFPredicate::OEQ:
-  case arith::CmpFPredicate::UEQ:
-  case arith::CmpFPredicate::ONE:
-  case arith::CmpFPredicate::UNE:
-  case arith::CmpFPredicate::ORD:
-  case arith::CmpFPredicate::UNO:
-    return true;
-  default:
-    return false;
-  }
-}
-
 /// Whether what is neither greater nor less is all that is left: select(x > c,
 /// a, select(x < c, b, rest)) takes `rest` where x equals c, by coincidence.
 static bool isRestOfSign(const Elementwise &outer, const Elementwise &inner) {
@@ -145,7 +126,7 @@ MaskAnalysis::Choice MaskAnalysis::ofElementwise(const Elementwise &op) {
   Choice result;
   Type type = op.scalar->getResult(0).getType();
   if (isa<arith::CmpFOp, arith::CmpIOp>(op.scalar)) {
-    if (isCoincidence(op))
+    if (isEqualityWithConstant(op))
       return result;
     result.add(IntegerAttr::get(type, 0));
     result.add(IntegerAttr::get(type, 1));

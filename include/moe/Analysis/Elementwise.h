@@ -33,6 +33,11 @@ struct Elementwise {
 
 std::optional<Elementwise> matchElementwise(Operation *op);
 
+/// Whether `op` compares floating-point numbers with a constant for equality. A
+/// computed number is hardly ever equal to one, so that nothing is decided,
+/// unless the number is a mask: then it is the same mask once more.
+bool isEqualityWithConstant(const Elementwise &op);
+
 /// Whether `op` is a linalg.generic that yields an element of its only input:
 /// a transposition, a broadcast, or a slice of extent 1.
 bool isCopy(Operation *op);

@@ -12,7 +12,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Transforms/CSE.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -43,12 +45,9 @@ static bool isFused(linalg::GenericOp op) {
       op.getNumParallelLoops() != op.getNumLoops() ||
       op.getBody()->getOperations().size() < 3)
     return false;
-  return llvm::all_of(op.getBody()->without_terminator(), [&](Operation &n) {
+  return llvm::all_of(op.getBody()->without_terminator(), [](Operation &n) {
     return n.getNumRegions() == 0 && isPure(&n) &&
-           isa_and_nonnull<arith::ArithDialect>(n.getDialect())
-               ? true
-               : n.getNumRegions() == 0 && isPure(&n) &&
-                     n.getName().getDialectNamespace() == "math";
+           isa<arith::ArithDialect, math::MathDialect>(n.getDialect());
   });
 }
 
@@ -134,6 +133,94 @@ struct LeaveOutLoops : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// A dimension of extent 1 that is read at 0 is left out of the operand.
+struct LeaveOutUnits : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics())
+      return rewriter.notifyMatchFailure(op, "not on tensors");
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    SmallVector<Value> inputs(op.getInputs());
+    bool changed = false;
+    for (auto [input, map] : llvm::zip(inputs, maps)) {
+      auto type = dyn_cast<RankedTensorType>(input.getType());
+      if (!type)
+        continue;
+      SmallVector<AffineExpr> kept;
+      SmallVector<ReassociationIndices> groups;
+      ReassociationIndices leading;
+      for (auto [dim, index] : llvm::enumerate(map.getResults())) {
+        bool unit = isa<AffineConstantExpr>(index) && type.getDimSize(dim) == 1;
+        if (!unit) {
+          kept.push_back(index);
+          groups.push_back(leading);
+          groups.back().push_back(dim);
+          leading.clear();
+        } else if (groups.empty()) {
+          leading.push_back(dim);
+        } else {
+          groups.back().push_back(dim);
+        }
+      }
+      if (kept.size() == map.getNumResults())
+        continue;
+      changed = true;
+      input = tensor::CollapseShapeOp::create(rewriter, op.getLoc(), input,
+                                              groups);
+      map = AffineMap::get(map.getNumDims(), 0, kept, op.getContext());
+    }
+    if (!changed)
+      return rewriter.notifyMatchFailure(op, "reads no unit at 0");
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getInputsMutable().assign(inputs);
+      op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps));
+    });
+    return success();
+  }
+};
+
+/// slice(collapse(x)) ==> collapse(slice(x)), where what is collapsed is taken
+/// as a whole.
+struct SliceBeforeCollapse : OpRewritePattern<tensor::ExtractSliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExtractSliceOp op,
+                                PatternRewriter &rewriter) const override {
+    auto collapse = op.getSource().getDefiningOp<tensor::CollapseShapeOp>();
+    if (!collapse || op.getDroppedDims().any() ||
+        !collapse.getSrcType().hasStaticShape() ||
+        !op.getType().hasStaticShape())
+      return rewriter.notifyMatchFailure(op, "no static slice of a collapse");
+    RankedTensorType wide = collapse.getSrcType();
+    SmallVector<OpFoldResult> offsets(wide.getRank(), rewriter.getIndexAttr(0)),
+        strides(wide.getRank(), rewriter.getIndexAttr(1)),
+        sizes = tensor::getMixedSizes(rewriter, op.getLoc(), collapse.getSrc());
+    for (auto [dim, group] :
+         llvm::enumerate(collapse.getReassociationIndices())) {
+      if (op.getType().getDimSize(dim) == op.getSourceType().getDimSize(dim))
+        continue;
+      int64_t real = group.front(), count = 0;
+      for (int64_t position : group)
+        if (wide.getDimSize(position) != 1) {
+          real = position;
+          ++count;
+        }
+      if (count > 1)
+        return rewriter.notifyMatchFailure(op, "takes part of a collapse");
+      offsets[real] = op.getMixedOffsets()[dim];
+      strides[real] = op.getMixedStrides()[dim];
+      sizes[real] = op.getMixedSizes()[dim];
+    }
+    Value slice = tensor::ExtractSliceOp::create(
+        rewriter, op.getLoc(), collapse.getSrc(), offsets, sizes, strides);
+    rewriter.replaceOpWithNewOp<tensor::CollapseShapeOp>(
+        op, op.getType(), slice, collapse.getReassociationIndices());
+    return success();
+  }
+};
+
 /// sum over e, f of a[e, t, f] * w[e, f, h], where a is masked for each e and t
 /// ==> y[t, h, e] = sum over f; sum over e of y
 /// sum over e of m[t, e] * y[e, t, h], where m is a mask
@@ -182,8 +269,10 @@ struct SplitSum : OpRewritePattern<linalg::GenericOp> {
         llvm::SmallBitVector tokens = loopsOf(position);
         tokens.reset(reductions);
         bool single = reductions.count() == 1;
+        // A mask scales rows: what it multiplies has all its dimensions.
+        bool scales = !loopsOf(position).test(loopsOf(other));
         if (experts.count() != 1 || tokens.none() ||
-            (single && !tokens.anyCommon(loopsOf(other))) ||
+            (single && (!scales || mask != sum.factors[i]->get())) ||
             !masks.isMask(mask))
           continue;
         return experts.find_first();
@@ -282,14 +371,28 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums) {
         Operation *producer = operand->get().getDefiningOp();
         return producer && isCopy(producer);
       });
+  // A collapse of tokens and experts moves behind what is computed from it,
+  // until an expansion undoes it.
   linalg::populateFoldReshapeOpsByExpansionPatterns(
-      patterns, [](OpOperand *) { return true; });
+      patterns, [](OpOperand *operand) {
+        auto collapse = operand->get().getDefiningOp<tensor::CollapseShapeOp>();
+        return collapse &&
+               llvm::any_of(collapse.getReassociationIndices(),
+                            [&](const ReassociationIndices &group) {
+                              return llvm::count_if(group, [&](int64_t dim) {
+                                       return collapse.getSrcType().getDimSize(
+                                                  dim) != 1;
+                                     }) > 1;
+                            });
+      });
+  tensor::populateReassociativeReshapeFoldingPatterns(patterns);
+  tensor::populateFoldTensorEmptyPatterns(patterns);
   linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
   tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
   tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
   tensor::EmptyOp::getCanonicalizationPatterns(patterns, context);
   tensor::DimOp::getCanonicalizationPatterns(patterns, context);
-  patterns.add<LeaveOutLoops>(context);
+  patterns.add<LeaveOutLoops, LeaveOutUnits, SliceBeforeCollapse>(context);
   if (failed(applyPatternsGreedily(function, std::move(patterns), config)))
     return failure();
   if (splitSums) {
