@@ -69,6 +69,13 @@ bool moe::isEqualityWithConstant(const Elementwise &op) {
   }
 }
 
+bool moe::isEqualityWithConstant(Value condition) {
+  while (auto collapse = condition.getDefiningOp<tensor::CollapseShapeOp>())
+    condition = collapse.getSrc();
+  auto op = matchElementwise(condition.getDefiningOp());
+  return op && isEqualityWithConstant(*op);
+}
+
 bool moe::isCopy(Operation *op) {
   auto generic = dyn_cast<linalg::GenericOp>(op);
   return generic && generic.getNumParallelLoops() == generic.getNumLoops() &&

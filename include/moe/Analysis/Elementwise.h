@@ -37,6 +37,9 @@ std::optional<Elementwise> matchElementwise(Operation *op);
 /// computed number is hardly ever equal to one, so that nothing is decided,
 /// unless the number is a mask: then it is the same mask once more.
 bool isEqualityWithConstant(const Elementwise &op);
+/// The same of a tensor of conditions. A select by such a condition was a
+/// product with a mask in the model, in which an infinite factor shows.
+bool isEqualityWithConstant(Value condition);
 
 /// Whether `op` is a linalg.generic that yields an element of its only input:
 /// a transposition, a broadcast, or a slice of extent 1.

@@ -75,12 +75,8 @@ TypedAttr Evaluation::ofElementwise(const Elementwise &op) {
   }
   if (isa<arith::SelectOp>(op.scalar)) {
     if (auto chosen = dyn_cast_or_null<IntegerAttr>(constants[0])) {
-      // A choice by a number that is not zero was a product in the model, in
-      // which an infinite factor would have shown.
       Value condition = op.operands[0].tensor;
-      auto equality =
-          matchElementwise(condition ? condition.getDefiningOp() : nullptr);
-      needsFinite |= equality && isEqualityWithConstant(*equality);
+      needsFinite |= condition && isEqualityWithConstant(condition);
       return constants[chosen.getValue().isZero() ? 2 : 1];
     }
     return constants[1] == constants[2] ? constants[1] : nullptr;

@@ -78,7 +78,8 @@ std::optional<MaskUse> TreeBuilder::getCondition(const Elementwise &op,
                                                  AffineMap toLoops) {
   const ScalarOperand &condition = op.operands.front();
   if (!isa<arith::SelectOp>(op.scalar) || !condition.tensor ||
-      condition.constant || !condition.map.isProjectedPermutation(true))
+      condition.constant || !condition.map.isProjectedPermutation(true) ||
+      isEqualityWithConstant(condition.tensor))
     return std::nullopt;
   AffineMap map = condition.map.compose(toLoops);
   auto type = cast<RankedTensorType>(result.result.getType());
@@ -203,14 +204,15 @@ std::unique_ptr<MaskedTerms> moe::findMaskedTerms(Operation *op,
     if (!alone && isTermOfSum(result->result))
       return nullptr;
     result->tree = builder.build(result->result, result->out, nullptr, true);
-    if (result->sinks.empty())
-      return nullptr;
-    return result;
+    if (!result->sinks.empty())
+      return result;
+    result->nodes.clear();
+    result->terms.clear();
   }
-  if (!isa<arith::MulFOp>(elementwise->scalar) ||
+  if (!isa<arith::MulFOp, arith::SelectOp>(elementwise->scalar) ||
       (!alone && isTermOfSum(result->result)) || result->result.use_empty())
     return nullptr;
-  // A product that nothing is added to.
+  // A product, or what is written like one, that nothing is added to.
   for (Operation *user : result->result.getUsers()) {
     Operation *sink = op->getBlock()->findAncestorOpInBlock(*user);
     if (!sink)
