@@ -47,13 +47,18 @@ def RaiseDensePass : Pass<"moe-raise-dense", "::mlir::ModuleOp"> {
     The sign of a zero may change. A sum of several experts is added to other
     addends as one number.
 
+    Layers whose rows are the same intervals of tokens, as of ragged products,
+    become one dispatch if no intervals overlap, which is checked while running;
+    otherwise all experts are computed for all tokens.
+
     A value that is masked but stays where it is gets a remark that says why.
   }];
   let options = [Option<"assumeFinite", "assume-finite", "bool", "false",
                         "Nothing that is multiplied by zero is infinite or NaN">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
-    "::mlir::moe::MoEDialect", "::mlir::tensor::TensorDialect"];
+    "::mlir::moe::MoEDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"];
 }
 
 //===----------------------------------------------------------------------===//

@@ -24,8 +24,8 @@ bool moe::isRemade(Value value) {
 
 Cone::Cone(Value term, const Labels &where,
            const llvm::SmallPtrSetImpl<Operation *> &sinks,
-           MaskAnalysis &masks)
-    : masks(masks), block((*sinks.begin())->getBlock()) {
+           ConeAnalyses &analyses)
+    : analyses(analyses), block((*sinks.begin())->getBlock()) {
   inside.insert(sinks.begin(), sinks.end());
   visit(term, where, nullptr);
   while (!pending.empty()) {
@@ -35,7 +35,7 @@ Cone::Cone(Value term, const Labels &where,
       Operation *user = block->findAncestorOpInBlock(*use.getOwner());
       return user && (inside.contains(user) || isa<tensor::DimOp>(user));
     });
-    if (alone) {
+    if (alone && !isSumOfMasked(op)) {
       inside.insert(op);
       expand(op);
       continue;
@@ -46,6 +46,32 @@ Cone::Cone(Value term, const Labels &where,
   }
   for (Operation *op : sinks)
     inside.erase(op);
+}
+
+/// Whether `op` adds up experts, with which they are decided.
+bool Cone::isSumOfMasked(Operation *op) {
+  auto sum = matchSum(op);
+  if (!sum || sum->factors.size() != 1 ||
+      sum->generic.getNumReductionLoops() != 1)
+    return false;
+  Labels loops;
+  for (AffineExpr index :
+       sum->generic.getMatchingIndexingMap(sum->factors.front()).getResults()) {
+    auto dim = dyn_cast<AffineDimExpr>(index);
+    loops.push_back(dim ? dim.getPosition() : kInner);
+  }
+  SmallVector<unsigned> reductions;
+  sum->generic.getReductionDims(reductions);
+  auto known = analyses.sumsOfMasked.find(op);
+  if (known != analyses.sumsOfMasked.end())
+    return known->second;
+  llvm::SmallPtrSet<Operation *, 2> sinks{op};
+  Cone probe(sum->factors.front()->get(), loops, sinks, analyses);
+  bool masked = llvm::any_of(probe.getMasks(), [&](const MaskUse &use) {
+    return use.labels.size() > 1 &&
+           llvm::is_contained(use.labels, reductions.front());
+  });
+  return analyses.sumsOfMasked[op] = masked;
 }
 
 void Cone::mix(Operation *op, ArrayRef<int64_t> where, StringRef reason) {
@@ -107,7 +133,7 @@ bool Cone::findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops,
       feature |= type.getDimSize(dim) != 1 &&
                  !operand.map.isFunctionOfDim(
                      cast<AffineDimExpr>(index).getPosition());
-    if (!rowLevel || !feature || (product && !masks.isMask(operand.tensor)))
+    if (!rowLevel || !feature || (product && !analyses.masks.isMask(operand.tensor)))
       continue;
     if (llvm::none_of(maskUses, [&](const MaskUse &use) {
           return use.mask == operand.tensor;

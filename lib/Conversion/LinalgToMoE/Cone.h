@@ -32,6 +32,12 @@ struct MaskUse {
   bool needed = true;
 };
 
+/// What is found out once for a function.
+struct ConeAnalyses {
+  MaskAnalysis masks;
+  llvm::DenseMap<Operation *, bool> sumsOfMasked;
+};
+
 class Cone {
 public:
   /// An operation that keeps rows along `loops` from being told apart, or all
@@ -44,7 +50,8 @@ public:
 
   /// Walks back from `term`, whose only users may be `sinks`.
   Cone(Value term, const Labels &labels,
-       const llvm::SmallPtrSetImpl<Operation *> &sinks, MaskAnalysis &masks);
+       const llvm::SmallPtrSetImpl<Operation *> &sinks,
+       ConeAnalyses &analyses);
 
   bool contains(Operation *op) const { return inside.contains(op); }
   bool isInput(Value value) const { return inputs.contains(value); }
@@ -72,6 +79,7 @@ private:
     }
   };
 
+  bool isSumOfMasked(Operation *op);
   void visit(Value value, Labels where, Operation *user);
   void expand(Operation *op);
   void expandGeneric(linalg::GenericOp op);
@@ -79,7 +87,7 @@ private:
                  llvm::SmallPtrSetImpl<Value> &stop);
   void mix(Operation *op, ArrayRef<int64_t> where, StringRef reason);
 
-  MaskAnalysis &masks;
+  ConeAnalyses &analyses;
   Block *block;
   llvm::SmallDenseMap<Value, Labels> labels;
   std::set<Operation *, Later> pending;

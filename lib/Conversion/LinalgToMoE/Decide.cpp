@@ -288,11 +288,12 @@ static void decideTrivial(MaskedTerms &terms, Term &term) {
   refuse(term, op, "is computed elsewhere");
 }
 
-void moe::decide(MaskedTerms &terms, bool assumeFinite, MaskAnalysis &masks) {
+void moe::decide(MaskedTerms &terms, bool assumeFinite,
+                 ConeAnalyses &analyses) {
   for (Term &term : terms.terms) {
     term.where = *terms.sinks.begin();
     term.cone = std::make_unique<Cone>(term.value, getLabels(term.map),
-                                       terms.sinks, masks);
+                                       terms.sinks, analyses);
     findMasks(term, assumeFinite);
     auto addTokens = [&](const MaskUse &use) {
       for (int64_t loop : use.labels)

@@ -80,7 +80,8 @@ std::unique_ptr<MaskedTerms> findMaskedTerms(Operation *op, bool alone);
 
 /// Decides which terms are experts, and along which loops tokens run. What is
 /// only zero if all numbers are finite counts with `assumeFinite`.
-void decide(MaskedTerms &terms, bool assumeFinite, MaskAnalysis &masks);
+void decide(MaskedTerms &terms, bool assumeFinite,
+            ConeAnalyses &analyses);
 
 /// The loops that index the dimensions of a value.
 Labels getLabels(AffineMap map);

@@ -11,10 +11,14 @@
 
 #include "DenseForm.h"
 #include "DispatchBuilder.h"
+#include "JoinDispatches.h"
 #include "MaskedTerms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -50,7 +54,7 @@ private:
   void explain(const MaskedTerms &terms);
 
   bool assumeFinite, report;
-  MaskAnalysis masks;
+  ConeAnalyses analyses;
   llvm::DenseSet<Operation *> done;
   llvm::DenseSet<Operation *> nested;
 };
@@ -80,7 +84,7 @@ void Raiser::raise(Operation *op) {
       findMaskedTerms(op, nested.contains(op));
   if (!terms)
     return;
-  decide(*terms, assumeFinite, masks);
+  decide(*terms, assumeFinite, analyses);
   explain(*terms);
   for (const Term &term : terms->terms)
     if (!term.isExpert)
@@ -134,6 +138,12 @@ static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
   count = raiser.raised;
   if (count == 0)
     return nullptr;
+  // What was computed for all tokens is dead; one routing for dispatches of the same masks.
+  IRRewriter rewriter(copy->getContext());
+  (void)runRegionDCE(rewriter, (*copy)->getRegions());
+  DominanceInfo dominance(*copy);
+  eliminateCommonSubExpressions(rewriter, dominance, *copy);
+  joinDispatches(*copy);
   return copy;
 }
 
