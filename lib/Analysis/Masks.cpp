@@ -162,7 +162,8 @@ MaskAnalysis::Choice MaskAnalysis::ofElementwise(const Elementwise &op) {
   if (isa<arith::MulFOp, arith::MulIOp, arith::AndIOp>(op.scalar))
     for (const Choice &choice : choices)
       if (choice.hasZero())
-        result.add(cast<TypedAttr>(Builder(type.getContext()).getZeroAttr(type)));
+        result.add(
+            cast<TypedAttr>(Builder(type.getContext()).getZeroAttr(type)));
   if (isa<arith::DivFOp>(op.scalar) && choices[0].hasZero())
     result.add(cast<TypedAttr>(Builder(type.getContext()).getZeroAttr(type)));
   if (isa<arith::MaximumFOp, arith::MaxNumFOp>(op.scalar))
@@ -205,8 +206,7 @@ MaskAnalysis::Choice MaskAnalysis::ofReduction(Operation *op) {
   auto generic = cast<linalg::GenericOp>(op);
   Block *body = generic.getBody();
   if (generic.getNumDpsInputs() == 1 && generic.getNumDpsInits() == 1 &&
-      generic.getNumReductionLoops() > 0 &&
-      body->getOperations().size() == 2 &&
+      generic.getNumReductionLoops() > 0 && body->getOperations().size() == 2 &&
       isa<arith::AddIOp, arith::MaximumFOp, arith::MaxNumFOp, arith::MaxSIOp,
           arith::MaxUIOp, arith::OrIOp>(body->front())) {
     Choice choice = of(generic.getDpsInputs().front());

@@ -83,6 +83,7 @@ static void setCommonOptions(Options &pipeline,
       options.experts == "all" ? ExpertsForm::All : ExpertsForm::Active;
   pipeline.stats = options.stats;
   pipeline.checkAccesses = options.checkAccesses;
+  pipeline.assumeFinite = options.assumeFinite;
 }
 
 static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,

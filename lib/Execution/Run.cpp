@@ -10,6 +10,7 @@
 
 #include "moe/Execution/Run.h"
 #include "Results.h"
+#include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Execution/Benchmark.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Executable.h"
@@ -178,6 +179,7 @@ llvm::Error Run::compileTo(Phase phase) {
   lowering.from = from;
   lowering.to = phase;
   lowering.experts = options.experts;
+  lowering.assumeFinite = options.assumeFinite;
   lowering.stats = options.stats != RunOptions::Format::None;
   lowering.checkAccesses = !options.trustModel;
   lowering.machine = *parseDevice(options.device);
@@ -255,6 +257,7 @@ llvm::Error Run::lower() {
   LoweringOptions lowering;
   lowering.from = options.compileFrom.value_or(Phase::Import);
   lowering.experts = options.experts;
+  lowering.assumeFinite = options.assumeFinite;
   lowering.stats = options.stats != RunOptions::Format::None;
   lowering.checkAccesses = !options.trustModel;
   lowering.misaligned = bound->misaligned();
@@ -266,6 +269,10 @@ llvm::Error Run::lower() {
   lowering.dumpPhasesDir = options.dumpPhasesDir;
   if (llvm::Error error = lowerModule(*module, lowering, source.path))
     return error;
+  if (auto more = (*module)->getAttrOfType<IntegerAttr>(wouldRaiseAttr))
+    llvm::errs() << "moe-run: note: " << source.path << ": " << more.getInt()
+                 << " more experts would be computed only where they are "
+                    "chosen with --assume-finite\n";
   table.emplace(*module);
   if (llvm::Error error = embedKernels(*module, lowering, source.path))
     return error;

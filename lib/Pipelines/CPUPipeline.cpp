@@ -84,7 +84,7 @@ void mlir::moe::buildCPUPipeline(OpPassManager &pm,
                                  const CPUPipelineOptions &options, Phase from,
                                  Phase to) {
   Road road(pm, from, to, /*toDevice=*/false);
-  road.add(Phase::Routed, [&] { addRoutedPhase(pm); });
+  road.add(Phase::Routed, [&] { addRoutedPhase(pm, options.assumeFinite); });
   road.add(Phase::Grouped, [&] {
     addGroupedPhase(pm, options.checkAccesses, /*parallel=*/false);
   });

@@ -108,7 +108,7 @@ void mlir::moe::buildGPUPipeline(OpPassManager &pm,
   target.ptxVersion = options.ptxVersion;
   pm.addPass(createCheckTargetPass(target));
   Road road(pm, from, to, /*toDevice=*/true);
-  road.add(Phase::Routed, [&] { addRoutedPhase(pm); });
+  road.add(Phase::Routed, [&] { addRoutedPhase(pm, options.assumeFinite); });
   road.add(Phase::Grouped, [&] {
     addGroupedPhase(pm, options.checkAccesses, /*parallel=*/true);
   });

@@ -18,6 +18,7 @@
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
+#include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 
 using namespace mlir;
@@ -42,19 +43,21 @@ void mlir::moe::addSimplification(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-/// Front ends that speak TOSA, by upstream's conversions.
+/// Front ends that speak TOSA, by upstream's conversions. Scatter has one to
+/// loops alone, which has to come before those that refuse it.
 static void addTosaConversion(OpPassManager &pm) {
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createTosaToSCFPass());
   TosaToLinalgOptions toLinalg;
   toLinalg.aggressiveReduceConstant = false;
   tosa::addTosaToLinalgPasses(pm, toLinalg, TosaToLinalgNamedOptions(),
                               /*validationOptions=*/std::nullopt);
-  OpPassManager &functions = pm.nest<func::FuncOp>();
-  functions.addPass(createTosaToSCFPass());
-  functions.addPass(createTosaToTensorPass());
-  functions.addPass(createTosaToArithPass());
+  OpPassManager &rest = pm.nest<func::FuncOp>();
+  rest.addPass(createTosaToTensorPass());
+  rest.addPass(createTosaToArithPass());
 }
 
-void mlir::moe::addRoutedPhase(OpPassManager &pm) {
+void mlir::moe::addRoutedPhase(OpPassManager &pm, bool assumeFinite) {
   addTosaConversion(pm);
   // Operations on whole tensors have no buffers; linalg does. First of all,
   // since upstream folds some of them to constants of dynamic shape.
@@ -63,6 +66,10 @@ void mlir::moe::addRoutedPhase(OpPassManager &pm) {
   // Calls are inlined, so that a dispatch has one static call path.
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
+  addSimplification(pm);
+  RaiseDensePassOptions raise;
+  raise.assumeFinite = assumeFinite;
+  pm.addPass(createRaiseDensePass(raise));
   addSimplification(pm);
 }
 

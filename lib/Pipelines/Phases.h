@@ -15,7 +15,8 @@
 namespace mlir::moe {
 
 void addSimplification(OpPassManager &pm);
-void addRoutedPhase(OpPassManager &pm);
+/// `assumeFinite`: nothing that a mask multiplies by zero is infinite or NaN.
+void addRoutedPhase(OpPassManager &pm, bool assumeFinite);
 /// `parallel` says whether rows are computed all at once.
 void addGroupedPhase(OpPassManager &pm, bool checkAccesses, bool parallel);
 

@@ -294,6 +294,7 @@ llvm::Expected<CommandLine> moe::parseCommandLine(int argc, char **argv) {
   run.parameters = flags.parameters;
   run.allowUnusedParameters = flags.allowUnused;
   run.experts = flags.experts;
+  run.assumeFinite = flags.assumeFinite;
   run.statsOut = flags.statsOut;
   run.benchmarkOut = flags.benchmarkOut;
   run.output = flags.o;

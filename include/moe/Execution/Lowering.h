@@ -25,6 +25,7 @@ struct LoweringOptions {
   std::string experts = "active";
   bool stats = false;
   bool checkAccesses = true;
+  bool assumeFinite = false;
   std::vector<std::string> misaligned;
   /// The machine, and its chip if it is a GPU.
   MachineKind machine = MachineKind::CPU;

@@ -37,6 +37,8 @@ struct RunOptions {
   std::string device = "cpu";
   /// "active" or "all".
   std::string experts = "active";
+  /// Whether nothing that a mask multiplies by zero is infinite or NaN.
+  bool assumeFinite = false;
 
   enum class Format { None, Text, JSON };
   Format stats = Format::None;

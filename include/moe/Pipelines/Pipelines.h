@@ -50,6 +50,11 @@ template <typename Derived> struct RoadOptions : PassPipelineOptions<Derived> {
       llvm::cl::desc("check every access of the model that is not proved in "
                      "bounds"),
       llvm::cl::init(false)};
+  Option<bool> assumeFinite{
+      *this, "assume-finite",
+      llvm::cl::desc("nothing that a mask multiplies by zero is infinite or "
+                     "NaN"),
+      llvm::cl::init(false)};
   Option<Phase> from{*this, "from", llvm::cl::desc("The phase of the module"),
                      llvm::cl::init(Phase::Import), phaseValues()};
   Option<Phase> to{*this, "to", llvm::cl::desc("The phase to stop after"),

@@ -133,7 +133,8 @@ bool Cone::findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops,
       feature |= type.getDimSize(dim) != 1 &&
                  !operand.map.isFunctionOfDim(
                      cast<AffineDimExpr>(index).getPosition());
-    if (!rowLevel || !feature || (product && !analyses.masks.isMask(operand.tensor)))
+    if (!rowLevel || !feature ||
+        (product && !analyses.masks.isMask(operand.tensor)))
       continue;
     if (llvm::none_of(maskUses, [&](const MaskUse &use) {
           return use.mask == operand.tensor;
@@ -154,8 +155,8 @@ void Cone::expandGeneric(linalg::GenericOp op) {
     if (known == labels.end())
       continue;
     AffineMap map = maps[op.getNumDpsInputs() + result.getResultNumber()];
-    for (auto [label, index] : llvm::zip_equal(known->second,
-                                               map.getResults())) {
+    for (auto [label, index] :
+         llvm::zip_equal(known->second, map.getResults())) {
       auto dim = dyn_cast<AffineDimExpr>(index);
       if (!dim) {
         mix(op, label, "writes rows at computed positions");
@@ -203,9 +204,9 @@ void Cone::expandGeneric(linalg::GenericOp op) {
 
 /// Labels of the other side of a reshape whose groups are of one dimension,
 /// units aside.
-static std::optional<Labels>
-relabel(ArrayRef<ReassociationIndices> groups, RankedTensorType wide,
-        const Labels &from, bool fromWide) {
+static std::optional<Labels> relabel(ArrayRef<ReassociationIndices> groups,
+                                     RankedTensorType wide, const Labels &from,
+                                     bool fromWide) {
   Labels to(fromWide ? groups.size() : wide.getRank(), kInner);
   for (auto [narrow, group] : llvm::enumerate(groups)) {
     SmallVector<int64_t> real;
@@ -263,8 +264,7 @@ void Cone::expand(Operation *op) {
                   !slice.getSourceType().isDynamicDim(dim);
               if (!whole && label != kInner &&
                   slice.getSourceType().isDynamicDim(dim)) {
-                auto size =
-                    dyn_cast<Value>(slice.getMixedSizes()[dim]);
+                auto size = dyn_cast<Value>(slice.getMixedSizes()[dim]);
                 auto dimOp = size ? size.getDefiningOp<tensor::DimOp>()
                                   : tensor::DimOp();
                 whole = dimOp && dimOp.getSource() == slice.getSource() &&
@@ -331,8 +331,7 @@ void Cone::expand(Operation *op) {
     if (found == labels.end())
       continue;
     inputs.insert(value);
-    obstacles.push_back(
-        {op, {}, "is not known to keep rows apart"});
+    obstacles.push_back({op, {}, "is not known to keep rows apart"});
     for (int64_t loop : found->second)
       obstacles.back().loops.push_back(loop);
   }

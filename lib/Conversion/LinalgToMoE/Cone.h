@@ -50,8 +50,7 @@ public:
 
   /// Walks back from `term`, whose only users may be `sinks`.
   Cone(Value term, const Labels &labels,
-       const llvm::SmallPtrSetImpl<Operation *> &sinks,
-       ConeAnalyses &analyses);
+       const llvm::SmallPtrSetImpl<Operation *> &sinks, ConeAnalyses &analyses);
 
   bool contains(Operation *op) const { return inside.contains(op); }
   bool isInput(Value value) const { return inputs.contains(value); }

@@ -116,9 +116,10 @@ TypedAttr Evaluation::compute(Value value) {
   if (auto sum = matchSum(op)) {
     for (OpOperand *factor : sum->factors)
       if (TypedAttr constant = of(factor->get()); isZero(constant)) {
-        Operation *product =
-            sum->generic.getBody()->getTerminator()->getOperand(0)
-                .getDefiningOp();
+        Operation *product = sum->generic.getBody()
+                                 ->getTerminator()
+                                 ->getOperand(0)
+                                 .getDefiningOp();
         needsFinite |= sum->factors.size() > 1 && !promisesFinite(product);
         return constant;
       }
@@ -183,9 +184,8 @@ static bool readsRows(const MaskedTerms &terms, const Cone &cone,
 /// The first obstacle to rows along the loops of tokens and experts.
 static void checkObstacles(const MaskedTerms &terms, Term &term) {
   for (const Cone::Obstacle &obstacle : term.cone->getObstacles()) {
-    bool unknown = llvm::any_of(obstacle.op->getResults(), [&](Value v) {
-      return term.cone->isInput(v);
-    });
+    bool unknown = llvm::any_of(obstacle.op->getResults(),
+                                [&](Value v) { return term.cone->isInput(v); });
     if (unknown) {
       for (Value value : obstacle.op->getResults()) {
         if (!term.cone->knows(value))
@@ -213,8 +213,8 @@ static void checkInputs(const MaskedTerms &terms, Term &term) {
   for (Value input : term.cone->getInputs()) {
     const Labels &labels = term.cone->labelsOf(input);
     bool experts = llvm::is_contained(labels, terms.expertLoop);
-    bool tokens = llvm::any_of(
-        labels, [&](int64_t loop) { return terms.isToken(loop); });
+    bool tokens =
+        llvm::any_of(labels, [&](int64_t loop) { return terms.isToken(loop); });
     if (experts && tokens && !terms.isRowLevel(input, labels)) {
       Operation *op = input.getDefiningOp();
       return refuse(term, op ? op : term.where,
@@ -268,11 +268,10 @@ static void addTokenLoops(MaskedTerms &terms) {
 /// of them, an argument, or the same for all tokens.
 static void decideTrivial(MaskedTerms &terms, Term &term) {
   Operation *op = term.value.getDefiningOp();
-  const Labels &labels = term.cone->knows(term.value)
-                             ? term.cone->labelsOf(term.value)
-                             : Labels();
-  bool rows = llvm::any_of(
-      labels, [&](int64_t loop) { return terms.isToken(loop); });
+  const Labels &labels =
+      term.cone->knows(term.value) ? term.cone->labelsOf(term.value) : Labels();
+  bool rows =
+      llvm::any_of(labels, [&](int64_t loop) { return terms.isToken(loop); });
   bool shared = llvm::any_of(terms.terms, [&](const Term &other) {
     return other.isExpert && other.cone->isInput(term.value);
   });
@@ -282,9 +281,9 @@ static void decideTrivial(MaskedTerms &terms, Term &term) {
   }
   for (Operation *user : term.value.getUsers())
     if (!terms.sinks.contains(user))
-      return refuse(term, op,
-                    ("is also used by '" + user->getName().getStringRef() +
-                     "'").str());
+      return refuse(
+          term, op,
+          ("is also used by '" + user->getName().getStringRef() + "'").str());
   refuse(term, op, "is computed elsewhere");
 }
 

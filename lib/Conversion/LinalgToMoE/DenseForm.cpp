@@ -15,8 +15,8 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
-#include "mlir/Transforms/CSE.h"
 #include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Analysis/Masks.h"
@@ -71,16 +71,14 @@ struct LeaveOutLoops : OpRewritePattern<linalg::GenericOp> {
           if (auto dim = dyn_cast<AffineDimExpr>(e))
             used.set(dim.getPosition());
         });
-    op.getBody()->walk([&](linalg::IndexOp index) {
-      used.set(index.getDim());
-    });
+    op.getBody()->walk(
+        [&](linalg::IndexOp index) { used.set(index.getDim()); });
     // A number that is the same everywhere is a splat or soon will be.
     if (used.all() || used.none())
       return rewriter.notifyMatchFailure(op, "depends on all loops");
     bool captures = false;
-    op.getBody()->walk([&](Operation *nested) {
-      captures |= isa<tensor::ExtractOp>(nested);
-    });
+    op.getBody()->walk(
+        [&](Operation *nested) { captures |= isa<tensor::ExtractOp>(nested); });
     if (captures)
       return rewriter.notifyMatchFailure(op, "reads a tensor as a whole");
 
@@ -109,8 +107,8 @@ struct LeaveOutLoops : OpRewritePattern<linalg::GenericOp> {
     }
     for (unsigned loop : used.set_bits())
       kept[newNumbers[loop]] = rewriter.getAffineDimExpr(loop);
-    Value empty = tensor::EmptyOp::create(
-        rewriter, op.getLoc(), sizes, getElementTypeOrSelf(init.getType()));
+    Value empty = tensor::EmptyOp::create(rewriter, op.getLoc(), sizes,
+                                          getElementTypeOrSelf(init.getType()));
     SmallVector<utils::IteratorType> parallel(loops,
                                               utils::IteratorType::parallel);
     auto small = linalg::GenericOp::create(
@@ -167,8 +165,8 @@ struct LeaveOutUnits : OpRewritePattern<linalg::GenericOp> {
       if (kept.size() == map.getNumResults())
         continue;
       changed = true;
-      input = tensor::CollapseShapeOp::create(rewriter, op.getLoc(), input,
-                                              groups);
+      input =
+          tensor::CollapseShapeOp::create(rewriter, op.getLoc(), input, groups);
       map = AffineMap::get(map.getNumDims(), 0, kept, op.getContext());
     }
     if (!changed)
@@ -255,13 +253,12 @@ struct SplitSum : OpRewritePattern<linalg::GenericOp> {
           {sum.factors[i]->get(), map}};
       if (auto producer =
               matchElementwise(sum.factors[i]->get().getDefiningOp())) {
-        AffineMap inner = inversePermutation(
-            producer->generic.getIndexingMapsArray().back());
+        AffineMap inner =
+            inversePermutation(producer->generic.getIndexingMapsArray().back());
         for (const ScalarOperand &operand : producer->operands)
           if (operand.tensor && !operand.constant)
-            candidates.emplace_back(
-                operand.tensor,
-                operand.map.compose(inner).compose(map));
+            candidates.emplace_back(operand.tensor,
+                                    operand.map.compose(inner).compose(map));
       }
       for (auto [mask, position] : candidates) {
         llvm::SmallBitVector experts = loopsOf(position);
@@ -296,8 +293,8 @@ struct SplitSum : OpRewritePattern<linalg::GenericOp> {
         tensor::getMixedSizes(rewriter, loc, init);
     // The number of experts, from the factor that has it.
     for (OpOperand *factor : sum->factors)
-      for (auto [dim, expr] : llvm::enumerate(
-               op.getMatchingIndexingMap(factor).getResults()))
+      for (auto [dim, expr] :
+           llvm::enumerate(op.getMatchingIndexingMap(factor).getResults()))
         if (expr == rewriter.getAffineDimExpr(*experts) &&
             sizes.size() == out.getNumResults())
           sizes.push_back(

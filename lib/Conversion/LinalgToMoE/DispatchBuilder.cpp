@@ -1,4 +1,5 @@
-//===- DispatchBuilder.cpp - A dispatch in place of masked terms -*- C++ -*-===//
+//===- DispatchBuilder.cpp - A dispatch in place of masked terms -*- C++
+//-*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -78,8 +79,7 @@ private:
 } // namespace
 
 DispatchBuilder::DispatchBuilder(MaskedTerms &terms)
-    : terms(terms), b(terms.result.getDefiningOp()),
-      loc(terms.result.getLoc()),
+    : terms(terms), b(terms.result.getDefiningOp()), loc(terms.result.getLoc()),
       type(cast<RankedTensorType>(terms.result.getType())),
       element(type.getElementType()) {
   for (Term &term : terms.terms)
@@ -116,8 +116,7 @@ Value DispatchBuilder::map(ArrayRef<Read> reads, ArrayRef<int64_t> loops,
                             ? b.getAffineConstantExpr(0)
                             : b.getAffineDimExpr(position - loops.begin()));
     }
-    maps.push_back(
-        AffineMap::get(loops.size(), 0, indices, b.getContext()));
+    maps.push_back(AffineMap::get(loops.size(), 0, indices, b.getContext()));
     inputs.push_back(read.value);
   }
   maps.push_back(b.getMultiDimIdentityMap(loops.size()));
@@ -170,10 +169,9 @@ Value DispatchBuilder::gatherable(Value value, const Labels &labels) {
   loops.append(last);
   if (ArrayRef(read.labels) == ArrayRef(loops))
     return flatten(value);
-  return flatten(map(read, loops, getElementTypeOrSelf(value.getType()),
-                     [](OpBuilder &, Location, ValueRange args) {
-                       return args.front();
-                     }));
+  return flatten(
+      map(read, loops, getElementTypeOrSelf(value.getType()),
+          [](OpBuilder &, Location, ValueRange args) { return args.front(); }));
 }
 
 //===----------------------------------------------------------------------===//
@@ -182,8 +180,8 @@ Value DispatchBuilder::gatherable(Value value, const Labels &labels) {
 
 Value DispatchBuilder::isNeeded(OpBuilder &b, Location loc, const MaskUse &use,
                                 Value element) {
-  Value zero = arith::ConstantOp::create(b, loc,
-                                         b.getZeroAttr(element.getType()));
+  Value zero =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(element.getType()));
   if (use.isNumber) // NaN is not zero.
     return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, element,
                                  zero);
@@ -199,14 +197,14 @@ Value DispatchBuilder::getColumn(const Guard *guard) {
   SmallVector<Read> reads{{guard->use.mask, guard->use.labels}};
   if (guard->parent)
     reads.push_back({getColumn(guard->parent), Labels(terms.tokens)});
-  Value result =
-      map(reads, terms.tokens, b.getI1Type(),
-          [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-            Value needed = isNeeded(b, loc, guard->use, args[0]);
-            if (guard->parent)
-              needed = arith::AndIOp::create(b, loc, needed, args[1]);
-            return needed;
-          });
+  Value result = map(reads, terms.tokens, b.getI1Type(),
+                     [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                       Value needed = isNeeded(b, loc, guard->use, args[0]);
+                       if (guard->parent)
+                         needed =
+                             arith::AndIOp::create(b, loc, needed, args[1]);
+                       return needed;
+                     });
   return columns[guard] = result;
 }
 
@@ -230,8 +228,8 @@ Value DispatchBuilder::getColumn(const Term &term) {
                for (auto [use, arg] : llvm::zip(
                         term.masks, args.drop_front(term.guards.size()))) {
                  Value needed = isNeeded(b, loc, use, arg);
-                 all = all ? arith::AndIOp::create(b, loc, all, needed)
-                           : needed;
+                 all =
+                     all ? arith::AndIOp::create(b, loc, all, needed) : needed;
                }
                return all;
              });
@@ -302,8 +300,8 @@ Value DispatchBuilder::getScalar(const Term &term) {
 /// have one; otherwise a number that the body is given.
 void DispatchBuilder::chooseWeights() {
   weighted = element.isF32() && llvm::all_of(experts, [&](Term *term) {
-    return findScale(*term).has_value();
-  });
+               return findScale(*term).has_value();
+             });
   for (Term *term : experts) {
     if (weighted)
       scalars[term] = findScale(*term)->value;
@@ -324,16 +322,15 @@ Value DispatchBuilder::makeWeights() {
     SmallVector<Read> reads;
     if (Value scalar = scalars.lookup(term))
       reads.push_back({scalar, term->cone->labelsOf(scalar)});
-    columns.push_back(flatten(
-        map(reads, loops, f32,
-            [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-              if (reads.empty())
-                return arith::ConstantOp::create(b, loc,
-                                                 b.getF32FloatAttr(1.0));
-              if (args[0].getType() == f32)
-                return args[0];
-              return arith::ExtFOp::create(b, loc, f32, args[0]);
-            })));
+    columns.push_back(flatten(map(
+        reads, loops, f32,
+        [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+          if (reads.empty())
+            return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(1.0));
+          if (args[0].getType() == f32)
+            return args[0];
+          return arith::ExtFOp::create(b, loc, f32, args[0]);
+        })));
   }
   return terms.expertLoop ? columns.front() : joinColumns(columns, f32);
 }
@@ -440,10 +437,9 @@ Value DispatchBuilder::unflatten(Value rows) {
   }
   Labels wanted = getLabels(terms.out);
   if (ArrayRef(wanted) != ArrayRef(order))
-    rows = map(Read{rows, Labels(order)}, wanted, element,
-               [](OpBuilder &, Location, ValueRange args) {
-                 return args.front();
-               });
+    rows = map(
+        Read{rows, Labels(order)}, wanted, element,
+        [](OpBuilder &, Location, ValueRange args) { return args.front(); });
   if (rows.getType() != type)
     rows = tensor::CastOp::create(b, loc, type, rows);
   return rows;
@@ -486,15 +482,16 @@ std::optional<Read> DispatchBuilder::getRest(const Node *node) {
   for (const auto &side : {lhs, rhs})
     if (side)
       reads.push_back(*side);
-  Value result = map(
-      reads, all, element,
-      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-        if (!select)
-          return arith::AddFOp::create(b, loc, args[0], args[1]);
-        Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
-        Value yes = lhs ? args[1] : zero, no = rhs ? args.back() : zero;
-        return arith::SelectOp::create(b, loc, args[0], yes, no);
-      });
+  Value result =
+      map(reads, all, element,
+          [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+            if (!select)
+              return arith::AddFOp::create(b, loc, args[0], args[1]);
+            Value zero =
+                arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
+            Value yes = lhs ? args[1] : zero, no = rhs ? args.back() : zero;
+            return arith::SelectOp::create(b, loc, args[0], yes, no);
+          });
   return Read{result, all};
 }
 
@@ -504,10 +501,9 @@ Value DispatchBuilder::toTokens(Value value) {
   order.append(terms.getFeatures());
   Labels labels = getLabels(terms.out);
   if (ArrayRef(labels) != ArrayRef(order))
-    value = map(Read{value, labels}, order, element,
-                [](OpBuilder &, Location, ValueRange args) {
-                  return args.front();
-                });
+    value = map(
+        Read{value, labels}, order, element,
+        [](OpBuilder &, Location, ValueRange args) { return args.front(); });
   value = flatten(value);
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<int64_t> shape(type.getShape());
@@ -547,8 +543,8 @@ void DispatchBuilder::run() {
   for (auto [region, term] : llvm::zip_equal(dispatch.getExperts(), experts))
     fillRegion(region, *term);
 
-  std::optional<Read> rest = terms.expertLoop ? std::nullopt
-                                              : getRest(terms.tree);
+  std::optional<Read> rest =
+      terms.expertLoop ? std::nullopt : getRest(terms.tree);
   Value init;
   if (rest && terms.isSelect)
     init = toTokens(materialize(*rest));

@@ -1,4 +1,5 @@
-//===- ExpertBody.cpp - The computation of an expert on its rows -*- C++ -*-===//
+//===- ExpertBody.cpp - The computation of an expert on its rows -*- C++
+//-*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -148,8 +149,8 @@ Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
   Location loc = op->getLoc();
   bool rowsFirst = hasRows(labels);
   auto of = [&](Value source) {
-    return emit(source, isRemade(source) ? labels
-                                         : term.cone->labelsOf(source));
+    return emit(source,
+                isRemade(source) ? labels : term.cone->labelsOf(source));
   };
   auto typeOf = [&](Value value, const Labels &labels) {
     auto type = cast<RankedTensorType>(value.getType());
@@ -187,39 +188,37 @@ Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
         return tensor::ExtractSliceOp::create(b, loc, type, source, offsets,
                                               sizes, strides);
       })
-      .Case<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(
-          [&](auto reshape) -> Value {
-            Value source = of(reshape.getSrc());
-            const Labels &from = term.cone->labelsOf(reshape.getSrc());
-            bool expand = isa<tensor::ExpandShapeOp>(op);
-            const Labels &narrow = expand ? from : labels;
-            const Labels &wide = expand ? labels : from;
-            // Groups of what is kept; a unit beside a row joins its neighbour.
-            SmallVector<ReassociationIndices> groups;
-            int64_t next = 0;
-            bool some = hasRows(wide);
-            if (some)
-              groups.push_back({next++});
-            for (auto [dim, group] :
-                 llvm::enumerate(reshape.getReassociationIndices())) {
-              ReassociationIndices kept;
-              for (int64_t position : group)
-                if (isKept(wide[position]))
-                  kept.push_back(next++);
-              if (isKept(narrow[dim]))
-                groups.push_back(kept);
-              else if (!groups.empty())
-                llvm::append_range(groups.back(), kept);
-            }
-            if (source.getType() == type)
-              return source;
-            if (!expand)
-              return tensor::CollapseShapeOp::create(b, loc, type, source,
-                                                     groups);
-            return tensor::ExpandShapeOp::create(
-                b, loc, type, source, groups,
-                getSizes(op->getResult(0), labels));
-          })
+      .Case<tensor::ExpandShapeOp, tensor::CollapseShapeOp>([&](auto reshape)
+                                                                -> Value {
+        Value source = of(reshape.getSrc());
+        const Labels &from = term.cone->labelsOf(reshape.getSrc());
+        bool expand = isa<tensor::ExpandShapeOp>(op);
+        const Labels &narrow = expand ? from : labels;
+        const Labels &wide = expand ? labels : from;
+        // Groups of what is kept; a unit beside a row joins its neighbour.
+        SmallVector<ReassociationIndices> groups;
+        int64_t next = 0;
+        bool some = hasRows(wide);
+        if (some)
+          groups.push_back({next++});
+        for (auto [dim, group] :
+             llvm::enumerate(reshape.getReassociationIndices())) {
+          ReassociationIndices kept;
+          for (int64_t position : group)
+            if (isKept(wide[position]))
+              kept.push_back(next++);
+          if (isKept(narrow[dim]))
+            groups.push_back(kept);
+          else if (!groups.empty())
+            llvm::append_range(groups.back(), kept);
+        }
+        if (source.getType() == type)
+          return source;
+        if (!expand)
+          return tensor::CollapseShapeOp::create(b, loc, type, source, groups);
+        return tensor::ExpandShapeOp::create(
+            b, loc, type, source, groups, getSizes(op->getResult(0), labels));
+      })
       .Case([&](tensor::ConcatOp concat) -> Value {
         SmallVector<Value> inputs;
         for (Value input : concat.getInputs())
@@ -273,10 +272,9 @@ void ExpertBody::emitGeneric(linalg::GenericOp op) {
       const ScalarOperand &chosen = elementwise->operands[*known ? 1 : 2];
       const Labels &labels = term.cone->labelsOf(op.getResult(0));
       if (chosen.tensor)
-        emitted[op.getResult(0)] =
-            emitRead(chosen.tensor,
-                     chosen.map.compose(inversePermutation(maps.back())),
-                     labels, op.getResult(0), labels);
+        emitted[op.getResult(0)] = emitRead(
+            chosen.tensor, chosen.map.compose(inversePermutation(maps.back())),
+            labels, op.getResult(0), labels);
       else if (chosen.constant) {
         Value empty = tensor::EmptyOp::create(
             b, loc, getSizes(op.getResult(0), labels),
@@ -388,9 +386,8 @@ Value ExpertBody::emitRead(Value value, AffineMap map, ArrayRef<int64_t> loops,
   auto newMap = AffineMap::get(rank, 0, indices, b.getContext());
   if (newMap.isIdentity())
     return source;
-  Value empty =
-      tensor::EmptyOp::create(b, loc, getSizes(like, labels),
-                              getElementTypeOrSelf(value.getType()));
+  Value empty = tensor::EmptyOp::create(b, loc, getSizes(like, labels),
+                                        getElementTypeOrSelf(value.getType()));
   SmallVector<utils::IteratorType> parallel(rank,
                                             utils::IteratorType::parallel);
   return linalg::GenericOp::create(

@@ -1,4 +1,5 @@
-//===- JoinDispatches.cpp - One dispatch for layers of the same groups -*- C++ -*-===//
+//===- JoinDispatches.cpp - One dispatch for layers of the same groups -*- C++
+//-*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -109,11 +110,14 @@ static std::optional<Layers> findLayers(DispatchOp second,
       auto first = inner.getPacked().getDefiningOp<DispatchOp>();
       // Row by row, from that alone.
       bool alone = llvm::all_of(between->getInputs(), [&](Value other) {
-        return other == input || !llvm::is_contained(between->labelsOf(other), 0);
+        return other == input ||
+               !llvm::is_contained(between->labelsOf(other), 0);
       });
-      bool rowWise = llvm::none_of(between->getObstacles(), [&](auto &obstacle) {
-        return obstacle.op != inner && llvm::is_contained(obstacle.loops, 0);
-      });
+      bool rowWise =
+          llvm::none_of(between->getObstacles(), [&](auto &obstacle) {
+            return obstacle.op != inner &&
+                   llvm::is_contained(obstacle.loops, 0);
+          });
       bool inside = llvm::all_of(input.getUsers(), [&](Operation *user) {
         return between->contains(user) || isa<tensor::DimOp>(user);
       });
@@ -121,9 +125,12 @@ static std::optional<Layers> findLayers(DispatchOp second,
           first.isFamily() == second.isFamily() &&
           first.getRouting() == route &&
           first.getExperts().size() == second.getExperts().size())
-        return Layers{first,    second,
-                      inner,    outer,
-                      static_cast<unsigned>(number), std::move(between)};
+        return Layers{first,
+                      second,
+                      inner,
+                      outer,
+                      static_cast<unsigned>(number),
+                      std::move(between)};
     }
   }
   return std::nullopt;
@@ -141,8 +148,7 @@ Value LayerJoiner::isExclusive() {
       sizes.push_back(size);
     Value init = tensor::EmptyOp::create(b, loc, sizes, i32);
     init = linalg::FillOp::create(b, loc, zero, init).getResult(0);
-    SmallVector<utils::IteratorType> loops(rank,
-                                           utils::IteratorType::parallel);
+    SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
     loops.back() = utils::IteratorType::reduction;
     AffineMap all = b.getMultiDimIdentityMap(rank);
     return linalg::GenericOp::create(
@@ -208,9 +214,8 @@ Value LayerJoiner::join() {
   for (Value input : term.cone->getInputs())
     if (skipCasts(input) == layers.inner.getResult())
       carried = input;
-  for (auto [region, before, after] :
-       llvm::zip_equal(joined.getExperts(), first.getExperts(),
-                       second.getExperts())) {
+  for (auto [region, before, after] : llvm::zip_equal(
+           joined.getExperts(), first.getExperts(), second.getExperts())) {
     OpBuilder::InsertionGuard guard(b);
     SmallVector<Type> types(before.getArgumentTypes());
     bool family = second.isFamily();
@@ -260,9 +265,9 @@ Value LayerJoiner::computeForAll(DispatchOp dispatch, ValueRange operands) {
   for (int64_t size : type.getShape().drop_front())
     sizes.push_back(b.getIndexAttr(size));
   if (auto tokensAttr = dyn_cast<Attribute>(sizes.front()))
-    sizes.front() = arith::ConstantOp::create(
-                        b, loc, cast<IntegerAttr>(tokensAttr))
-                        .getResult();
+    sizes.front() =
+        arith::ConstantOp::create(b, loc, cast<IntegerAttr>(tokensAttr))
+            .getResult();
   Type element = type.getElementType();
   Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
   Value total = tensor::EmptyOp::create(b, loc, sizes, element);
@@ -283,15 +288,14 @@ Value LayerJoiner::computeForAll(DispatchOp dispatch, ValueRange operands) {
     int64_t rank = type.getRank();
     AffineMap all = b.getMultiDimIdentityMap(rank);
     AffineMap perRow = AffineMap::get(rank, 0, b.getAffineDimExpr(0));
-    SmallVector<utils::IteratorType> loops(rank,
-                                           utils::IteratorType::parallel);
+    SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
     return linalg::GenericOp::create(
                b, loc, TypeRange{total.getType()},
                ValueRange{column, rows.front()}, ValueRange{total},
                ArrayRef{perRow, all, all}, loops,
                [&](OpBuilder &b, Location loc, ValueRange args) {
-                 Value own = arith::SelectOp::create(b, loc, args[0], args[1],
-                                                     zero);
+                 Value own =
+                     arith::SelectOp::create(b, loc, args[0], args[1], zero);
                  Value next = arith::AddFOp::create(b, loc, args[2], own);
                  linalg::YieldOp::create(b, loc, next);
                })
@@ -303,8 +307,7 @@ Value LayerJoiner::computeForAll(DispatchOp dispatch, ValueRange operands) {
     return total;
   }
   Value low = arith::ConstantIndexOp::create(b, loc, 0);
-  Value high =
-      arith::ConstantIndexOp::create(b, loc, dispatch.getNumExperts());
+  Value high = arith::ConstantIndexOp::create(b, loc, dispatch.getNumExperts());
   Value step = arith::ConstantIndexOp::create(b, loc, 1);
   auto loop = scf::ForOp::create(b, loc, low, high, step, ValueRange{total});
   OpBuilder::InsertionGuard guard(b);

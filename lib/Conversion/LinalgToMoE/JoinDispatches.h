@@ -1,4 +1,5 @@
-//===- JoinDispatches.h - One dispatch for layers of the same groups -*- C++ -*-===//
+//===- JoinDispatches.h - One dispatch for layers of the same groups -*- C++
+//-*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -60,8 +60,7 @@ private:
     return result.nodes.back().get();
   }
   const Node *leaf(Value value, AffineMap map, const Guard *guard);
-  std::optional<MaskUse> getCondition(const Elementwise &op,
-                                      AffineMap toLoops);
+  std::optional<MaskUse> getCondition(const Elementwise &op, AffineMap toLoops);
   const Guard *narrow(const Guard *parent, MaskUse use, bool needed) {
     use.needed = needed;
     result.guards.push_back(std::make_unique<Guard>(Guard{parent, use}));
@@ -162,8 +161,7 @@ static bool isTermOfSum(Value value) {
   return op && isa<arith::AddFOp>(op->scalar);
 }
 
-std::unique_ptr<MaskedTerms> moe::findMaskedTerms(Operation *op,
-                                                  bool alone) {
+std::unique_ptr<MaskedTerms> moe::findMaskedTerms(Operation *op, bool alone) {
   auto result = std::make_unique<MaskedTerms>();
   TreeBuilder builder(*result);
   if (auto sum = matchSum(op)) {

@@ -74,14 +74,13 @@ struct MaskedTerms {
   unsigned countExperts() const;
 };
 
-/// The masked terms that end in `op`, whatever comes of them, or null. A term of
-/// a sum is decided there; `alone` takes it by itself.
+/// The masked terms that end in `op`, whatever comes of them, or null. A term
+/// of a sum is decided there; `alone` takes it by itself.
 std::unique_ptr<MaskedTerms> findMaskedTerms(Operation *op, bool alone);
 
 /// Decides which terms are experts, and along which loops tokens run. What is
 /// only zero if all numbers are finite counts with `assumeFinite`.
-void decide(MaskedTerms &terms, bool assumeFinite,
-            ConeAnalyses &analyses);
+void decide(MaskedTerms &terms, bool assumeFinite, ConeAnalyses &analyses);
 
 /// The loops that index the dimensions of a value.
 Labels getLabels(AffineMap map);

@@ -80,8 +80,7 @@ void Raiser::explain(const MaskedTerms &terms) {
 }
 
 void Raiser::raise(Operation *op) {
-  std::unique_ptr<MaskedTerms> terms =
-      findMaskedTerms(op, nested.contains(op));
+  std::unique_ptr<MaskedTerms> terms = findMaskedTerms(op, nested.contains(op));
   if (!terms)
     return;
   decide(*terms, assumeFinite, analyses);
@@ -138,7 +137,8 @@ static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
   count = raiser.raised;
   if (count == 0)
     return nullptr;
-  // What was computed for all tokens is dead; one routing for dispatches of the same masks.
+  // What was computed for all tokens is dead; one routing for dispatches of the
+  // same masks.
   IRRewriter rewriter(copy->getContext());
   (void)runRegionDCE(rewriter, (*copy)->getRegions());
   DominanceInfo dominance(*copy);
@@ -149,6 +149,7 @@ static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
 
 void RaiseDensePass::runOnOperation() {
   ModuleOp module = getOperation();
+  module->removeAttr(wouldRaiseAttr);
   int64_t more = 0;
   for (auto function :
        llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
@@ -169,6 +170,7 @@ void RaiseDensePass::runOnOperation() {
     (void)runRegionDCE(rewriter, function->getRegions());
   }
   if (more > 0)
-    module->setAttr(wouldRaiseAttr,
-                    IntegerAttr::get(IntegerType::get(&getContext(), 64), more));
+    module->setAttr(
+        wouldRaiseAttr,
+        IntegerAttr::get(IntegerType::get(&getContext(), 64), more));
 }
