@@ -179,6 +179,49 @@ struct LeaveOutUnits : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// An operand that was only given dimensions of extent 1 is read without them.
+struct ReadWithoutUnits : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics())
+      return rewriter.notifyMatchFailure(op, "not on tensors");
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      auto expand = input->get().getDefiningOp<tensor::ExpandShapeOp>();
+      if (!expand)
+        continue;
+      AffineMap map = op.getMatchingIndexingMap(input);
+      RankedTensorType wide = expand.getResultType();
+      SmallVector<AffineExpr> kept;
+      bool unitsOnly = true;
+      for (const ReassociationIndices &group :
+           expand.getReassociationIndices()) {
+        SmallVector<int64_t> real;
+        for (int64_t dim : group)
+          if (wide.getDimSize(dim) != 1)
+            real.push_back(dim);
+        unitsOnly &= real.size() <= 1;
+        kept.push_back(map.getResult(real.empty() ? group.front() : real[0]));
+      }
+      if (!unitsOnly || kept.size() == map.getNumResults())
+        continue;
+      SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+      maps[input->getOperandNumber()] =
+          AffineMap::get(map.getNumDims(), 0, kept, op.getContext());
+      // Other operands tell how often each loop runs.
+      if (!inversePermutation(concatAffineMaps(maps, op.getContext())))
+        continue;
+      rewriter.modifyOpInPlace(op, [&] {
+        input->set(expand.getSrc());
+        op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps));
+      });
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "no operand with added units");
+  }
+};
+
 /// slice(collapse(x)) ==> collapse(slice(x)), where what is collapsed is taken
 /// as a whole.
 struct SliceBeforeCollapse : OpRewritePattern<tensor::ExtractSliceOp> {
@@ -389,7 +432,9 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums) {
   tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
   tensor::EmptyOp::getCanonicalizationPatterns(patterns, context);
   tensor::DimOp::getCanonicalizationPatterns(patterns, context);
-  patterns.add<LeaveOutLoops, LeaveOutUnits, SliceBeforeCollapse>(context);
+  patterns
+      .add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits, SliceBeforeCollapse>(
+          context);
   if (failed(applyPatternsGreedily(function, std::move(patterns), config)))
     return failure();
   if (splitSums) {
