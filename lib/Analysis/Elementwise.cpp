@@ -70,8 +70,11 @@ bool moe::isEqualityWithConstant(const Elementwise &op) {
 }
 
 bool moe::isEqualityWithConstant(Value condition) {
-  while (auto collapse = condition.getDefiningOp<tensor::CollapseShapeOp>())
-    condition = collapse.getSrc();
+  for (Operation *op = condition.getDefiningOp();
+       op && (isCopy(op) ||
+              isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op));
+       op = condition.getDefiningOp())
+    condition = op->getOperand(0);
   auto op = matchElementwise(condition.getDefiningOp());
   return op && isEqualityWithConstant(*op);
 }
