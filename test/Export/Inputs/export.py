@@ -1,0 +1,51 @@
+"""What the tests of exports share."""
+
+import os
+import sys
+import tempfile
+
+import moe_export
+import numpy as np
+
+# The sizes of batches that every exported model runs with.
+SIZES = (7, 1)
+
+
+def rows(*shape, seed):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def same(name, got, expected):
+    expected = np.asarray(expected)
+    assert got.shape == expected.shape, (name, got.shape, expected.shape)
+    assert np.allclose(got, expected, rtol=1e-5, atol=1e-5), (name, np.abs(got - expected).max())
+
+
+def exports(name, export, function, *inputs, sizes=SIZES):
+    """Exports to a folder and compares the model with the function, for each number of rows."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = os.path.join(scratch, "model")
+        export(folder)
+        assert sorted(os.listdir(folder)) == ["model.mlir", "weights.safetensors"]
+        with open(os.path.join(folder, "model.mlir")) as file:
+            text = file.read()
+        for path in (scratch, os.path.dirname(os.path.abspath(__file__)), sys.prefix + os.sep, " loc("):
+            assert path not in text, f"{name}: {path} in the model"
+        for size in sizes:
+            given = [array[:size] for array in inputs]
+            same(name, moe_export.run(folder, *given), function(*given))
+        with open(os.path.join(folder, "weights.safetensors"), "rb") as file:
+            return text, file.read()
+
+
+def refused(name, export, *words):
+    """The export gives a line with these words and leaves nothing."""
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            export(os.path.join(scratch, "model"))
+        except moe_export.ExportError as problem:
+            said = str(problem)
+        else:
+            raise AssertionError(f"{name}: exported")
+        assert "\n" not in said and all(word in said for word in words), (name, said)
+        assert os.listdir(scratch) == [], (name, os.listdir(scratch))

@@ -1,0 +1,69 @@
+"""What an export leaves behind: a folder with a model and its weights."""
+
+import os
+import shutil
+import tempfile
+
+from .builder import walk
+from .errors import ExportError, place_of
+from .weights import STAND_IN, save_safetensors
+
+MODEL, WEIGHTS = "model.mlir", "weights.safetensors"
+
+# What moe-run reads, of what the frameworks' converters leave.
+DIALECTS = {"builtin", "func", "arith", "math", "linalg", "tensor", "scf", "cf", "ml_program"}
+
+
+def check(module, layers=()):
+    """Stops at the first operation that upstream MLIR has not."""
+    for function in module.operation.regions[0].blocks[0].operations:
+        for operation in walk(function.operation):
+            name = operation.name
+            if name.split(".")[0] in DIALECTS and name != STAND_IN:
+                continue
+            if "call_target_name" in operation.attributes:
+                name += f" {operation.attributes['call_target_name']}"
+            places = " ".join([str(operation.location), *_calls(module, function)])
+            raise ExportError(f"{place_of(places, layers)}: {name} has no counterpart in upstream MLIR")
+
+
+def _calls(module, function, known=()):
+    """The locations of a function's calls, and of those of their functions: frameworks make functions of their own,
+    in which a location does not say for whom they are."""
+    callee = str(function.attributes["sym_name"]).strip('"')
+    for caller in module.operation.regions[0].blocks[0].operations:
+        for operation in walk(caller.operation):
+            if operation.name == "func.call" and str(operation.attributes["callee"]).strip('@"') == callee:
+                yield str(operation.location)
+                if caller not in known:
+                    yield from _calls(module, caller, [*known, caller])
+
+
+def clean(module):
+    """Drops what frameworks say of a module: its name, a machine's partition."""
+    operation = module.operation
+    for name in list(operation.attributes):
+        del operation.attributes[name]
+
+
+def text_of(module):
+    """Without locations: they hold paths of this machine."""
+    return module.operation.get_asm(enable_debug_info=False)
+
+
+def write(folder, module, weights):
+    """Writes the model; where that fails, the folder is as it was."""
+    text = weights.declare(text_of(module))
+    folder = os.path.abspath(folder)
+    parent = os.path.dirname(folder)
+    os.makedirs(parent, exist_ok=True)
+    scratch = tempfile.mkdtemp(prefix=".moe-export-", dir=parent)
+    try:
+        with open(os.path.join(scratch, MODEL), "w") as file:
+            file.write(text.rstrip() + "\n")
+        save_safetensors(os.path.join(scratch, WEIGHTS), weights.tensors)
+        os.makedirs(folder, exist_ok=True)
+        for name in (WEIGHTS, MODEL):
+            os.replace(os.path.join(scratch, name), os.path.join(folder, name))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
