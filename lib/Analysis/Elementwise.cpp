@@ -71,8 +71,8 @@ bool moe::isEqualityWithConstant(const Elementwise &op) {
 
 bool moe::isEqualityWithConstant(Value condition) {
   for (Operation *op = condition.getDefiningOp();
-       op && (isCopy(op) ||
-              isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op));
+       op &&
+       (isCopy(op) || isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op));
        op = condition.getDefiningOp())
     condition = op->getOperand(0);
   auto op = matchElementwise(condition.getDefiningOp());

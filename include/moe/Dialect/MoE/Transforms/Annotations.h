@@ -27,8 +27,7 @@ inline constexpr StringLiteral countedAttr = "moe.counted";
 inline constexpr StringLiteral atMostAttr = "moe.at_most";
 /// On the module: how many more experts would be raised if all numbers were
 /// known to be finite.
-inline constexpr StringLiteral wouldRaiseAttr =
-    "moe.assume_finite_would_raise";
+inline constexpr StringLiteral wouldRaiseAttr = "moe.assume_finite_would_raise";
 /// On the module: what is known about each dispatch before running.
 inline constexpr StringLiteral dispatchesAttr = "moe.dispatches";
 

@@ -1,0 +1,88 @@
+// RUN: moe-opt %s --moe-raise-dense --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --split-input-file 2>/dev/null | FileCheck %s --check-prefix=FINITE
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+
+// CHECK-LABEL: @select
+// CHECK: moe.route
+// CHECK: moe.dispatch %{{.*}} by
+// CHECK: ^expert0
+// CHECK: math.tanh
+// CHECK: ^expert1
+// CHECK: math.exp
+// CHECK: moe.combine
+// CHECK-NOT: arith.select
+func.func @select(%x: tensor<?x4xf32>, %chosen: tensor<?xi1>, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %b = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.exp %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %y = linalg.generic {indexing_maps = [#rows, #all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%chosen, %a, %b : tensor<?xi1>, tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %f: f32, %o: f32):
+    %s = arith.select %c, %e, %f : f32
+    linalg.yield %s : f32
+  } -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+
+// A product with zero shows infinity: it counts with assume-finite only.
+// CHECK: moe.assume_finite_would_raise = 1
+// CHECK-LABEL: @product
+// CHECK-NOT: moe.dispatch
+// FINITE-LABEL: @product
+// FINITE: moe.dispatch
+// FINITE: moe.combine
+func.func @product(%x: tensor<?x4xf32>, %chosen: tensor<?xi1>, %m: tensor<?xf32>, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %w = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%chosen : tensor<?xi1>) outs(%m : tensor<?xf32>) {
+  ^bb0(%c: i1, %o: f32):
+    %t = arith.uitofp %c : i1 to f32
+    linalg.yield %t : f32
+  } -> tensor<?xf32>
+  %y = linalg.generic {indexing_maps = [#rows, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%w, %a : tensor<?xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: f32, %e: f32, %o: f32):
+    %s = arith.mulf %e, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+
+// CHECK-LABEL: @used_twice
+// CHECK-NOT: moe.dispatch
+// FINITE-LABEL: @used_twice
+// FINITE-NOT: moe.dispatch
+func.func @used_twice(%x: tensor<?x4xf32>, %chosen: tensor<?xi1>, %out: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  // expected-remark @+1 {{masked, but computed for all tokens: is also used by 'func.return'}}
+  %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %y = linalg.generic {indexing_maps = [#rows, #all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%chosen, %a, %x : tensor<?xi1>, tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %f: f32, %o: f32):
+    %s = arith.select %c, %e, %f : f32
+    linalg.yield %s : f32
+  } -> tensor<?x4xf32>
+  return %y, %a : tensor<?x4xf32>, tensor<?x4xf32>
+}
