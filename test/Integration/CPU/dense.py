@@ -28,8 +28,6 @@ parser.add_argument("--device", default="cpu")
 parser.add_argument("--cases", default="")
 OPTIONS = parser.parse_args()
 SCRATCH = tempfile.mkdtemp(prefix="moe-dense-")
-# The rows that the loops of this graph gather are not seen to be those of a mask.
-NOT_RAISED = {"torch_index_add"}
 checks, failures = 0, []
 
 
@@ -87,7 +85,7 @@ def check_case(folder):
     with open(os.path.join(folder, "expect.json")) as f:
         expect = json.load(f)
     arguments, results = numbered(folder, "arg"), numbered(folder, "result")
-    raised = [] if name in NOT_RAISED else expect["raised_experts"]
+    raised = expect["raised_experts"]
     finite = ["--assume-finite"] if expect["mask"] in ("multiply", "input") else []
     for form in sorted(glob.glob(os.path.join(folder, "model*.mlir"))):
         what = f"{name}/{os.path.basename(form)}"
