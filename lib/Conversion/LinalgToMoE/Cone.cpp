@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Analysis/Elementwise.h"
+#include "moe/Analysis/Extents.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -259,18 +260,8 @@ void Cone::expand(Operation *op) {
               bool whole =
                   isConstantIntValue(slice.getMixedOffsets()[dim], 0) &&
                   isConstantIntValue(slice.getMixedStrides()[dim], 1) &&
-                  slice.getStaticSizes()[dim] ==
-                      slice.getSourceType().getDimSize(dim) &&
-                  !slice.getSourceType().isDynamicDim(dim);
-              if (!whole && label != kInner &&
-                  slice.getSourceType().isDynamicDim(dim)) {
-                auto size = dyn_cast<Value>(slice.getMixedSizes()[dim]);
-                auto dimOp = size ? size.getDefiningOp<tensor::DimOp>()
-                                  : tensor::DimOp();
-                whole = dimOp && dimOp.getSource() == slice.getSource() &&
-                        isConstantIntValue(slice.getMixedOffsets()[dim], 0) &&
-                        isConstantIntValue(slice.getMixedStrides()[dim], 1);
-              }
+                  getExtent(slice.getSource(), dim) ==
+                      getExtent(slice.getMixedSizes()[dim]);
               if (!whole) {
                 mix(op, label, "takes some of the rows");
                 label = kInner;

@@ -11,6 +11,7 @@
 #include "DispatchBuilder.h"
 #include "ExpertBody.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -432,8 +433,17 @@ Value DispatchBuilder::unflatten(Value rows) {
         llvm::to_vector(llvm::seq<int64_t>(0, terms.tokens.size()))};
     for (size_t dim = terms.tokens.size(); dim < order.size(); ++dim)
       groups.push_back({static_cast<int64_t>(dim)});
-    rows = tensor::ExpandShapeOp::create(
-        b, loc, RankedTensorType::get(dims, element), rows, groups, shape);
+    auto wide = RankedTensorType::get(dims, element);
+    if (llvm::count(ArrayRef(dims).take_front(terms.tokens.size()),
+                    ShapedType::kDynamic) <= 1) {
+      rows = tensor::ExpandShapeOp::create(b, loc, wide, rows, groups, shape);
+    } else {
+      // Upstream takes an expansion into two dynamic sizes apart wrongly.
+      SmallVector<Value> extents =
+          getValueOrCreateConstantIndexOp(b, loc, shape);
+      Value all = tensor::FromElementsOp::create(b, loc, extents);
+      rows = tensor::ReshapeOp::create(b, loc, wide, rows, all);
+    }
   }
   Labels wanted = getLabels(terms.out);
   if (ArrayRef(wanted) != ArrayRef(order))
@@ -489,7 +499,8 @@ std::optional<Read> DispatchBuilder::getRest(const Node *node) {
               return arith::AddFOp::create(b, loc, args[0], args[1]);
             Value zero =
                 arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
-            Value yes = lhs ? args[1] : zero, no = rhs ? args.back() : zero;
+            Value yes = lhs ? args[1] : zero;
+        Value no = rhs ? args[reads.size() - 1] : zero;
             return arith::SelectOp::create(b, loc, args[0], yes, no);
           });
   return Read{result, all};
