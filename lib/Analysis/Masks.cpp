@@ -75,8 +75,11 @@ MaskAnalysis::Choice MaskAnalysis::compute(Value tensor) {
     return of(cast<linalg::GenericOp>(op).getDpsInputs().front());
   if (auto elementwise = matchElementwise(op))
     return ofElementwise(*elementwise);
-  if (op && isa<linalg::GenericOp>(op))
+  if (auto generic = dyn_cast_or_null<linalg::GenericOp>(op)) {
+    if (generic.getNumReductionLoops() == 0 && generic.getNumDpsInits() == 1)
+      return ofBody(op);
     return ofReduction(op);
+  }
   auto loop = dyn_cast_or_null<scf::ForOp>(op);
   if (loop && isScatter(loop)) {
     unsigned number = cast<OpResult>(tensor).getResultNumber();
@@ -122,63 +125,49 @@ static bool isRestOfSign(const Elementwise &outer, const Elementwise &inner) {
          first->operands[1].constant == second->operands[1].constant;
 }
 
-MaskAnalysis::Choice MaskAnalysis::ofElementwise(const Elementwise &op) {
+/// Of `scalar`, whose operands are of `choices`.
+MaskAnalysis::Choice MaskAnalysis::ofScalar(Operation *scalar,
+                                            ArrayRef<Choice> choices) {
   Choice result;
-  Type type = op.scalar->getResult(0).getType();
-  if (isa<arith::CmpFOp, arith::CmpIOp>(op.scalar)) {
-    if (isEqualityWithConstant(op))
-      return result;
-    result.add(IntegerAttr::get(type, 0));
-    result.add(IntegerAttr::get(type, 1));
+  Type type = scalar->getResult(0).getType();
+  auto add = [&](TypedAttr constant) { result.add(constant); };
+  if (isa<arith::CmpFOp, arith::CmpIOp>(scalar)) {
+    add(IntegerAttr::get(type, 0));
+    add(IntegerAttr::get(type, 1));
     result.chosen = true;
     return result;
   }
-  SmallVector<Choice> choices;
-  for (const ScalarOperand &operand : op.operands) {
-    Choice choice;
-    if (operand.constant)
-      choice.add(operand.constant);
-    else if (operand.tensor)
-      choice = of(operand.tensor);
-    choices.push_back(choice);
-  }
-  if (isa<arith::SelectOp>(op.scalar)) {
-    if (!choices[0].chosen)
-      return result;
-    result.chosen = true;
-    for (TypedAttr constant : choices[1].constants)
-      result.add(constant);
-    Value rest = op.operands[2].tensor;
-    auto inner = matchElementwise(rest ? rest.getDefiningOp() : nullptr);
-    bool sign = inner && isa<arith::SelectOp>(inner->scalar) &&
-                isRestOfSign(op, *inner);
-    if (!sign)
-      for (TypedAttr constant : choices[2].constants)
-        result.add(constant);
+  if (isa<arith::SelectOp>(scalar)) {
+    result.chosen = choices[0].chosen;
+    for (const Choice &branch : choices.drop_front())
+      if (result.chosen)
+        llvm::for_each(branch.constants, add);
     return result;
   }
   result.chosen = llvm::any_of(choices, [](auto &c) { return c.chosen; });
+  auto zero = [&] {
+    return cast<TypedAttr>(Builder(type.getContext()).getZeroAttr(type));
+  };
   // Zero times anything, anything above zero or zero.
-  if (isa<arith::MulFOp, arith::MulIOp, arith::AndIOp>(op.scalar))
-    for (const Choice &choice : choices)
-      if (choice.hasZero())
-        result.add(
-            cast<TypedAttr>(Builder(type.getContext()).getZeroAttr(type)));
-  if (isa<arith::DivFOp>(op.scalar) && choices[0].hasZero())
-    result.add(cast<TypedAttr>(Builder(type.getContext()).getZeroAttr(type)));
-  if (isa<arith::MaximumFOp, arith::MaxNumFOp>(op.scalar))
-    for (size_t i : {0, 1})
-      if (isZero(op.operands[i].constant)) {
-        result.add(op.operands[i].constant);
-        result.chosen = true;
-      }
+  if (isa<arith::MulFOp, arith::MulIOp, arith::AndIOp>(scalar) &&
+      llvm::any_of(choices, [](auto &c) { return c.hasZero(); }))
+    add(zero());
+  if (isa<arith::DivFOp>(scalar) && choices[0].hasZero())
+    add(zero());
+  if (isa<arith::MaximumFOp, arith::MaxNumFOp>(scalar) &&
+      llvm::any_of(choices, [](auto &c) {
+        return !c.chosen && c.constants.size() == 1 && isZero(c.constants[0]);
+      })) {
+    add(zero());
+    result.chosen = true;
+  }
   if (choices.empty() || choices.size() > 2 ||
       llvm::any_of(choices, [](auto &c) { return c.constants.empty(); }))
     return result;
   auto fold = [&](ArrayRef<Attribute> operands) {
     SmallVector<OpFoldResult> folded;
-    if (succeeded(op.scalar->fold(operands, folded)) && folded.size() == 1)
-      result.add(dyn_cast_or_null<TypedAttr>(dyn_cast<Attribute>(folded[0])));
+    if (succeeded(scalar->fold(operands, folded)) && folded.size() == 1)
+      add(dyn_cast_or_null<TypedAttr>(dyn_cast<Attribute>(folded[0])));
   };
   for (TypedAttr a : choices[0].constants) {
     if (choices.size() == 1)
@@ -188,6 +177,57 @@ MaskAnalysis::Choice MaskAnalysis::ofElementwise(const Elementwise &op) {
         fold({a, b});
   }
   return result;
+}
+
+MaskAnalysis::Choice MaskAnalysis::ofElementwise(const Elementwise &op) {
+  if (isEqualityWithConstant(op))
+    return {};
+  SmallVector<Choice> choices;
+  for (const ScalarOperand &operand : op.operands) {
+    Choice choice;
+    if (operand.constant)
+      choice.add(operand.constant);
+    else if (operand.tensor && !isa<arith::CmpFOp, arith::CmpIOp>(op.scalar))
+      choice = of(operand.tensor);
+    choices.push_back(choice);
+  }
+  if (isa<arith::SelectOp>(op.scalar)) {
+    Value rest = op.operands[2].tensor;
+    auto inner = matchElementwise(rest ? rest.getDefiningOp() : nullptr);
+    if (inner && isa<arith::SelectOp>(inner->scalar) &&
+        isRestOfSign(op, *inner))
+      choices[2] = {};
+  }
+  return ofScalar(op.scalar, choices);
+}
+
+/// A body of several scalar operations.
+MaskAnalysis::Choice MaskAnalysis::ofBody(Operation *op) {
+  auto generic = cast<linalg::GenericOp>(op);
+  llvm::SmallDenseMap<Value, Choice> scalars;
+  auto get = [&](Value value) {
+    Choice choice = scalars.lookup(value);
+    Attribute constant;
+    if (choice.constants.empty() && matchPattern(value, m_Constant(&constant)))
+      choice.add(dyn_cast<TypedAttr>(constant));
+    return choice;
+  };
+  for (OpOperand *input : generic.getDpsInputOperands())
+    if (isa<RankedTensorType>(input->get().getType()))
+      scalars[generic.getMatchingBlockArgument(input)] = of(input->get());
+  for (Operation &nested : generic.getBody()->without_terminator()) {
+    if (nested.getNumResults() != 1 || nested.getNumRegions() > 0)
+      continue;
+    SmallVector<Choice> choices =
+        llvm::map_to_vector<2>(nested.getOperands(), get);
+    // A number that is compared with a constant for equality decides nothing.
+    if (isa<arith::CmpFOp>(nested) && llvm::any_of(choices, [](auto &c) {
+          return !c.chosen && c.constants.size() == 1;
+        }))
+      continue;
+    scalars[nested.getResult(0)] = ofScalar(&nested, choices);
+  }
+  return get(generic.getBody()->getTerminator()->getOperand(0));
 }
 
 /// Rows of nothing but a constant: their sum, product and maximum.

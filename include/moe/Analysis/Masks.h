@@ -39,6 +39,8 @@ private:
 
   Choice of(Value tensor);
   Choice compute(Value tensor);
+  Choice ofScalar(Operation *scalar, llvm::ArrayRef<Choice> choices);
+  Choice ofBody(Operation *op);
   Choice ofElementwise(const struct Elementwise &op);
   Choice ofReduction(Operation *op);
 
