@@ -52,9 +52,9 @@ TypedAttr moe::getSplat(Value tensor) {
   return nullptr;
 }
 
-bool moe::isEqualityWithConstant(const Elementwise &op) {
-  auto compare = dyn_cast<arith::CmpFOp>(op.scalar);
-  if (!compare || (!op.operands[0].constant && !op.operands[1].constant))
+bool moe::isEquality(Operation *op) {
+  auto compare = dyn_cast<arith::CmpFOp>(op);
+  if (!compare)
     return false;
   switch (compare.getPredicate()) {
   case arith::CmpFPredicate::OEQ:
@@ -67,6 +67,11 @@ bool moe::isEqualityWithConstant(const Elementwise &op) {
   default:
     return false;
   }
+}
+
+bool moe::isEqualityWithConstant(const Elementwise &op) {
+  return isEquality(op.scalar) &&
+         (op.operands[0].constant || op.operands[1].constant);
 }
 
 bool moe::isEqualityWithConstant(Value condition) {

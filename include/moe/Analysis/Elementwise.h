@@ -33,6 +33,10 @@ struct Elementwise {
 
 std::optional<Elementwise> matchElementwise(Operation *op);
 
+/// Whether `op` compares floating-point numbers for equality, or for order only
+/// with respect to NaN.
+bool isEquality(Operation *op);
+
 /// Whether `op` compares floating-point numbers with a constant for equality. A
 /// computed number is hardly ever equal to one, so that nothing is decided,
 /// unless the number is a mask: then it is the same mask once more.

@@ -492,17 +492,16 @@ std::optional<Read> DispatchBuilder::getRest(const Node *node) {
   for (const auto &side : {lhs, rhs})
     if (side)
       reads.push_back(*side);
-  Value result =
-      map(reads, all, element,
-          [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-            if (!select)
-              return arith::AddFOp::create(b, loc, args[0], args[1]);
-            Value zero =
-                arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
-            Value yes = lhs ? args[1] : zero;
-        Value no = rhs ? args[reads.size() - 1] : zero;
-            return arith::SelectOp::create(b, loc, args[0], yes, no);
-          });
+  Value result = map(reads, all, element,
+                     [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                       if (!select)
+                         return arith::AddFOp::create(b, loc, args[0], args[1]);
+                       Value zero = arith::ConstantOp::create(
+                           b, loc, b.getZeroAttr(element));
+                       Value yes = lhs ? args[1] : zero;
+                       Value no = rhs ? args[reads.size() - 1] : zero;
+                       return arith::SelectOp::create(b, loc, args[0], yes, no);
+                     });
   return Read{result, all};
 }
 
