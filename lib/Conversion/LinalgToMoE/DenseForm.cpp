@@ -20,6 +20,7 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Analysis/Masks.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -39,11 +40,15 @@ static void generalize(func::FuncOp function) {
   }
 }
 
+/// Front ends fuse a few operations, and taking a body apart is quadratic.
+static constexpr size_t kMaxFused = 64;
+
 /// Whether the body is a row of scalar operations that can be taken apart.
 static bool isFused(linalg::GenericOp op) {
+  size_t operations = op.getBody()->getOperations().size();
   if (!op.hasPureTensorSemantics() ||
-      op.getNumParallelLoops() != op.getNumLoops() ||
-      op.getBody()->getOperations().size() < 3)
+      op.getNumParallelLoops() != op.getNumLoops() || operations < 3 ||
+      operations > kMaxFused || op->getParentOfType<DispatchOp>())
     return false;
   return llvm::all_of(op.getBody()->without_terminator(), [](Operation &n) {
     return n.getNumRegions() == 0 && isPure(&n) &&

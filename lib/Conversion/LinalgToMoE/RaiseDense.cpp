@@ -124,6 +124,26 @@ void Raiser::run(func::FuncOp function) {
     run(block);
 }
 
+/// Whether anything outside of experts could be a mask's work.
+static bool mayBeMasked(func::FuncOp function) {
+  WalkResult walk = function.walk<WalkOrder::PreOrder>([](Operation *op) {
+    if (isa<DispatchOp>(op))
+      return WalkResult::skip();
+    auto structured = dyn_cast<linalg::LinalgOp>(op);
+    if (!structured)
+      return WalkResult::advance();
+    // A product of matrices multiplies, but not by a mask.
+    if (!isa<linalg::GenericOp>(op) &&
+        structured.getNumParallelLoops() != structured.getNumLoops())
+      return WalkResult::skip();
+    for (Operation &scalar : *structured.getBlock())
+      if (isa<arith::SelectOp, arith::MulFOp>(scalar))
+        return WalkResult::interrupt();
+    return WalkResult::skip();
+  });
+  return walk.wasInterrupted();
+}
+
 /// Raises what can be in a copy of `function`, which is returned if that was
 /// anything.
 static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
@@ -153,7 +173,7 @@ void RaiseDensePass::runOnOperation() {
   int64_t more = 0;
   for (auto function :
        llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
-    if (function.isDeclaration())
+    if (function.isDeclaration() || !mayBeMasked(function))
       continue;
     int64_t count = 0;
     auto copy = raiseCopy(function, assumeFinite, /*report=*/true, count);
