@@ -4,6 +4,7 @@ import ctypes
 import os
 import platform
 import shutil
+import subprocess
 
 import lit.formats
 from lit.llvm import llvm_config
@@ -17,12 +18,15 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.moe_build, "test")
 
 # %moe_src and %moe_build are the roots, %examples is docs/examples, %python has
-# NumPy, %fake_cuda is a driver for MOE_CUDA_DRIVER (test/Unit/Runtime).
+# NumPy, %export_python is the interpreter with the frameworks of which models are
+# exported, %fake_cuda is a driver for MOE_CUDA_DRIVER (test/Unit/Runtime).
+export_python = os.environ.get("MOE_EXPORT_PYTHON", config.moe_python)
 config.substitutions += [
     ("%moe_src", config.moe_source),
     ("%moe_build", config.moe_build),
     ("%examples", os.path.join(config.moe_source, "docs", "examples")),
     ("%python", config.moe_python),
+    ("%export_python", export_python),
     ("%fake_cuda", os.path.join(config.moe_build, "lib", "libMoEFakeCuda.so")),
     ("%cmake", config.moe_cmake),
     ("%cxx", config.moe_cxx),
@@ -68,6 +72,24 @@ def has_terminal():
         return False
 
 
+def frameworks():
+    """Those that the interpreter for exports has; one that was named has some."""
+    found = set()
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    for framework, modules in {"jax": "jax", "keras": "keras, jax", "torch": "torch, torch_mlir"}.items():
+        probe = [export_python, "-c", f"import {modules}"]
+        try:
+            done = subprocess.run(probe, env=environment, capture_output=True, text=True)
+        except OSError as problem:
+            lit_config.fatal(f"MOE_EXPORT_PYTHON: {problem}")
+        if done.returncode == 0:
+            found.add(framework)
+    if "MOE_EXPORT_PYTHON" in os.environ and not found:
+        lit_config.fatal(f"MOE_EXPORT_PYTHON: {export_python} has none of jax, keras, torch with torch-mlir")
+    return found
+
+
+config.available_features |= frameworks()
 if has_terminal():
     config.available_features.add("terminal")
 if platform.machine() == "x86_64":
