@@ -1,5 +1,6 @@
 # RUN: %python %s --self-test
 # RUN: %python %s %moe_build
+# What needs the frameworks of which models are exported is run by frameworks.test.
 """Runs the blocks of README.md and docs/ and compares what they print.
 
 A page is a session in a folder that looks like the root of the project:
@@ -8,7 +9,10 @@ A page is a session in a folder that looks like the root of the project:
   `&&`, and its words are checked instead (see `left_out`);
 * ```text right after it is what it prints; `...` stands for any text, and on
   a line of its own for any lines;
-* a line that ends in a `name.ext`: before a block writes the block there;
+* a line that ends in a `name.ext`: before a block writes the block there, or, if
+  the tree has that file, says what is in it;
+* ```sh that calls `build/venv/bin/python` needs frameworks. It is left out, and
+  alone is run with `--frameworks`, by the interpreter that is given there;
 * ```python without a name is, with the others of the page, one program;
 * ```mlir without one parses, also as a part of a function, with the values that
   it takes from outside.
@@ -28,6 +32,7 @@ import house
 import mlir_blocks
 
 FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```[ ]*$", re.M | re.S)
+VENV = "build/venv/bin/python"
 NAMED = re.compile(r"`([\w./-]+\.\w+)`:\s*\Z")
 
 
@@ -70,7 +75,7 @@ def left_out(command, build):
         listed = subprocess.run(["ninja", "-C", build, "-t", "targets", "all"], capture_output=True, text=True)
         known = set(re.findall(r"^([^:]+):", listed.stdout, re.M))
         return [f"no such target: {t}" for t in targets if t not in known]
-    if words[0] in ("tools/setup", "test/run", ".ci/run"):
+    if words[0] in ("tools/setup", "tools/moe-export/setup-venv", "test/run", ".ci/run"):
         return [] if os.access(os.path.join(house.ROOT, words[0]), os.X_OK) else [f"not there: {words[0]}"]
     if words[0] in ("docker", "git", "sudo"):
         return []
@@ -80,8 +85,8 @@ def left_out(command, build):
 class Session:
     """What the blocks of one page are run in."""
 
-    def __init__(self, build, folder):
-        self.build, self.folder = build, folder
+    def __init__(self, build, folder, frameworks=None):
+        self.build, self.folder, self.frameworks, self.calls = build, folder, frameworks, 0
         for name in os.listdir(house.ROOT):
             if not name.startswith("build"):
                 os.symlink(os.path.join(house.ROOT, name), os.path.join(folder, name))
@@ -129,11 +134,20 @@ class Session:
                     problems = [f"expected\n{body}but it prints\n{printed}"]
             elif name:
                 target = os.path.join(self.folder, name)
+                if os.path.exists(os.path.join(house.ROOT, name)):
+                    if house.read(name) != body:
+                        yield f"{place}: not what is in {name}"
+                    continue
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 with open(target, "w") as f:
                     f.write(body)
             elif language == "sh":
-                problems, printed = self.shell(body)
+                printed = None
+                if (VENV in body) == bool(self.frameworks):
+                    self.calls += VENV in body
+                    problems, printed = self.shell(body.replace(VENV, self.frameworks or VENV))
+            elif self.frameworks:
+                pass
             elif language == "python":
                 program += body
             elif language == "mlir":
@@ -189,7 +203,18 @@ def main(build, pages):
     house.finish(problems)
 
 
+def with_frameworks(build, python):
+    """Runs the blocks of README.md that need frameworks; there is one."""
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session(os.path.abspath(build), folder, python)
+        session.environment["PYTHONPATH"] = os.path.join(house.ROOT, "tools", "moe-export")
+        problems = list(session.check("README.md", house.read("README.md")))
+    house.finish(problems if session.calls else [*problems, "README.md: no block calls " + VENV])
+
+
 if sys.argv[1:] == ["--self-test"]:
     self_test()
+elif sys.argv[1:2] == ["--frameworks"]:
+    with_frameworks(*sys.argv[2:])
 else:
     main(sys.argv[1], sys.argv[2:])
