@@ -266,3 +266,39 @@ func.func @readers(%x: tensor<?x4xf32>, %s: tensor<?x3xf32>) -> (tensor<?x4xf32>
   %n = moe.counts %r : (!moe.routing<3>) -> tensor<3xi64>
   return %y, %n : tensor<?x4xf32>, tensor<3xi64>
 }
+
+// -----
+
+// A dispatch inside an expert that is removed, whose own expert is removed as well.
+// CHECK-LABEL: @nested
+// CHECK: moe.dispatch %{{.*}} by %{{.*}} : (tensor<2x4xf32>, !moe.routing<1>)
+// CHECK: moe.dispatch %{{.*}} by %{{.*}} : (tensor<2x4xf32>, !moe.routing<1>)
+// CHECK-NOT: moe.dispatch
+func.func @nested(%x: tensor<2x4xf32>, %n: tensor<2x2xi1>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %mask = arith.constant dense<[[true, false], [true, false]]> : tensor<2x2xi1>
+  %r = moe.route %mask : (tensor<2x2xi1>) -> !moe.routing<2>
+  %s = moe.gate %x identity top_k(0) : (tensor<2x4xf32>) -> !moe.routing<4>
+  // expected-remark @below {{expert 1 is removed}}
+  %first = moe.dispatch %x by %r : (tensor<2x4xf32>, !moe.routing<2>) -> tensor<?x4xf32> {
+  ^bb0(%e: index, %mine: tensor<?x4xf32>):
+    moe.yield %mine : tensor<?x4xf32>
+  }
+  // expected-remark @below {{expert 1 is removed}}
+  %second = moe.dispatch %x by %r : (tensor<2x4xf32>, !moe.routing<2>) -> tensor<?x4xf32> {
+  ^bb0(%mine: tensor<?x4xf32>):
+    moe.yield %mine : tensor<?x4xf32>
+  }, {
+  ^bb0(%mine: tensor<?x4xf32>):
+    // expected-remark @below {{expert 0 is removed}}
+    // expected-remark @below {{expert 1 is removed}}
+    // expected-remark @below {{expert 2 is removed}}
+    // expected-remark @below {{expert 3 is removed}}
+    %rows = moe.dispatch %x by %s : (tensor<2x4xf32>, !moe.routing<4>) -> tensor<?x4xf32> {
+    ^bb0(%e: index, %inner: tensor<?x4xf32>):
+      moe.yield %inner : tensor<?x4xf32>
+    }
+    %sum = moe.combine %rows by %s into %rows unweighted : (tensor<?x4xf32>, !moe.routing<4>, tensor<?x4xf32>) -> tensor<?x4xf32>
+    moe.yield %mine : tensor<?x4xf32>
+  }
+  return %first, %second : tensor<?x4xf32>, tensor<?x4xf32>
+}

@@ -34,7 +34,9 @@ public:
   Pruning(IRRewriter &rewriter, Value routing, ArrayRef<int64_t> kept)
       : rewriter(rewriter), routing(routing), kept(kept) {}
 
-  void run(ArrayRef<DispatchOp> dispatches);
+  /// What is replaced goes to `dead`: a body that is dropped may hold another
+  /// dispatch whose turn has not come.
+  void run(ArrayRef<DispatchOp> dispatches, SmallVectorImpl<Operation *> &dead);
 
 private:
   Value makeRouting();
@@ -195,7 +197,8 @@ void Pruning::narrow(DispatchOp dispatch, Value narrower) {
     Region &body = replacement.getExperts().front();
     mapNumbers(body, replacement.getExpertArgument(body));
   }
-  rewriter.replaceOp(dispatch, replacement);
+  rewriter.replaceAllUsesWith(dispatch->getResults(),
+                              replacement->getResults());
 }
 
 void Pruning::dropAll(DispatchOp dispatch) {
@@ -206,10 +209,12 @@ void Pruning::dropAll(DispatchOp dispatch) {
   for (Type type : dispatch.getResultTypes())
     none.push_back(
         tensor::EmptyOp::create(b, cast<RankedTensorType>(type), zero));
-  rewriter.replaceOp(dispatch, none);
+  rewriter.replaceAllUsesWith(dispatch->getResults(), none);
 }
 
-void Pruning::run(ArrayRef<DispatchOp> dispatches) {
+void Pruning::run(ArrayRef<DispatchOp> dispatches,
+                  SmallVectorImpl<Operation *> &dead) {
+  dead.append(dispatches.begin(), dispatches.end());
   if (kept.empty()) {
     for (DispatchOp dispatch : dispatches)
       dropAll(dispatch);
@@ -243,6 +248,7 @@ struct PruneExpertsPass : moe::impl::PruneExpertsPassBase<PruneExpertsPass> {
       users[dispatch.getRouting()].push_back(dispatch);
     });
     IRRewriter rewriter(&getContext());
+    SmallVector<Operation *> dead;
     for (auto &[routing, dispatches] : users) {
       SmallVector<UnreachableExpert> unreachable =
           findUnreachableExperts(routing, assumeFinite);
@@ -261,8 +267,17 @@ struct PruneExpertsPass : moe::impl::PruneExpertsPassBase<PruneExpertsPass> {
         for (const UnreachableExpert &expert : unreachable)
           dispatch.emitRemark("expert ")
               << expert.expert << " is removed: " << expert.reason;
-      Pruning(rewriter, routing, kept).run(dispatches);
+      Pruning(rewriter, routing, kept).run(dispatches, dead);
     }
+    SmallPtrSet<Operation *, 8> all(dead.begin(), dead.end());
+    llvm::erase_if(dead, [&](Operation *op) {
+      while ((op = op->getParentOp()))
+        if (all.contains(op))
+          return true;
+      return false;
+    });
+    for (Operation *op : dead)
+      rewriter.eraseOp(op);
   }
 };
 } // namespace
