@@ -71,6 +71,12 @@ void mlir::moe::addRoutedPhase(OpPassManager &pm, bool assumeFinite) {
   raise.assumeFinite = assumeFinite;
   pm.addPass(createRaiseDensePass(raise));
   addSimplification(pm);
+  PruneExpertsPassOptions prune;
+  prune.assumeFinite = assumeFinite;
+  pm.addPass(createPruneExpertsPass(prune));
+  addSimplification(pm);
+  // The weights of the experts removed.
+  pm.addPass(createSymbolDCEPass());
 }
 
 void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,

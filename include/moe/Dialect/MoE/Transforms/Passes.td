@@ -30,6 +30,40 @@ def DecomposeAggregatesPass : Pass<"moe-decompose-aggregates"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def PruneExpertsPass : Pass<"moe-prune-experts"> {
+  let summary = "Drop experts that no token ever goes to";
+  let description = [{
+    An expert is removed from each `moe.dispatch` if its routing can be seen
+    never to select it: its column of a mask is false, no row names its number,
+    its score never exceeds the threshold, or as many experts as are selected
+    (or groups as are kept) always come before it. NaN and minus infinity come
+    last, so that a bias of minus infinity alone excludes only experts whose
+    number is at least k. A remark names each expert and the reason.
+
+    ```mlir
+    %mask = arith.constant dense<[[true, false], [true, false]]>
+    %r = moe.route %mask : (tensor<2x2xi1>) -> !moe.routing<2>
+    %rows = moe.dispatch %x by %r : ... { body 0 }, { body 1 }
+    ```
+    ==>
+    ```mlir
+    %kept = tensor.extract_slice %mask[0, 0] [2, 1] [1, 1] : ...
+    %r = moe.route %kept : (tensor<2x1xi1>) -> !moe.routing<1>
+    %rows = moe.dispatch %x by %r : ... { body 0 }
+    ```
+
+    In the body of a family lists of weights are shortened; other uses of the
+    expert's number get the number it had. Where no expert is left the packed
+    rows are empty.
+  }];
+  let options = [Option<"assumeFinite", "assume-finite", "bool", "false",
+                        "Numbers are finite that the program does not make "
+                        "infinite">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // grouped
 //===----------------------------------------------------------------------===//
