@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Model.h"
+#include "ForeignDialects.h"
 #include "Interface.h"
 #include "mlir/Parser/Parser.h"
 #include "moe/Execution/Error.h"
@@ -37,14 +38,11 @@ static std::string place(Location location, StringRef fileName) {
       .str();
 }
 
-/// Front ends of MLIR name a dialect that is not registered; to the user it is
-/// one that a model may not use.
-static std::string reword(std::string message) {
+static std::string reword(Diagnostic &diagnostic, StringRef source) {
+  if (auto foreign = explainForeignDialect(diagnostic, source))
+    return *foreign;
+  std::string message = diagnostic.str();
   StringRef text(message);
-  if (text.consume_front("Dialect `"))
-    return "dialect " +
-           quote(text.take_until([](char c) { return c == '\''; })) +
-           " is not allowed in a model";
   if (size_t end = text.find(" (tried"); end != StringRef::npos)
     return text.take_front(end).str();
   // What follows the first line shows the operation.
@@ -53,12 +51,13 @@ static std::string reword(std::string message) {
 
 DiagnosticCollector::DiagnosticCollector(MLIRContext *context,
                                          StringRef fileName,
-                                         std::function<void()> onError)
+                                         std::function<void()> onError,
+                                         StringRef source)
     : ScopedDiagnosticHandler(context), fileName(fileName),
-      onError(std::move(onError)) {
+      onError(std::move(onError)), source(source) {
   setHandler([this](Diagnostic &diagnostic) {
     std::string text = place(diagnostic.getLocation(), this->fileName) + ": " +
-                       reword(diagnostic.str());
+                       reword(diagnostic, this->source);
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
       if (!firstError.empty())
         return success();
@@ -153,7 +152,8 @@ static void parseAndCheck(const ModelSource &source, MLIRContext &context,
     while (true)
       pause();
   };
-  DiagnosticCollector diagnostics(&context, source.path, stop);
+  DiagnosticCollector diagnostics(&context, source.path, stop,
+                                  source.text->getBuffer());
   collector = &diagnostics;
   llvm::SourceMgr manager;
   manager.AddNewSourceBuffer(

@@ -26,9 +26,11 @@ namespace mlir::moe {
 class DiagnosticCollector : public ScopedDiagnosticHandler {
 public:
   /// `fileName` stands where a location names no file. `onError` is called
-  /// when there is a first error; it need not return.
+  /// when there is a first error; it need not return. `source` is the text that
+  /// is parsed, if any is.
   DiagnosticCollector(MLIRContext *context, StringRef fileName,
-                      std::function<void()> onError = nullptr);
+                      std::function<void()> onError = nullptr,
+                      StringRef source = {});
   /// The first error, or, if there is none, `otherwise`.
   llvm::Error takeError(const llvm::Twine &otherwise);
 
@@ -36,6 +38,7 @@ private:
   std::string fileName;
   std::string firstError;
   std::function<void()> onError;
+  StringRef source;
 };
 
 /// Where a model was found.
