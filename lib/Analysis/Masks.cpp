@@ -10,6 +10,7 @@
 
 #include "moe/Analysis/Masks.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -33,6 +34,16 @@ void MaskAnalysis::Choice::add(TypedAttr constant) {
 }
 
 bool MaskAnalysis::isMask(Value tensor) { return of(tensor).hasZero(); }
+
+bool MaskAnalysis::isNearMask(Value tensor) {
+  Choice choice = of(tensor);
+  if (choice.hasZero())
+    return false;
+  auto op = matchElementwise(tensor.getDefiningOp());
+  return (choice.chosen && !choice.constants.empty()) ||
+         (op && isa<math::FloorOp, math::CeilOp, math::RoundOp,
+                    math::RoundEvenOp, math::TruncOp>(op->scalar));
+}
 
 MaskAnalysis::Choice MaskAnalysis::of(Value tensor) {
   auto found = known.find(tensor);
@@ -218,6 +229,11 @@ MaskAnalysis::Choice MaskAnalysis::ofBody(Operation *op) {
   for (Operation &nested : generic.getBody()->without_terminator()) {
     if (nested.getNumResults() != 1 || nested.getNumRegions() > 0)
       continue;
+    // Elements of another tensor, at positions of whatever kind.
+    if (auto extract = dyn_cast<tensor::ExtractOp>(nested)) {
+      scalars[extract] = of(extract.getTensor());
+      continue;
+    }
     SmallVector<Choice> choices =
         llvm::map_to_vector<2>(nested.getOperands(), get);
     // A number that is compared with a constant for equality decides nothing.

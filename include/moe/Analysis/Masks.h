@@ -25,6 +25,9 @@ class MaskAnalysis {
 public:
   /// Whether some elements of `tensor` are zero by choice.
   bool isMask(Value tensor);
+  /// Whether `tensor` looks like a mask to a reader, but is not known to be
+  /// zero anywhere: it is chosen among other numbers, or rounded.
+  bool isNearMask(Value tensor);
 
 private:
   /// Constants that some elements of a tensor are. They are `chosen` if other

@@ -134,9 +134,13 @@ bool Cone::findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops,
       feature |= type.getDimSize(dim) != 1 &&
                  !operand.map.isFunctionOfDim(
                      cast<AffineDimExpr>(index).getPosition());
-    if (!rowLevel || !feature ||
-        (product && !analyses.masks.isMask(operand.tensor)))
+    if (!rowLevel || !feature)
       continue;
+    if (product && !analyses.masks.isMask(operand.tensor)) {
+      if (analyses.masks.isNearMask(operand.tensor))
+        nearMasks.push_back({operand.tensor, where, product});
+      continue;
+    }
     if (llvm::none_of(maskUses, [&](const MaskUse &use) {
           return use.mask == operand.tensor;
         }))

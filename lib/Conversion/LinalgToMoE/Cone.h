@@ -63,6 +63,8 @@ public:
   ArrayRef<Value> getInputs() const { return inputs.getArrayRef(); }
   /// Row-level masks of products and selects.
   ArrayRef<MaskUse> getMasks() const { return maskUses; }
+  /// Row-level factors that are no masks, although they look like some.
+  ArrayRef<MaskUse> getNearMasks() const { return nearMasks; }
   /// Where rows mix, for rows along the loops that are named.
   ArrayRef<Obstacle> getObstacles() const { return obstacles; }
   /// Whether anything is computed at all.
@@ -93,7 +95,7 @@ private:
   llvm::SmallDenseSet<Operation *> inside;
   SmallVector<Operation *> order;
   llvm::SetVector<Value> inputs;
-  SmallVector<MaskUse> maskUses;
+  SmallVector<MaskUse> maskUses, nearMasks;
   SmallVector<Obstacle> obstacles;
   bool work = false;
 };

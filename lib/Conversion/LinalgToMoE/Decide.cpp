@@ -157,6 +157,16 @@ static void refuse(Term &term, Operation *where, const Twine &reason) {
   term.reason = reason.str();
 }
 
+/// A term that is zero where a factor is, if the factor ever is.
+static void checkNearMasks(Term &term) {
+  for (const MaskUse &use : term.cone->getNearMasks()) {
+    Evaluation evaluation(*term.cone, use, false);
+    if (isZero(evaluation.of(term.value)))
+      return refuse(term, use.mask.getDefiningOp(),
+                    "gives a factor that is not known to be zero");
+  }
+}
+
 /// Whether something `op` reads is a row of the cone.
 static bool readsRows(const MaskedTerms &terms, const Cone &cone,
                       Operation *op) {
@@ -279,11 +289,21 @@ static void decideTrivial(MaskedTerms &terms, Term &term) {
     term.isExpert = true;
     return;
   }
-  for (Operation *user : term.value.getUsers())
-    if (!terms.sinks.contains(user))
-      return refuse(
-          term, op,
-          ("is also used by '" + user->getName().getStringRef() + "'").str());
+  auto refuseUse = [&](Value value, function_ref<bool(Operation *)> isOwn) {
+    for (Operation *user : value.getUsers())
+      if (!isOwn(user))
+        return refuse(
+            term, value.getDefiningOp(),
+            ("is also used by '" + user->getName().getStringRef() + "'").str());
+  };
+  refuseUse(term.value,
+            [&](Operation *user) { return terms.sinks.contains(user); });
+  // The rows that the mask scales.
+  for (Value input : term.cone->getInputs())
+    if (input.getDefiningOp() &&
+        !terms.isRowLevel(input, term.cone->labelsOf(input)))
+      refuseUse(input,
+                [&](Operation *user) { return term.cone->contains(user); });
   refuse(term, op, "is computed elsewhere");
 }
 
@@ -310,6 +330,8 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
   };
   for (Term &term : terms.terms) {
     bool masked = !term.guards.empty() || !term.masks.empty();
+    if (!masked && term.cone->computes())
+      checkNearMasks(term);
     if (!masked || (terms.expertLoop && llvm::none_of(term.masks, overExperts)))
       continue;
     checkObstacles(terms, term);

@@ -1,6 +1,11 @@
 // RUN: moe-opt %s --moe-raise-dense --split-input-file --verify-diagnostics | FileCheck %s
 // RUN: moe-opt %s --moe-raise-dense=assume-finite --split-input-file 2>/dev/null | FileCheck %s --check-prefix=FINITE
 
+// What is raised stays as it is.
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --split-input-file 2>/dev/null > %t.once
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --moe-raise-dense=assume-finite --split-input-file 2>/dev/null > %t.twice
+// RUN: diff %t.once %t.twice
+
 #rows = affine_map<(d0, d1) -> (d0)>
 #all = affine_map<(d0, d1) -> (d0, d1)>
 
@@ -85,4 +90,68 @@ func.func @used_twice(%x: tensor<?x4xf32>, %chosen: tensor<?xi1>, %out: tensor<?
     linalg.yield %s : f32
   } -> tensor<?x4xf32>
   return %y, %a : tensor<?x4xf32>, tensor<?x4xf32>
+}
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+
+// Nothing that is thrown away is infinite or NaN: the product says so.
+// CHECK-LABEL: @promised
+// CHECK: moe.dispatch
+// FINITE-LABEL: @promised
+// FINITE: moe.dispatch
+func.func @promised(%x: tensor<?x4xf32>, %chosen: tensor<?xi1>, %m: tensor<?xf32>, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %w = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%chosen : tensor<?xi1>) outs(%m : tensor<?xf32>) {
+  ^bb0(%c: i1, %o: f32):
+    %t = arith.uitofp %c : i1 to f32
+    linalg.yield %t : f32
+  } -> tensor<?xf32>
+  %y = linalg.generic {indexing_maps = [#rows, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%w, %a : tensor<?xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: f32, %e: f32, %o: f32):
+    %s = arith.mulf %e, %c fastmath<nnan, ninf> : f32
+    linalg.yield %s : f32
+  } -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+
+// A column of a mask at a position that is computed, as slices are exported.
+// CHECK-LABEL: @taken_column
+// CHECK-NOT: moe.dispatch
+// FINITE-LABEL: @taken_column
+// FINITE: moe.dispatch
+func.func @taken_column(%x: tensor<?x4xf32>, %chosen: tensor<?x3xi1>, %number: index, %ms: tensor<?x3xf32>, %m: tensor<?xf32>, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %ws = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%chosen : tensor<?x3xi1>) outs(%ms : tensor<?x3xf32>) {
+  ^bb0(%c: i1, %o: f32):
+    %t = arith.uitofp %c : i1 to f32
+    linalg.yield %t : f32
+  } -> tensor<?x3xf32>
+  %w = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} outs(%m : tensor<?xf32>) {
+  ^bb0(%o: f32):
+    %row = linalg.index 0 : index
+    %t = tensor.extract %ws[%row, %number] : tensor<?x3xf32>
+    linalg.yield %t : f32
+  } -> tensor<?xf32>
+  %y = linalg.generic {indexing_maps = [#rows, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%w, %a : tensor<?xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: f32, %e: f32, %o: f32):
+    %s = arith.mulf %e, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
 }
