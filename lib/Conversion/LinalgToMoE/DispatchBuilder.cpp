@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -236,18 +237,37 @@ Value DispatchBuilder::getColumn(const Term &term) {
              });
 }
 
-/// [N] columns to [N, E].
+/// [N] columns to [N, E]. Blocks of columns first, and then blocks of blocks:
+/// what a chain of insertions costs bufferization grows faster than its length.
 Value DispatchBuilder::joinColumns(ArrayRef<Value> columns, Type element) {
+  constexpr size_t longest = 8;
   OpFoldResult tokens = tensor::getMixedSize(b, loc, columns.front(), 0);
-  Value result = tensor::EmptyOp::create(
-      b, loc, {tokens, b.getIndexAttr(columns.size())}, element);
-  OpFoldResult one = b.getIndexAttr(1);
-  for (auto [number, column] : llvm::enumerate(columns))
-    result = tensor::InsertSliceOp::create(
-        b, loc, column, result,
-        ArrayRef<OpFoldResult>{b.getIndexAttr(0), b.getIndexAttr(number)},
-        ArrayRef<OpFoldResult>{tokens, one}, ArrayRef<OpFoldResult>{one, one});
-  return result;
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  SmallVector<Value> blocks(columns);
+  SmallVector<int64_t> widths(columns.size(), 1);
+  do {
+    SmallVector<Value> wider;
+    SmallVector<int64_t> widerWidths;
+    for (size_t first = 0; first < blocks.size(); first += longest) {
+      size_t count = std::min(longest, blocks.size() - first);
+      ArrayRef<int64_t> parts = ArrayRef(widths).slice(first, count);
+      int64_t width = std::accumulate(parts.begin(), parts.end(), int64_t(0));
+      Value joined = tensor::EmptyOp::create(
+          b, loc, {tokens, b.getIndexAttr(width)}, element);
+      int64_t offset = 0;
+      for (size_t i = 0; i < count; offset += parts[i++])
+        joined = tensor::InsertSliceOp::create(
+            b, loc, blocks[first + i], joined,
+            ArrayRef<OpFoldResult>{zero, b.getIndexAttr(offset)},
+            ArrayRef<OpFoldResult>{tokens, b.getIndexAttr(parts[i])},
+            ArrayRef<OpFoldResult>{one, one});
+      wider.push_back(joined);
+      widerWidths.push_back(width);
+    }
+    blocks = wider;
+    widths = widerWidths;
+  } while (blocks.size() > 1);
+  return blocks.front();
 }
 
 Value DispatchBuilder::makeMask() {

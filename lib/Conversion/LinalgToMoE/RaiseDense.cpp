@@ -13,6 +13,7 @@
 #include "DispatchBuilder.h"
 #include "JoinDispatches.h"
 #include "MaskedTerms.h"
+#include "MergeExperts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -164,6 +165,7 @@ static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
   DominanceInfo dominance(*copy);
   eliminateCommonSubExpressions(rewriter, dominance, *copy);
   joinDispatches(*copy);
+  mergeLikeExperts(*copy);
   return copy;
 }
 
