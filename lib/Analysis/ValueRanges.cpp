@@ -102,10 +102,29 @@ ValueRange64 RangeAnalysis::sigmoid(ValueRange64 x) const {
   return {low, high, x.nan};
 }
 
+/// Whether the elements at the coordinates are not those that are inserted.
+static bool isBeside(tensor::InsertSliceOp insert,
+                     ArrayRef<std::optional<int64_t>> coordinates) {
+  if (!insert.hasUnitStride() ||
+      insert.getSourceType().getRank() != insert.getType().getRank())
+    return false;
+  for (auto [at, offset, size] : llvm::zip_equal(
+           coordinates, insert.getStaticOffsets(), insert.getStaticSizes()))
+    if (at && !ShapedType::isDynamic(offset) && !ShapedType::isDynamic(size) &&
+        (*at < offset || *at >= offset + size))
+      return true;
+  return false;
+}
+
 ValueRange64
 RangeAnalysis::compute(Value tensor,
                        ArrayRef<std::optional<int64_t>> coordinates,
                        unsigned depth) const {
+  // Columns are inserted one after the other, however many there are.
+  for (auto insert = tensor.getDefiningOp<tensor::InsertSliceOp>();
+       insert && isBeside(insert, coordinates);
+       insert = tensor.getDefiningOp<tensor::InsertSliceOp>())
+    tensor = insert.getDest();
   auto type = dyn_cast<RankedTensorType>(tensor.getType());
   ValueRange64 any = ofType(getElementTypeOrSelf(tensor.getType()));
   DenseElementsAttr elements;
@@ -180,8 +199,6 @@ RangeAnalysis::compute(Value tensor,
             covers &= constant && offset == 0 && size == type.getDimSize(dim);
             continue;
           }
-          if (*at < offset || *at >= offset + size)
-            return compute(insert.getDest(), coordinates, depth + 1);
           inside[dim] = *at - offset;
         }
         ValueRange64 range = compute(insert.getSource(), inside, depth + 1);

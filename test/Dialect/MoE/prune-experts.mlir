@@ -302,3 +302,40 @@ func.func @nested(%x: tensor<2x4xf32>, %n: tensor<2x2xi1>) -> (tensor<?x4xf32>, 
   }
   return %first, %second : tensor<?x4xf32>, tensor<?x4xf32>
 }
+
+// -----
+
+// A mask of many columns that are inserted one by one: the first stays false.
+// CHECK-LABEL: @inserted_columns
+// CHECK: moe.dispatch {{.*}} !moe.routing<19>
+func.func @inserted_columns(%x: tensor<?x4xf32>, %free: tensor<?x1xi1>, %n: index) -> tensor<?x4xf32> {
+  %false = arith.constant false
+  %none = tensor.splat %false[%n] : tensor<?x20xi1>
+  %m1 = tensor.insert_slice %free into %none[0, 1] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m2 = tensor.insert_slice %free into %m1[0, 2] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m3 = tensor.insert_slice %free into %m2[0, 3] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m4 = tensor.insert_slice %free into %m3[0, 4] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m5 = tensor.insert_slice %free into %m4[0, 5] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m6 = tensor.insert_slice %free into %m5[0, 6] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m7 = tensor.insert_slice %free into %m6[0, 7] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m8 = tensor.insert_slice %free into %m7[0, 8] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m9 = tensor.insert_slice %free into %m8[0, 9] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m10 = tensor.insert_slice %free into %m9[0, 10] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m11 = tensor.insert_slice %free into %m10[0, 11] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m12 = tensor.insert_slice %free into %m11[0, 12] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m13 = tensor.insert_slice %free into %m12[0, 13] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m14 = tensor.insert_slice %free into %m13[0, 14] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m15 = tensor.insert_slice %free into %m14[0, 15] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m16 = tensor.insert_slice %free into %m15[0, 16] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m17 = tensor.insert_slice %free into %m16[0, 17] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m18 = tensor.insert_slice %free into %m17[0, 18] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %m19 = tensor.insert_slice %free into %m18[0, 19] [%n, 1] [1, 1] : tensor<?x1xi1> into tensor<?x20xi1>
+  %r = moe.route %m19 : (tensor<?x20xi1>) -> !moe.routing<20>
+  // expected-remark @+1 {{expert 0 is removed: its column of the mask is false}}
+  %rows = moe.dispatch %x by %r : (tensor<?x4xf32>, !moe.routing<20>) -> tensor<?x4xf32> {
+  ^bb0(%e: index, %mine: tensor<?x4xf32>):
+    moe.yield %mine : tensor<?x4xf32>
+  }
+  %y = moe.combine %rows by %r : (tensor<?x4xf32>, !moe.routing<20>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}

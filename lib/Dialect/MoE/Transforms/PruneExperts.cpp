@@ -56,8 +56,6 @@ private:
 /// The columns of the experts kept, one slice for each run of them.
 Value Pruning::keepColumns(ImplicitLocOpBuilder &b, Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
-  auto resultType = RankedTensorType::get(
-      {type.getDimSize(0), int64_t(kept.size())}, type.getElementType());
   OpFoldResult tokens = tensor::getMixedSize(b, b.getLoc(), tensor, 0);
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   auto extract = [&](int64_t first, int64_t count) {
@@ -68,10 +66,9 @@ Value Pruning::keepColumns(ImplicitLocOpBuilder &b, Value tensor) {
   };
   if (kept.back() - kept.front() == int64_t(kept.size()) - 1)
     return extract(kept.front(), kept.size());
-  SmallVector<Value> dynamic;
-  if (type.isDynamicDim(0))
-    dynamic.push_back(cast<Value>(tokens));
-  Value result = tensor::EmptyOp::create(b, resultType, dynamic);
+  Value result = tensor::EmptyOp::create(
+      b, ArrayRef<OpFoldResult>{tokens, b.getIndexAttr(kept.size())},
+      type.getElementType());
   for (size_t first = 0, next; first < kept.size(); first = next) {
     for (next = first + 1;
          next < kept.size() && kept[next] == kept[next - 1] + 1;)
@@ -91,11 +88,8 @@ Value Pruning::keepColumns(ImplicitLocOpBuilder &b, Value tensor) {
 Value Pruning::renumber(ImplicitLocOpBuilder &b, Value numbers) {
   auto type = cast<RankedTensorType>(numbers.getType());
   Type element = type.getElementType();
-  OpFoldResult tokens = tensor::getMixedSize(b, b.getLoc(), numbers, 0);
-  SmallVector<Value> dynamic;
-  if (type.isDynamicDim(0))
-    dynamic.push_back(cast<Value>(tokens));
-  Value empty = tensor::EmptyOp::create(b, type, dynamic);
+  Value empty = tensor::EmptyOp::create(
+      b, tensor::getMixedSizes(b, b.getLoc(), numbers), element);
   AffineMap map = b.getMultiDimIdentityMap(2);
   return linalg::GenericOp::create(
              b, type, numbers, empty, ArrayRef<AffineMap>{map, map},
