@@ -123,6 +123,8 @@ Extent Tracer::traceResult(OpResult result, int64_t dim) {
       .Case([&](scf::ForOp op) {
         // Nothing inside of the loop equals the result, but itself.
         BlockArgument carried = op.getRegionIterArg(result.getResultNumber());
+        if (assumed.contains(carried))
+          return trace(op.getInitArgs()[result.getResultNumber()], dim);
         Extent extent = trace(carried, dim);
         return extent.value == carried ? itself : extent;
       })

@@ -10,6 +10,7 @@ sys.path.remove(os.path.dirname(os.path.realpath(__file__)))
 import moe_export
 import torch
 from export import exports, refused, rows
+from models_torch import ChosenRows
 from torch import nn
 
 
@@ -51,6 +52,7 @@ x = rows(7, 8, seed=1)
 text, weights = check("mixture", Mixture())
 assert "@experts.4.2.weight" in text and b'"experts.4.2.bias"' in weights and "tm_tensor" not in text
 check("scatter", Scatter())
+check("chosen rows", ChosenRows(4))
 text, _ = check("moving statistics", nn.Sequential(nn.BatchNorm1d(8), nn.Dropout(0.5)))
 assert '@"0.running_mean"' in text and "num_batches_tracked" not in text
 refused("tracing", lambda f: moe_export.torch(OnHost(), [torch.from_numpy(x)], f), "data-dependent")

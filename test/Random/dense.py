@@ -37,6 +37,10 @@ ELEMENTWISE = {
 }
 
 
+# All but the loops over tokens (t, u, v) and experts (e).
+LOOPS = "abcdfghijklmnopqrswxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + "".join(map(chr, range(0x3b1, 0x3ca)))
+
+
 class Value:
     """An SSA value, the loop each of its dimensions runs over, and its elements."""
 
@@ -70,7 +74,7 @@ class Program:
 
     def feature(self, size):
         """A new loop over features."""
-        label = "abcdfghijklmnopqrswxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[self.features]
+        label = LOOPS[self.features]
         self.features += 1
         self.sizes[label] = int(size)
         return label
@@ -116,7 +120,9 @@ class Program:
 
     def generic(self, labels, operands, code, array, init=None, reduced="", element="f32"):
         loops = labels + reduced
-        maps = [f"affine_map<({', '.join(loops)}) -> ({', '.join(v)})>" for v in [o.labels for o in operands] + [labels]]
+        dims = {loop: f"d{number}" for number, loop in enumerate(loops)}
+        maps = [f"affine_map<({', '.join(dims.values())}) -> ({', '.join(dims[d] for d in v)})>"
+                for v in [o.labels for o in operands] + [labels]]
         kinds = ['"parallel"'] * len(labels) + ['"reduction"'] * len(reduced)
         init = init or self.empty(labels, element)
         ins = ", ".join(o.name for o in operands) + " : " + ", ".join(self.type_of(o) for o in operands)
@@ -189,6 +195,86 @@ class Program:
 
     def splat(self, labels, number):
         return Value(self.filled(labels, number), labels, np.full([self.sizes[d] for d in labels], float(number)))
+
+    # Rows that the program chooses by itself.
+
+    def listed(self, mask):
+        """The positions where a mask over one dimension of tokens holds, and their loop."""
+        (t,) = mask.labels
+        positions = np.flatnonzero(mask.array)
+        ones = self.generic(t, [mask], ["%r = arith.extui %a : i1 to i64"], mask.array.astype(np.int64), element="i64")
+        kind = self.type_of(ones)
+        zero, one = self.define("arith.constant 0 : index"), self.define("arith.constant 1 : index")
+        none, unit = self.define("arith.constant 0 : i64"), self.define("arith.constant 1 : i64")
+        size = (self.extents(t) or [self.define(f"arith.constant {self.sizes[t]} : index")])[0]
+        self.define(f"scf.for %i = {zero} to {size} step {one} iter_args(%s = {none}, %p = {self.empty(t, 'i64')}) -> (i64, {kind}) {{")
+        prefixes = f"%{self.counter - 1}"
+        self.lines[-1] = self.lines[-1].replace(f"{prefixes} =", f"{prefixes}:2 =")
+        self.lines += [f"  %e = tensor.extract {ones.name}[%i] : {kind}", "  %u = arith.addi %s, %e : i64",
+                       f"  %q = tensor.insert %u into %p[%i] : {kind}", f"  scf.yield %u, %q : i64, {kind}", "}"]
+        sums = Value(prefixes + "#1", t, np.cumsum(mask.array), "i64")
+        rank = self.generic(t, [sums], [f"%n = arith.subi %a, {unit} : i64", f"%r = arith.maxsi %n, {none} : i64"], sums.array, element="i64")
+        row = self.generic(t, [ones], ["%i = linalg.index 0 : index", "%n = arith.index_cast %i : index to i64", "%r = arith.muli %n, %a : i64"],
+                           sums.array, element="i64")
+        start = self.define(f"linalg.fill ins({none} : i64) outs({self.empty(t, 'i64')} : {kind}) -> {kind}")
+        loop = self.define(f"scf.for %i = {zero} to {size} step {one} iter_args(%s = {start}) -> ({kind}) {{")
+        self.lines += [f"  %a = tensor.extract {rank.name}[%i] : {kind}", "  %b = arith.index_cast %a : i64 to index",
+                       f"  %c = tensor.extract {row.name}[%i] : {kind}", f"  %d = tensor.extract %s[%b] : {kind}",
+                       "  %e = arith.addi %d, %c : i64", f"  %f = tensor.insert %e into %s[%b] : {kind}", f"  scf.yield %f : {kind}", "}"]
+        if self.chance(0.5):
+            count = prefixes + "#0"
+        else:
+            total = self.define(f"linalg.fill ins({none} : i64) outs({self.define('tensor.empty() : tensor<i64>')} : tensor<i64>) -> tensor<i64>")
+            total = self.generic("", [ones], ["%r = arith.addi %out, %a : i64"], np.array(len(positions)), total, t, element="i64")
+            count = self.define(f"tensor.extract {total.name}[] : tensor<i64>")
+        count = self.define(f"arith.index_cast {count} : i64 to index")
+        rows = self.feature(len(positions))
+        self.dynamic.add(rows)
+        name = self.define(f"tensor.extract_slice {loop}[0] [{count}] [1] : {kind} to {self.type(rows, 'i64')}")
+        found = Value(name, rows, positions, "i64")
+        self.sources[rows] = (found, 0)
+        return found
+
+    def gathered(self, x, t, rows, wraps):
+        """Some rows of x, in the order of its dimensions."""
+        labels = x.labels.replace(t, rows.labels)
+        code = ["%w = arith.index_cast %a : i64 to index"]
+        if wraps:
+            size = (self.extents(t) or [self.define(f"arith.constant {self.sizes[t]} : index")])[0]
+            zero, whole = self.define("arith.constant 0 : i64"), self.define(f"arith.index_cast {size} : index to i64")
+            code = [f"%n = arith.cmpi slt, %a, {zero} : i64", f"%m = arith.addi %a, {whole} : i64",
+                    "%k = arith.select %n, %m, %a : i64", "%w = arith.index_cast %k : i64 to index"]
+        code += [f"%i{n} = linalg.index {n} : index" for n in range(len(labels))]
+        indices = ", ".join("%w" if label == t else f"%i{n}" for n, label in enumerate(x.labels))
+        code.append(f"%r = tensor.extract {x.name}[{indices}] : {self.type_of(x)}")
+        return self.generic(labels, [rows], code, np.take(x.array, rows.array, x.labels.index(t)))
+
+    def scattered(self, y, rows, updates, adds):
+        """y with the updates in, or added to, some rows; all of [rows, features]."""
+        t, f = y.labels
+        zero, one = self.define("arith.constant 0 : index"), self.define("arith.constant 1 : index")
+        count = self.extents(rows.labels)[0]
+        width = self.define(f"arith.constant {self.sizes[f]} : index")
+        kind = self.type_of(y)
+        bound = self.define(f"tensor.dim {y.name}, {zero} : {kind}")
+        name = self.define(f"scf.for %i = {zero} to {count} step {one} iter_args(%s = {y.name}) -> ({kind}) {{")
+        self.lines += [f"  %t = scf.for %j = {zero} to {width} step {one} iter_args(%u = %s) -> ({kind}) {{",
+                       f"  %a = tensor.extract {rows.name}[%i] : {self.type_of(rows)}", "  %b = arith.index_cast %a : i64 to index",
+                       f"  %c = tensor.extract {updates.name}[%i, %j] : {self.type_of(updates)}"]
+        new = "%c"
+        if adds:
+            self.lines += [f"  %d = tensor.extract %u[%b, %j] : {kind}", "  %e = arith.addf %d, %c : f32"]
+            new = "%e"
+        if self.chance(0.5):
+            self.lines += [f"  %f = tensor.insert {new} into %u[%b, %j] : {kind}"]
+        else:
+            self.lines += [f"  %g = arith.cmpi ult, %b, {bound} : index", f"  %f = scf.if %g -> ({kind}) {{",
+                           f"    %h = tensor.insert {new} into %u[%b, %j] : {kind}", f"    scf.yield %h : {kind}", "  } else {",
+                           f"    scf.yield %u : {kind}", "  }"]
+        self.lines += [f"  scf.yield %f : {kind}", "  }", f"  scf.yield %t : {kind}", "}"]
+        array = y.array.copy()
+        array[rows.array] = array[rows.array] * adds + updates.array
+        return Value(name, y.labels, array)
 
     # Experts.
 
@@ -285,7 +371,9 @@ def draw(seed):
     counts = [p.sizes[d] for d in tokens]
     used = int(p.rng.integers(1, experts + 1))  # the others are idle
     chosen = p.argument("chosen", tokens, p.rng.integers(0, used, counts).astype(np.int32), "i32")
-    form = p.pick("select", "select with zero", "product", "stacked", "masked input")
+    form = p.pick("select", "select with zero", "product", "stacked", "masked input", "gathered")
+    if form == "gathered" and (len(tokens) > 1 or p.sizes["t"] == 1):
+        form = "select"
     several = form in ("product", "stacked") and p.chance(0.3)
     top = form in ("product", "stacked", "masked input") and p.chance(0.3)
     second = None
@@ -325,6 +413,15 @@ def draw(seed):
             y = p.select(masks[e], rest[e], y, labels)
         rows = [int((chosen.array == e).sum()) for e in range(experts)]
         return p, {"y": y}, rows
+    if form == "gathered":
+        y, adds = p.splat(tokens + out, "0.0"), p.chance(0.5)
+        like = p.operations(p.rng.integers(0, 7), False)
+        for e in range(experts):
+            rows = p.listed(is_chosen(chosen, e))
+            mine = p.gathered(x, "t", rows, p.chance(0.5))
+            h, f = p.body(mine, feature, p.sizes[out], like if p.chance(0.5) else p.operations(p.rng.integers(0, 9), False), False)
+            y = p.scattered(y, rows, p.permute(p.renamed(h, f, out), rows.labels + out), adds)
+        return p, {"y": y}, [int((chosen.array == e).sum()) for e in range(experts)]
     if form == "stacked":
         ids = "et" if len(tokens) == 1 else "e" + tokens
         code = ["%i = linalg.index 0 : index", "%j = arith.index_cast %i : index to i32", "%q = arith.cmpi eq, %a, %j : i32",

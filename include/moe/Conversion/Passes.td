@@ -51,6 +51,9 @@ def RaiseDensePass : Pass<"moe-raise-dense", "::mlir::ModuleOp"> {
     become one dispatch if no intervals overlap, which is checked while running;
     otherwise all experts are computed for all tokens.
 
+    Rows that are listed by a mask, gathered, and scattered into or added to
+    others are recognised as what they are, and become experts likewise.
+
     A value that is masked but stays where it is gets a remark that says why.
   }];
   let options = [Option<"assumeFinite", "assume-finite", "bool", "false",

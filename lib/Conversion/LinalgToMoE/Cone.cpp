@@ -25,7 +25,8 @@ bool moe::isRemade(Value value) {
 
 Cone::Cone(Value term, const Labels &where,
            const llvm::SmallPtrSetImpl<Operation *> &sinks,
-           ConeAnalyses &analyses)
+           ConeAnalyses &analyses,
+           llvm::function_ref<bool(Operation *)> isGiven)
     : analyses(analyses), block((*sinks.begin())->getBlock()) {
   inside.insert(sinks.begin(), sinks.end());
   visit(term, where, nullptr);
@@ -36,7 +37,7 @@ Cone::Cone(Value term, const Labels &where,
       Operation *user = block->findAncestorOpInBlock(*use.getOwner());
       return user && (inside.contains(user) || isa<tensor::DimOp>(user));
     });
-    if (alone && !isSumOfMasked(op)) {
+    if (alone && !isGiven(op) && !isSumOfMasked(op)) {
       inside.insert(op);
       expand(op);
       continue;

@@ -48,9 +48,14 @@ public:
     StringRef reason;
   };
 
-  /// Walks back from `term`, whose only users may be `sinks`.
-  Cone(Value term, const Labels &labels,
-       const llvm::SmallPtrSetImpl<Operation *> &sinks, ConeAnalyses &analyses);
+  /// Walks back from `term`, whose only users may be `sinks`, to what is used
+  /// elsewhere or what `isGiven` says.
+  Cone(
+      Value term, const Labels &labels,
+      const llvm::SmallPtrSetImpl<Operation *> &sinks, ConeAnalyses &analyses,
+      llvm::function_ref<bool(Operation *)> isGiven = [](Operation *) {
+        return false;
+      });
 
   bool contains(Operation *op) const { return inside.contains(op); }
   bool isInput(Value value) const { return inputs.contains(value); }

@@ -18,6 +18,7 @@
 #include "mlir/IR/Dominance.h"
 #include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Analysis/Masks.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -391,6 +392,13 @@ struct SplitSum : OpRewritePattern<linalg::GenericOp> {
 
 } // namespace
 
+void moe::eraseDeadOperations(func::FuncOp function) {
+  // What a dead body captures is dead once that body is gone.
+  IRRewriter rewriter(function.getContext());
+  while (succeeded(runRegionDCE(rewriter, function->getRegions()))) {
+  }
+}
+
 LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums) {
   generalize(function);
   MLIRContext *context = function.getContext();
@@ -435,7 +443,8 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums) {
   linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
   tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
   tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
-  tensor::EmptyOp::getCanonicalizationPatterns(patterns, context);
+  // Not those of tensor.empty: a cast to a static size would be undone by the
+  // fusion of elementwise operations, again and again.
   tensor::DimOp::getCanonicalizationPatterns(patterns, context);
   patterns
       .add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits, SliceBeforeCollapse>(

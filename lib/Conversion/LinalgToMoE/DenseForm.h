@@ -20,6 +20,9 @@ namespace mlir::moe {
 /// experts out of a contraction, which is worth while only if it is raised.
 LogicalResult bringIntoDenseForm(func::FuncOp function, bool splitSums);
 
+/// Erases what nothing needs, and what only that needed.
+void eraseDeadOperations(func::FuncOp function);
+
 } // namespace mlir::moe
 
 #endif // MOE_LIB_CONVERSION_LINALGTOMOE_DENSEFORM_H

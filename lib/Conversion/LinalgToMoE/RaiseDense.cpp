@@ -11,6 +11,7 @@
 
 #include "DenseForm.h"
 #include "DispatchBuilder.h"
+#include "GatheredRows.h"
 #include "JoinDispatches.h"
 #include "MaskedTerms.h"
 #include "MergeExperts.h"
@@ -130,6 +131,9 @@ static bool mayBeMasked(func::FuncOp function) {
   WalkResult walk = function.walk<WalkOrder::PreOrder>([](Operation *op) {
     if (isa<DispatchOp>(op))
       return WalkResult::skip();
+    // Rows that are listed are written in a loop.
+    if (isa<scf::ForOp>(op))
+      return WalkResult::interrupt();
     auto structured = dyn_cast<linalg::LinalgOp>(op);
     if (!structured)
       return WalkResult::advance();
@@ -146,22 +150,37 @@ static bool mayBeMasked(func::FuncOp function) {
 }
 
 /// Raises what can be in a copy of `function`, which is returned if that was
-/// anything.
+/// anything; rows that it gathers by itself are left alone if not `gathered`.
 static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
                                            bool assumeFinite, bool report,
-                                           int64_t &count) {
+                                           int64_t &count,
+                                           bool gathered = true) {
   OwningOpRef<func::FuncOp> copy(function.clone());
+  count = 0;
   if (failed(bringIntoDenseForm(*copy, assumeFinite)))
+    return nullptr;
+  unsigned masked = gathered ? maskGatheredRows(*copy, report) : 0;
+  if (masked > 0 && failed(bringIntoDenseForm(*copy, assumeFinite)))
     return nullptr;
   Raiser raiser(assumeFinite, report);
   raiser.run(*copy);
   count = raiser.raised;
+  if (masked > 0) {
+    // Rows that were gathered are never computed for all instead.
+    int64_t alone = 0;
+    auto other = raiseCopy(function, assumeFinite, /*report=*/false, alone,
+                           /*gathered=*/false);
+    if (count < alone + masked) {
+      count = alone;
+      return other;
+    }
+  }
   if (count == 0)
     return nullptr;
   // What was computed for all tokens is dead; one routing for dispatches of the
   // same masks.
+  eraseDeadOperations(*copy);
   IRRewriter rewriter(copy->getContext());
-  (void)runRegionDCE(rewriter, (*copy)->getRegions());
   DominanceInfo dominance(*copy);
   eliminateCommonSubExpressions(rewriter, dominance, *copy);
   joinDispatches(*copy);
@@ -189,7 +208,7 @@ void RaiseDensePass::runOnOperation() {
     function.getBody().takeBody(copy->getBody());
     IRRewriter rewriter(&getContext());
     (void)eraseUnreachableBlocks(rewriter, function->getRegions());
-    (void)runRegionDCE(rewriter, function->getRegions());
+    eraseDeadOperations(function);
   }
   if (more > 0)
     module->setAttr(

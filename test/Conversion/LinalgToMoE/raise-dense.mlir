@@ -155,3 +155,21 @@ func.func @taken_column(%x: tensor<?x4xf32>, %chosen: tensor<?x3xi1>, %number: i
   } -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// -----
+
+// A size that is a constant, for a type that does not say so.
+// CHECK-LABEL: @constant_size
+// CHECK: arith.mulf
+// CHECK: return
+func.func @constant_size(%weight: tensor<?xf32>, %x: tensor<?x8xf32>) -> tensor<10x8xf32> {
+  %c10 = arith.constant 10 : index
+  %e = tensor.empty(%c10) : tensor<?x8xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %weight : tensor<?x8xf32>, tensor<?xf32>) outs(%e : tensor<?x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %t = arith.mulf %a, %b : f32
+    linalg.yield %t : f32
+  } -> tensor<?x8xf32>
+  %z = tensor.cast %y : tensor<?x8xf32> to tensor<10x8xf32>
+  return %z : tensor<10x8xf32>
+}
