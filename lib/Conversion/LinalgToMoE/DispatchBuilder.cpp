@@ -10,12 +10,12 @@
 
 #include "DispatchBuilder.h"
 #include "ExpertBody.h"
+#include "JoinColumns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
-#include <numeric>
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -46,7 +46,6 @@ private:
   Value getColumn(const Guard *guard);
   Value getColumn(const Term &term);
   Value makeMask();
-  Value joinColumns(ArrayRef<Value> columns, Type element);
   std::optional<Read> findScale(const Term &term);
   Value getScalar(const Term &term);
   void chooseWeights();
@@ -237,46 +236,13 @@ Value DispatchBuilder::getColumn(const Term &term) {
              });
 }
 
-/// [N] columns to [N, E]. Blocks of columns first, and then blocks of blocks:
-/// what a chain of insertions costs bufferization grows faster than its length.
-Value DispatchBuilder::joinColumns(ArrayRef<Value> columns, Type element) {
-  constexpr size_t longest = 8;
-  OpFoldResult tokens = tensor::getMixedSize(b, loc, columns.front(), 0);
-  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-  SmallVector<Value> blocks(columns);
-  SmallVector<int64_t> widths(columns.size(), 1);
-  do {
-    SmallVector<Value> wider;
-    SmallVector<int64_t> widerWidths;
-    for (size_t first = 0; first < blocks.size(); first += longest) {
-      size_t count = std::min(longest, blocks.size() - first);
-      ArrayRef<int64_t> parts = ArrayRef(widths).slice(first, count);
-      int64_t width = std::accumulate(parts.begin(), parts.end(), int64_t(0));
-      Value joined = tensor::EmptyOp::create(
-          b, loc, {tokens, b.getIndexAttr(width)}, element);
-      int64_t offset = 0;
-      for (size_t i = 0; i < count; offset += parts[i++])
-        joined = tensor::InsertSliceOp::create(
-            b, loc, blocks[first + i], joined,
-            ArrayRef<OpFoldResult>{zero, b.getIndexAttr(offset)},
-            ArrayRef<OpFoldResult>{tokens, b.getIndexAttr(parts[i])},
-            ArrayRef<OpFoldResult>{one, one});
-      wider.push_back(joined);
-      widerWidths.push_back(width);
-    }
-    blocks = wider;
-    widths = widerWidths;
-  } while (blocks.size() > 1);
-  return blocks.front();
-}
-
 Value DispatchBuilder::makeMask() {
   if (terms.expertLoop)
     return flatten(getColumn(*experts.front()));
   SmallVector<Value> columns;
   for (Term *term : experts)
     columns.push_back(flatten(getColumn(*term)));
-  return joinColumns(columns, b.getI1Type());
+  return joinColumns(b, loc, columns, b.getI1Type());
 }
 
 /// The factor of each row that the term is multiplied by last, and what it
@@ -353,7 +319,7 @@ Value DispatchBuilder::makeWeights() {
           return arith::ExtFOp::create(b, loc, f32, args[0]);
         })));
   }
-  return terms.expertLoop ? columns.front() : joinColumns(columns, f32);
+  return terms.expertLoop ? columns.front() : joinColumns(b, loc, columns, f32);
 }
 
 //===----------------------------------------------------------------------===//
