@@ -43,6 +43,8 @@ private:
   Value gatherable(Value value, const Labels &labels);
   // Routing.
   Value isNeeded(OpBuilder &b, Location loc, const MaskUse &use, Value element);
+  bool exclude(const MaskUse &a, const MaskUse &b);
+  Value getNeither(const Guard *guard);
   Value getColumn(const Guard *guard);
   Value getColumn(const Term &term);
   Value makeMask();
@@ -191,17 +193,78 @@ Value DispatchBuilder::isNeeded(OpBuilder &b, Location loc, const MaskUse &use,
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, element, zero);
 }
 
+/// Whether no row has both: one number that is compared with two constants.
+bool DispatchBuilder::exclude(const MaskUse &a, const MaskUse &b) {
+  if (a.isNumber || b.isNumber || a.labels != b.labels)
+    return false;
+  auto mine = matchElementwise(a.mask.getDefiningOp());
+  auto other = matchElementwise(b.mask.getDefiningOp());
+  for (auto &op : {mine, other}) {
+    auto compare = op ? dyn_cast<arith::CmpIOp>(op->scalar) : nullptr;
+    if (!compare || compare.getPredicate() != arith::CmpIPredicate::eq ||
+        op->operands[0].constant || !op->operands[1].constant)
+      return false;
+  }
+  const ScalarOperand &number = mine->operands[0];
+  return number.tensor && number.tensor == other->operands[0].tensor &&
+         number.map == other->operands[0].map &&
+         mine->generic.getIndexingMapsArray().back() ==
+             other->generic.getIndexingMapsArray().back() &&
+         mine->operands[1].constant != other->operands[1].constant;
+}
+
+/// Whether a token is none of the numbers that a guard and all its parents
+/// exclude, if that is what they do: as one operation on all of them.
+Value DispatchBuilder::getNeither(const Guard *guard) {
+  SmallVector<Value> masks;
+  for (const Guard *each = guard; each; each = each->parent) {
+    if (each->use.needed || (each != guard && !exclude(guard->use, each->use)))
+      return nullptr;
+    masks.push_back(flatten(map(
+        {Read{each->use.mask, each->use.labels}}, terms.tokens, b.getI1Type(),
+        [](OpBuilder &, Location, ValueRange args) { return args.front(); })));
+  }
+  if (masks.size() < 3)
+    return nullptr;
+  // As they are tested, so that the other columns are the same operation.
+  std::reverse(masks.begin(), masks.end());
+  Value all = joinColumns(b, loc, masks, b.getI1Type());
+  OpFoldResult size = tensor::getMixedSize(b, loc, masks.front(), 0);
+  Value none = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+  Value empty = tensor::EmptyOp::create(b, loc, {size}, b.getI1Type());
+  Value init = linalg::FillOp::create(b, loc, none, empty).getResult(0);
+  AffineMap both = b.getMultiDimIdentityMap(2);
+  auto neither = linalg::GenericOp::create(
+      b, loc, TypeRange{init.getType()}, ValueRange{all}, ValueRange{init},
+      ArrayRef{both, both.dropResult(1)},
+      ArrayRef{utils::IteratorType::parallel, utils::IteratorType::reduction},
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        Value other = arith::XOrIOp::create(b, loc, args[0], none);
+        Value next = arith::AndIOp::create(b, loc, args[1], other);
+        linalg::YieldOp::create(b, loc, next);
+      });
+  return neither.getResult(0);
+}
+
 Value DispatchBuilder::getColumn(const Guard *guard) {
   Value &column = columns[guard];
   if (column)
     return column;
+  if (terms.tokens.size() == 1)
+    if (Value neither = getNeither(guard))
+      return columns[guard] = neither;
+  // What equals one number is no other.
+  const Guard *parent = guard->parent;
+  while (parent && guard->use.needed && !parent->use.needed &&
+         exclude(guard->use, parent->use))
+    parent = parent->parent;
   SmallVector<Read> reads{{guard->use.mask, guard->use.labels}};
-  if (guard->parent)
-    reads.push_back({getColumn(guard->parent), Labels(terms.tokens)});
+  if (parent)
+    reads.push_back({getColumn(parent), Labels(terms.tokens)});
   Value result = map(reads, terms.tokens, b.getI1Type(),
                      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
                        Value needed = isNeeded(b, loc, guard->use, args[0]);
-                       if (guard->parent)
+                       if (parent)
                          needed =
                              arith::AndIOp::create(b, loc, needed, args[1]);
                        return needed;

@@ -378,15 +378,19 @@ std::optional<Joined> ColumnJoiner::joinGenerics(ArrayRef<Value> values) {
   return Joined{all, cast<RankedTensorType>(all.getType()).getRank() - 1};
 }
 
-/// Blocks of columns first, and then blocks of blocks: what a chain of
-/// insertions costs bufferization grows faster than its length.
+/// Columns, or several side by side. Blocks first, and then blocks of blocks:
+/// what a chain of insertions costs bufferization grows faster than its length.
 static Value insertColumns(OpBuilder &b, Location loc, ArrayRef<Value> columns,
                            Type element) {
   constexpr size_t longest = 8;
   OpFoldResult tokens = tensor::getMixedSize(b, loc, columns.front(), 0);
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   SmallVector<Value> blocks(columns);
-  SmallVector<int64_t> widths(columns.size(), 1);
+  SmallVector<int64_t> widths;
+  for (Value column : columns) {
+    auto type = cast<RankedTensorType>(column.getType());
+    widths.push_back(type.getRank() == 1 ? 1 : type.getDimSize(1));
+  }
   do {
     SmallVector<Value> wider;
     SmallVector<int64_t> widerWidths;
@@ -414,8 +418,23 @@ static Value insertColumns(OpBuilder &b, Location loc, ArrayRef<Value> columns,
 
 Value moe::joinColumns(OpBuilder &b, Location loc, ArrayRef<Value> columns,
                        Type element) {
-  auto joined = ColumnJoiner(b, loc, columns.size()).join(columns);
-  if (columns.size() > 1 && joined && joined->dim == 1)
-    return joined->value;
-  return insertColumns(b, loc, columns, element);
+  auto join = [&](ArrayRef<Value> some) -> Value {
+    if (some.size() < 2)
+      return nullptr;
+    auto joined = ColumnJoiner(b, loc, some.size()).join(some);
+    return joined && joined->dim == 1 ? joined->value : Value();
+  };
+  if (Value all = join(columns))
+    return all;
+  // The last one is often what the others are not.
+  SmallVector<Value> blocks(columns);
+  for (bool last : {true, false}) {
+    Value most = join(last ? columns.drop_back() : columns.drop_front());
+    if (!most)
+      continue;
+    blocks = last ? SmallVector<Value>{most, columns.back()}
+                  : SmallVector<Value>{columns.front(), most};
+    break;
+  }
+  return insertColumns(b, loc, blocks, element);
 }
