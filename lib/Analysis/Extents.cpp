@@ -99,6 +99,9 @@ Extent Tracer::traceResult(OpResult result, int64_t dim) {
       })
       .Case([&](tensor::CollapseShapeOp op) {
         ReassociationIndices group = op.getReassociationIndices()[dim];
+        llvm::erase_if(group, [&](int64_t each) {
+          return op.getSrcType().getDimSize(each) == 1;
+        });
         return group.size() == 1 ? trace(op.getSrc(), group.front()) : itself;
       })
       .Case([&](tensor::PadOp op) {

@@ -37,8 +37,8 @@ ELEMENTWISE = {
 }
 
 
-# All but the loops over tokens (t, u, v) and experts (e).
-LOOPS = "abcdfghijklmnopqrswxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + "".join(map(chr, range(0x3b1, 0x3ca)))
+# All but the loops over tokens (t, u, v, T) and experts (e).
+LOOPS = "abcdfghijklmnopqrswxyzABCDEFGHIJKLMNOPQRSUVWXYZ" + "".join(map(chr, range(0x3b1, 0x3ca)))
 
 
 class Value:
@@ -171,6 +171,15 @@ class Program:
         kind = self.type(labels)
         name = self.define(f"linalg.transpose ins({a.name} : {self.type_of(a)}) outs({self.empty(labels)} : {kind}) permutation = {order}")
         return Value(name, labels, a.array.transpose(order))
+
+    def flatten(self, a, tokens):
+        """The loops over tokens, which come first, as one."""
+        if "T" not in self.sizes:
+            self.sizes["T"] = int(np.prod([self.sizes[d] for d in tokens]))
+        labels = "T" + a.labels[len(tokens):]
+        groups = [list(range(len(tokens)))] + [[d] for d in range(len(tokens), len(a.labels))]
+        name = self.define(f"tensor.collapse_shape {a.name} {groups} : {self.type_of(a)} into {self.type(labels, a.element)}")
+        return Value(name, labels, a.array.reshape([self.sizes[d] for d in labels]), a.element)
 
     def slice(self, a, feature, begin, size):
         new = self.feature(size)
@@ -372,7 +381,8 @@ def draw(seed):
     used = int(p.rng.integers(1, experts + 1))  # the others are idle
     chosen = p.argument("chosen", tokens, p.rng.integers(0, used, counts).astype(np.int32), "i32")
     form = p.pick("select", "select with zero", "product", "stacked", "masked input", "gathered")
-    if form == "gathered" and (len(tokens) > 1 or p.sizes["t"] == 1):
+    flat = len(tokens) > 1 and not p.dynamic and order == tokens + feature
+    if form == "gathered" and (np.prod(counts) == 1 or (len(tokens) > 1 and not flat)):
         form = "select"
     several = form in ("product", "stacked") and p.chance(0.3)
     top = form in ("product", "stacked", "masked input") and p.chance(0.3)
@@ -414,11 +424,13 @@ def draw(seed):
         rows = [int((chosen.array == e).sum()) for e in range(experts)]
         return p, {"y": y}, rows
     if form == "gathered":
+        if len(tokens) > 1:
+            x, chosen, tokens = p.flatten(x, tokens), p.flatten(chosen, tokens), "T"
         y, adds = p.splat(tokens + out, "0.0"), p.chance(0.5)
         like = p.operations(p.rng.integers(0, 7), False)
         for e in range(experts):
             rows = p.listed(is_chosen(chosen, e))
-            mine = p.gathered(x, "t", rows, p.chance(0.5))
+            mine = p.gathered(x, tokens, rows, p.chance(0.5))
             h, f = p.body(mine, feature, p.sizes[out], like if p.chance(0.5) else p.operations(p.rng.integers(0, 9), False), False)
             y = p.scattered(y, rows, p.permute(p.renamed(h, f, out), rows.labels + out), adds)
         return p, {"y": y}, [int((chosen.array == e).sum()) for e in range(experts)]

@@ -27,7 +27,8 @@ Cone::Cone(Value term, const Labels &where,
            const llvm::SmallPtrSetImpl<Operation *> &sinks,
            ConeAnalyses &analyses,
            llvm::function_ref<bool(Operation *)> isGiven)
-    : analyses(analyses), block((*sinks.begin())->getBlock()) {
+    : analyses(analyses), block((*sinks.begin())->getBlock()),
+      entersMasks(isGiven) {
   inside.insert(sinks.begin(), sinks.end());
   visit(term, where, nullptr);
   while (!pending.empty()) {
@@ -37,7 +38,7 @@ Cone::Cone(Value term, const Labels &where,
       Operation *user = block->findAncestorOpInBlock(*use.getOwner());
       return user && (inside.contains(user) || isa<tensor::DimOp>(user));
     });
-    if (alone && !isGiven(op) && !isSumOfMasked(op)) {
+    if (alone && !(isGiven ? isGiven(op) : isSumOfMasked(op))) {
       inside.insert(op);
       expand(op);
       continue;
@@ -111,7 +112,7 @@ void Cone::visit(Value value, Labels where, Operation *user) {
 bool Cone::findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops,
                      llvm::SmallPtrSetImpl<Value> &stop) {
   auto elementwise = matchElementwise(op);
-  if (!elementwise)
+  if (!elementwise || entersMasks)
     return false;
   bool product = isa<arith::MulFOp>(elementwise->scalar);
   if (!product && !isa<arith::SelectOp>(elementwise->scalar))

@@ -49,13 +49,11 @@ public:
   };
 
   /// Walks back from `term`, whose only users may be `sinks`, to what is used
-  /// elsewhere or what `isGiven` says.
-  Cone(
-      Value term, const Labels &labels,
-      const llvm::SmallPtrSetImpl<Operation *> &sinks, ConeAnalyses &analyses,
-      llvm::function_ref<bool(Operation *)> isGiven = [](Operation *) {
-        return false;
-      });
+  /// elsewhere. With `isGiven` everything is entered but what that says, masks
+  /// too.
+  Cone(Value term, const Labels &labels,
+       const llvm::SmallPtrSetImpl<Operation *> &sinks, ConeAnalyses &analyses,
+       llvm::function_ref<bool(Operation *)> isGiven = nullptr);
 
   bool contains(Operation *op) const { return inside.contains(op); }
   bool isInput(Value value) const { return inputs.contains(value); }
@@ -95,6 +93,7 @@ private:
 
   ConeAnalyses &analyses;
   Block *block;
+  bool entersMasks;
   llvm::SmallDenseMap<Value, Labels> labels;
   std::set<Operation *, Later> pending;
   llvm::SmallDenseSet<Operation *> inside;

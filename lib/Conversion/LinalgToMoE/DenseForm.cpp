@@ -26,7 +26,7 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-static void generalize(func::FuncOp function) {
+void moe::generalizeNamedOps(func::FuncOp function) {
   SmallVector<linalg::LinalgOp> named;
   function.walk([&](linalg::LinalgOp op) {
     if (op.hasPureTensorSemantics() &&
@@ -400,7 +400,7 @@ void moe::eraseDeadOperations(func::FuncOp function) {
 }
 
 LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums) {
-  generalize(function);
+  generalizeNamedOps(function);
   MLIRContext *context = function.getContext();
   GreedyRewriteConfig config;
   config.enableFolding(true);

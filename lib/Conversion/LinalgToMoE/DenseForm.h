@@ -16,6 +16,9 @@
 
 namespace mlir::moe {
 
+/// Writes named operations of linalg on tensors as linalg.generic.
+void generalizeNamedOps(func::FuncOp function);
+
 /// Rewrites `function` into that form. `splitSums` also takes a sum over
 /// experts out of a contraction, which is worth while only if it is raised.
 LogicalResult bringIntoDenseForm(func::FuncOp function, bool splitSums);

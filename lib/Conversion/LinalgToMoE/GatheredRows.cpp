@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Analysis/RowLists.h"
 #include "moe/Analysis/ScatterLoops.h"
@@ -342,6 +343,19 @@ bool GatheredRows::rewrite(scf::ForOp loop) {
   return true;
 }
 
+/// Tensors whose sizes are constants, for types that do not say so.
+static void makeStatic(func::FuncOp function) {
+  MLIRContext *context = function.getContext();
+  RewritePatternSet patterns(context);
+  for (StringRef name : {linalg::LinalgDialect::getDialectNamespace(),
+                         tensor::TensorDialect::getDialectNamespace()})
+    context->getLoadedDialect(name)->getCanonicalizationPatterns(patterns);
+  tensor::EmptyOp::getCanonicalizationPatterns(patterns, context);
+  tensor::CastOp::getCanonicalizationPatterns(patterns, context);
+  // A type that stays as it is does no harm.
+  (void)applyPatternsGreedily(function, std::move(patterns));
+}
+
 unsigned GatheredRows::rewrite() {
   SmallVector<scf::ForOp> loops, rewritten;
   function.walk<WalkOrder::PreOrder>([&](scf::ForOp loop) {
@@ -365,6 +379,7 @@ unsigned GatheredRows::rewrite() {
   for (scf::ForOp loop : llvm::reverse(rewritten))
     loop.erase();
   eraseDeadOperations(function);
+  makeStatic(function);
   return rewritten.size();
 }
 

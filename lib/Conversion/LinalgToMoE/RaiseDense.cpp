@@ -157,11 +157,17 @@ static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
                                            bool gathered = true) {
   OwningOpRef<func::FuncOp> copy(function.clone());
   count = 0;
+  // Lists are seen best as they were written, before tokens of several
+  // dimensions are told apart; others only afterwards.
+  generalizeNamedOps(*copy);
+  unsigned masked = gathered ? maskGatheredRows(*copy, /*report=*/false) : 0;
   if (failed(bringIntoDenseForm(*copy, assumeFinite)))
     return nullptr;
-  unsigned masked = gathered ? maskGatheredRows(*copy, report) : 0;
-  if (masked > 0 && failed(bringIntoDenseForm(*copy, assumeFinite)))
-    return nullptr;
+  if (unsigned more = gathered ? maskGatheredRows(*copy, report) : 0) {
+    masked += more;
+    if (failed(bringIntoDenseForm(*copy, assumeFinite)))
+      return nullptr;
+  }
   Raiser raiser(assumeFinite, report);
   raiser.run(*copy);
   count = raiser.raised;
