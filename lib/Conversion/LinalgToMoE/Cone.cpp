@@ -300,6 +300,16 @@ void Cone::expand(Operation *op) {
               visit(input, where, op);
             return true;
           })
+          .Case([&](tensor::PadOp pad) {
+            if (!pad.getConstantPaddingValue())
+              return false;
+            for (auto [dim, label] : llvm::enumerate(where))
+              if (!isConstantIntValue(pad.getMixedLowPad()[dim], 0) ||
+                  !isConstantIntValue(pad.getMixedHighPad()[dim], 0))
+                mix(op, label, "pads rows");
+            visit(pad.getSource(), where, op);
+            return true;
+          })
           .Case([&](tensor::InsertSliceOp slice) {
             if (slice.getSourceType().getRank() !=
                 slice.getDestType().getRank())

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DenseForm.h"
+#include "ReadsByPosition.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -446,6 +447,7 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums) {
   // Not those of tensor.empty: a cast to a static size would be undone by the
   // fusion of elementwise operations, again and again.
   tensor::DimOp::getCanonicalizationPatterns(patterns, context);
+  populateReadsByPosition(patterns);
   patterns
       .add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits, SliceBeforeCollapse>(
           context);

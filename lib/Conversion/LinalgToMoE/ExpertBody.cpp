@@ -145,6 +145,14 @@ Value ExpertBody::emit(Value value, const Labels &labels) {
   return emitted.lookup(value);
 }
 
+/// The constant that a padding adds, outside of its body.
+Value ExpertBody::getPaddingValue(tensor::PadOp pad) {
+  Value value = pad.getConstantPaddingValue();
+  if (pad.getRegion().isAncestor(value.getParentRegion()))
+    value = b.clone(*value.getDefiningOp())->getResult(0);
+  return value;
+}
+
 Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
   Location loc = op->getLoc();
   bool rowsFirst = hasRows(labels);
@@ -227,6 +235,18 @@ Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
         for (int64_t before = 0; before < int64_t(concat.getDim()); ++before)
           dim += isKept(labels[before]);
         return tensor::ConcatOp::create(b, loc, type, dim, inputs);
+      })
+      .Case([&](tensor::PadOp pad) -> Value {
+        Value source = of(pad.getSource());
+        SmallVector<OpFoldResult> low(rowsFirst, b.getIndexAttr(0)),
+            high(rowsFirst, b.getIndexAttr(0));
+        for (auto [dim, label] : llvm::enumerate(labels))
+          if (isKept(label)) {
+            low.push_back(pad.getMixedLowPad()[dim]);
+            high.push_back(pad.getMixedHighPad()[dim]);
+          }
+        return tensor::PadOp::create(b, loc, type, source, low, high,
+                                     getPaddingValue(pad));
       })
       .Case([&](tensor::InsertSliceOp slice) -> Value {
         SmallVector<OpFoldResult> offsets, sizes, strides;

@@ -12,6 +12,7 @@
 #define MOE_LIB_CONVERSION_LINALGTOMOE_EXPERTBODY_H
 
 #include "MaskedTerms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace mlir::moe {
@@ -41,6 +42,7 @@ private:
   Value emitInput(Value value, const Labels &labels);
   Value emitRemade(Value value, const Labels &labels);
   Value emitOperation(Operation *op, const Labels &labels);
+  Value getPaddingValue(tensor::PadOp pad);
   void emitGeneric(linalg::GenericOp op);
   /// `value` as rows of `labels`, read by `map` from loops that are labelled
   /// `loops`.
