@@ -123,6 +123,16 @@ bool RowListAnalysis::isBelow(const Symbol &position, const Symbol &size) {
   return size.kind == Kind::Size && size.extent == range;
 }
 
+/// Whether a position cannot be after `last`.
+bool RowListAnalysis::isAtMost(const Symbol &position, const Symbol &last) {
+  if (position.kind != Kind::Row && position.kind != Kind::Listed)
+    return false;
+  Extent range = getRange(position);
+  if (range.constant && last.getNumber())
+    return *range.constant <= *last.getNumber() + 1;
+  return last.kind == Kind::Last && last.extent == range;
+}
+
 /// Whether two sizes are one, or count one mask. Where a mask holds nowhere
 /// there is no element that anyone may read.
 bool RowListAnalysis::isSameSize(const Extent &a, const Extent &b) {
@@ -345,7 +355,7 @@ RowListAnalysis::Symbol RowListAnalysis::applyCompare(Operation *op,
   auto isNatural = [](const Symbol &symbol) {
     return symbol.kind != Kind::Unknown && symbol.kind != Kind::Constant &&
            symbol.kind != Kind::Holds && symbol.kind != Kind::Before &&
-           symbol.kind != Kind::CountIsOne;
+           symbol.kind != Kind::Last && symbol.kind != Kind::CountIsOne;
   };
   bool zero = rhs.getNumber() == 0;
   bool inside = isBelow(lhs, rhs);
@@ -470,6 +480,8 @@ RowListAnalysis::Symbol RowListAnalysis::apply(Operation *op,
       .Case([&](arith::SubIOp) {
         if (lhs.kind == Kind::Prefix && number == 1)
           return as(Kind::Before);
+        if (lhs.kind == Kind::Size && number == 1)
+          return as(Kind::Last);
         return keepIf(number == 0);
       })
       .Case([&](arith::AddIOp) {
@@ -488,7 +500,7 @@ RowListAnalysis::Symbol RowListAnalysis::apply(Operation *op,
         Symbol all = ofSize(getRange(lhs));
         bool most = rhs == all || (all.extent.constant && number &&
                                    *all.extent.constant <= *number);
-        return keepIf(lhs.kind == Kind::Count && most);
+        return keepIf((lhs.kind == Kind::Count && most) || isAtMost(lhs, rhs));
       })
       .Case([&](arith::MulIOp) {
         for (bool swapped : {false, true}) {
@@ -521,6 +533,30 @@ Value RowListAnalysis::getListedMask(Value value) {
 bool RowListAnalysis::isOwnRow(Value index, Value mask) {
   Symbol symbol = of(index);
   return symbol.kind == Kind::Row && counts(symbol.extent, mask);
+}
+
+std::optional<unsigned> RowListAnalysis::getOwnLoop(Value index,
+                                                    const Extent &size) {
+  Symbol symbol = of(index);
+  if (symbol.kind != Kind::Row || !(symbol.extent == size))
+    return std::nullopt;
+  // All that is read on the way is read at one loop.
+  std::optional<unsigned> loop;
+  SmallVector<Value> todo{index};
+  llvm::SmallPtrSet<Operation *, 8> seen;
+  while (!todo.empty()) {
+    Operation *op = todo.pop_back_val().getDefiningOp();
+    if (!op || !op->getParentOfType<linalg::GenericOp>() ||
+        !seen.insert(op).second)
+      continue;
+    if (auto position = dyn_cast<linalg::IndexOp>(op)) {
+      if (loop && *loop != position.getDim())
+        return std::nullopt;
+      loop = position.getDim();
+    }
+    llvm::append_range(todo, op->getOperands());
+  }
+  return loop;
 }
 
 bool RowListAnalysis::counts(const Extent &size, Value mask) {

@@ -31,6 +31,9 @@ public:
   bool counts(const Extent &size, Value mask);
   /// Whether `index` is the position of its own row in a list of `mask`.
   bool isOwnRow(Value index, Value mask);
+  /// The loop of a linalg.generic that `index`, a value of its body, is the
+  /// position of, in a dimension of `size`.
+  std::optional<unsigned> getOwnLoop(Value index, const Extent &size);
   /// Whether a truth value holds whatever the inputs are.
   bool isTrue(Value condition);
 
@@ -38,8 +41,9 @@ private:
   enum class Kind {
     Unknown,
     Constant,
-    /// A size, at least zero.
+    /// A size, at least zero, and one less.
     Size,
+    Last,
     /// The position of its own row.
     Row,
     /// Where a mask holds.
@@ -85,6 +89,7 @@ private:
   Symbol applyCompare(Operation *op, const Symbol &lhs, const Symbol &rhs);
   Symbol applySelect(ArrayRef<Symbol> operands);
 
+  bool isAtMost(const Symbol &position, const Symbol &last);
   bool isBelow(const Symbol &position, const Symbol &size);
   bool isSameSize(const Extent &a, const Extent &b);
   Extent getRange(const Symbol &position);

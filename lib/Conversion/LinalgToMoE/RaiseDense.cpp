@@ -11,6 +11,7 @@
 
 #include "DenseForm.h"
 #include "DispatchBuilder.h"
+#include "GatheredExperts.h"
 #include "GatheredRows.h"
 #include "JoinDispatches.h"
 #include "MaskedTerms.h"
@@ -163,7 +164,9 @@ static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
   unsigned masked = gathered ? maskGatheredRows(*copy, /*report=*/false) : 0;
   if (failed(bringIntoDenseForm(*copy, assumeFinite)))
     return nullptr;
-  if (unsigned more = gathered ? maskGatheredRows(*copy, report) : 0) {
+  if (unsigned more = gathered ? maskGatheredRows(*copy, report) +
+                                     maskGatheredExperts(*copy)
+                               : 0) {
     masked += more;
     if (failed(bringIntoDenseForm(*copy, assumeFinite)))
       return nullptr;
