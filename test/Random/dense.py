@@ -181,6 +181,33 @@ class Program:
         name = self.define(f"tensor.collapse_shape {a.name} {groups} : {self.type_of(a)} into {self.type(labels, a.element)}")
         return Value(name, labels, a.array.reshape([self.sizes[d] for d in labels]), a.element)
 
+    def side_by_side(self, parts):
+        """Results of experts, of equal labels, along a first dimension of experts."""
+        unit = self.feature(1)
+        labels, wide = parts[0].labels, []
+        groups = [[0, 1]] + [[d + 1] for d in range(1, len(labels))]
+        for part in parts:
+            extents = iter(self.extents(labels))
+            sizes = ", ".join(["1"] + [next(extents) if d in self.dynamic else str(self.sizes[d]) for d in labels])
+            wide.append(self.define(f"tensor.expand_shape {part.name} {groups} output_shape [{sizes}] : "
+                                    f"{self.type_of(part)} into {self.type(unit + labels)}"))
+        kinds = ", ".join(self.type(unit + labels) for _ in parts)
+        name = self.define(f"tensor.concat dim(0) {', '.join(wide)} : ({kinds}) -> {self.type('e' + labels)}")
+        return Value(name, "e" + labels, np.stack([part.array for part in parts]))
+
+    def numbered(self, results, numbers, labels):
+        """The results of the experts with these numbers."""
+        code = ["%w = arith.index_cast %a : i32 to index"]
+        if self.chance(0.5):
+            code = ["%v = arith.index_cast %a : i32 to index", "%lo = arith.constant 0 : index", "%n = arith.maxsi %v, %lo : index",
+                    f"%hi = arith.constant {self.sizes['e'] - 1} : index", "%w = arith.minsi %n, %hi : index"]
+        code += [f"%i{n} = linalg.index {n} : index" for n in range(len(labels))]
+        indices = ", ".join("%w" if d == "e" else f"%i{labels.index(d)}" for d in results.labels)
+        code.append(f"%r = tensor.extract {results.name}[{indices}] : {self.type_of(results)}")
+        each = results.array.transpose([results.labels.index(d) for d in "e" + labels])
+        array = np.take_along_axis(each, self.spread(numbers, labels)[None], 0)[0]
+        return self.generic(labels, [numbers], code, array)
+
     def slice(self, a, feature, begin, size):
         new = self.feature(size)
         labels = a.labels.replace(feature, new)
@@ -380,9 +407,9 @@ def draw(seed):
     counts = [p.sizes[d] for d in tokens]
     used = int(p.rng.integers(1, experts + 1))  # the others are idle
     chosen = p.argument("chosen", tokens, p.rng.integers(0, used, counts).astype(np.int32), "i32")
-    form = p.pick("select", "select with zero", "product", "stacked", "masked input", "gathered")
+    form = p.pick("select", "select with zero", "product", "stacked", "masked input", "gathered", "numbered")
     flat = len(tokens) > 1 and not p.dynamic and order == tokens + feature
-    if form == "gathered" and (np.prod(counts) == 1 or (len(tokens) > 1 and not flat)):
+    if form in ("gathered", "numbered") and np.prod(counts) == 1 or form == "gathered" and len(tokens) > 1 and not flat:
         form = "select"
     several = form in ("product", "stacked") and p.chance(0.3)
     top = form in ("product", "stacked", "masked input") and p.chance(0.3)
@@ -433,6 +460,16 @@ def draw(seed):
             mine = p.gathered(x, tokens, rows, p.chance(0.5))
             h, f = p.body(mine, feature, p.sizes[out], like if p.chance(0.5) else p.operations(p.rng.integers(0, 9), False), False)
             y = p.scattered(y, rows, p.permute(p.renamed(h, f, out), rows.labels + out), adds)
+        return p, {"y": y}, [int((chosen.array == e).sum()) for e in range(experts)]
+    if form == "numbered":
+        if p.chance(0.5):
+            h, f = p.body(x, feature, p.sizes[out], p.operations(p.rng.integers(0, 8), False), True)
+            h = p.renamed(h, f, out)
+            p.found.add("numbered, stacked")
+        else:
+            leaves = p.bodies(x, feature, out, experts, False)
+            h = p.side_by_side([p.permute(leaf, leaves[0].labels) for leaf in leaves])
+        y = p.numbered(h, chosen, labels)
         return p, {"y": y}, [int((chosen.array == e).sum()) for e in range(experts)]
     if form == "stacked":
         ids = "et" if len(tokens) == 1 else "e" + tokens

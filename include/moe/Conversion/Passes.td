@@ -52,7 +52,8 @@ def RaiseDensePass : Pass<"moe-raise-dense", "::mlir::ModuleOp"> {
     otherwise all experts are computed for all tokens.
 
     Rows that are listed by a mask, gathered, and scattered into or added to
-    others are recognised as what they are, and become experts likewise.
+    others are recognised as what they are, and become experts likewise; so do
+    results that are gathered by the number of an expert.
 
     A value that is masked but stays where it is gets a remark that says why.
   }];

@@ -143,7 +143,7 @@ static bool mayBeMasked(func::FuncOp function) {
         structured.getNumParallelLoops() != structured.getNumLoops())
       return WalkResult::skip();
     for (Operation &scalar : *structured.getBlock())
-      if (isa<arith::SelectOp, arith::MulFOp>(scalar))
+      if (isa<arith::SelectOp, arith::MulFOp, tensor::ExtractOp>(scalar))
         return WalkResult::interrupt();
     return WalkResult::skip();
   });
