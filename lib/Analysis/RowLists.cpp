@@ -544,18 +544,34 @@ std::optional<unsigned> RowListAnalysis::getOwnLoop(Value index,
   std::optional<unsigned> loop;
   SmallVector<Value> todo{index};
   llvm::SmallPtrSet<Operation *, 8> seen;
+  bool same = true;
+  auto meet = [&](unsigned position) {
+    same &= !loop || *loop == position;
+    loop = position;
+  };
   while (!todo.empty()) {
-    Operation *op = todo.pop_back_val().getDefiningOp();
-    if (!op || !op->getParentOfType<linalg::GenericOp>() ||
-        !seen.insert(op).second)
+    Value value = todo.pop_back_val();
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      auto generic =
+          dyn_cast<linalg::GenericOp>(argument.getOwner()->getParentOp());
+      if (!generic)
+        continue;
+      OpOperand *operand = generic.getMatchingOpOperand(argument);
+      for (AffineExpr dim :
+           generic.getMatchingIndexingMap(operand).getResults())
+        if (auto position = dyn_cast<AffineDimExpr>(dim))
+          meet(position.getPosition());
       continue;
-    if (auto position = dyn_cast<linalg::IndexOp>(op)) {
-      if (loop && *loop != position.getDim())
-        return std::nullopt;
-      loop = position.getDim();
     }
+    Operation *op = value.getDefiningOp();
+    if (!op->getParentOfType<linalg::GenericOp>() || !seen.insert(op).second)
+      continue;
+    if (auto position = dyn_cast<linalg::IndexOp>(op))
+      meet(position.getDim());
     llvm::append_range(todo, op->getOperands());
   }
+  if (!same)
+    return std::nullopt;
   return loop;
 }
 

@@ -269,6 +269,164 @@ struct SliceBeforeCollapse : OpRewritePattern<tensor::ExtractSliceOp> {
   }
 };
 
+/// split (join x), where both are the same but for units ==> the units only
+struct SplitAsJoined : OpRewritePattern<tensor::ExpandShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExpandShapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto collapse = op.getSrc().getDefiningOp<tensor::CollapseShapeOp>();
+    if (!collapse)
+      return rewriter.notifyMatchFailure(op, "not of a collapse");
+    RankedTensorType joined = collapse.getSrcType(), split = op.getResultType();
+    SmallVector<ReassociationIndices> units, others;
+    SmallVector<int64_t> shape;
+    bool several = false;
+    for (auto [from, to] : llvm::zip_equal(collapse.getReassociationIndices(),
+                                           op.getReassociationIndices())) {
+      // Each dimension of the middle takes the units before it along, the last
+      // one those that follow as well.
+      auto parts = [](ArrayRef<int64_t> group, RankedTensorType type) {
+        SmallVector<ReassociationIndices> result;
+        ReassociationIndices leading;
+        for (int64_t dim : group) {
+          leading.push_back(dim);
+          if (type.getDimSize(dim) != 1) {
+            result.push_back(leading);
+            leading.clear();
+          }
+        }
+        if (result.empty())
+          result.push_back(leading);
+        else
+          llvm::append_range(result.back(), leading);
+        return result;
+      };
+      auto real = [](ArrayRef<int64_t> group, RankedTensorType type) {
+        for (int64_t dim : group)
+          if (type.getDimSize(dim) != 1)
+            return type.getDimSize(dim);
+        return int64_t(1);
+      };
+      auto mine = parts(from, joined), theirs = parts(to, split);
+      if (mine.size() != theirs.size())
+        return rewriter.notifyMatchFailure(op, "splits in another way");
+      unsigned dynamic = 0;
+      for (auto [a, b] : llvm::zip_equal(mine, theirs)) {
+        if (real(a, joined) != real(b, split))
+          return rewriter.notifyMatchFailure(op, "splits in another way");
+        dynamic += ShapedType::isDynamic(real(a, joined));
+        shape.push_back(real(a, joined));
+      }
+      if (dynamic > 1)
+        return rewriter.notifyMatchFailure(op, "several unknown sizes");
+      several |= mine.size() > 1;
+      llvm::append_range(units, mine);
+      llvm::append_range(others, theirs);
+    }
+    if (!several)
+      return rewriter.notifyMatchFailure(op, "nothing is split");
+    auto middle = RankedTensorType::get(shape, joined.getElementType());
+    Value value = collapse.getSrc();
+    if (middle != joined)
+      value = tensor::CollapseShapeOp::create(rewriter, op.getLoc(), middle,
+                                              value, units);
+    if (middle != split)
+      value = tensor::ExpandShapeOp::create(rewriter, op.getLoc(), split, value,
+                                            others, op.getMixedOutputShape());
+    rewriter.replaceOp(op, value);
+    return success();
+  }
+};
+
+/// sum over e of m[t, e] * (concat a, b)[t, e, h], where m is a mask
+/// ==> m[t, 0] * a[t, h] + m[t, 1] * b[t, h]
+struct SumOfParts : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    auto sum = matchSum(op);
+    if (!sum || sum->factors.size() != 2 || op.getNumReductionLoops() != 1)
+      return rewriter.notifyMatchFailure(op, "not a sum of products");
+    SmallVector<unsigned> reductions;
+    op.getReductionDims(reductions);
+    AffineExpr expert = rewriter.getAffineDimExpr(reductions.front());
+    for (unsigned side : {0, 1}) {
+      OpOperand *all = sum->factors[side], *mask = sum->factors[1 - side];
+      auto concat = all->get().getDefiningOp<tensor::ConcatOp>();
+      AffineMap map = op.getMatchingIndexingMap(all);
+      AffineMap maskMap = op.getMatchingIndexingMap(mask);
+      if (!concat || map.getResult(concat.getDim()) != expert ||
+          !llvm::is_contained(maskMap.getResults(), expert) ||
+          !MaskAnalysis().isMask(mask->get()) ||
+          llvm::any_of(concat.getInputs(), [&](Value part) {
+            return cast<RankedTensorType>(part.getType())
+                       .getDimSize(concat.getDim()) != 1;
+          }))
+        continue;
+      rewrite(op, concat, map, mask->get(), maskMap, reductions.front(),
+              rewriter);
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "not of parts of one expert each");
+  }
+
+  static void rewrite(linalg::GenericOp op, tensor::ConcatOp concat,
+                      AffineMap map, Value mask, AffineMap maskMap,
+                      unsigned loop, PatternRewriter &rewriter) {
+    Location loc = op.getLoc();
+    Value total = op.getDpsInits().front();
+    AffineMap out = op.getIndexingMapsArray().back();
+    // Without the loop over experts, at which parts are read at 0.
+    SmallVector<AffineExpr> dims;
+    for (unsigned dim = 0; dim < op.getNumLoops(); ++dim)
+      dims.push_back(dim == loop
+                         ? rewriter.getAffineConstantExpr(0)
+                         : rewriter.getAffineDimExpr(dim - (dim > loop)));
+    auto without = [&](AffineMap map) {
+      return map.replaceDimsAndSymbols(dims, {}, op.getNumLoops() - 1, 0);
+    };
+    SmallVector<utils::IteratorType> parallel(op.getNumLoops() - 1,
+                                              utils::IteratorType::parallel);
+    auto maskType = cast<RankedTensorType>(mask.getType());
+    for (auto [number, part] : llvm::enumerate(concat.getInputs())) {
+      SmallVector<OpFoldResult> offsets, sizes,
+          strides(maskType.getRank(), rewriter.getIndexAttr(1));
+      for (auto [dim, index] : llvm::enumerate(maskMap.getResults())) {
+        bool own = index == rewriter.getAffineDimExpr(loop);
+        offsets.push_back(rewriter.getIndexAttr(own ? number : 0));
+        sizes.push_back(own ? OpFoldResult(rewriter.getIndexAttr(1))
+                            : tensor::getMixedSize(rewriter, loc, mask, dim));
+      }
+      Value column = tensor::ExtractSliceOp::create(rewriter, loc, mask,
+                                                    offsets, sizes, strides);
+      auto make = [&](ValueRange inputs, ArrayRef<AffineMap> maps, bool adds) {
+        Value empty = tensor::EmptyOp::create(
+            rewriter, loc, tensor::getMixedSizes(rewriter, loc, total),
+            getElementTypeOrSelf(total.getType()));
+        return linalg::GenericOp::create(
+                   rewriter, loc, TypeRange{op.getResult(0).getType()}, inputs,
+                   ValueRange{empty}, maps, parallel,
+                   [&](OpBuilder &b, Location loc, ValueRange args) {
+                     Value value =
+                         adds ? arith::AddFOp::create(b, loc, args[0], args[1])
+                                    .getResult()
+                              : arith::MulFOp::create(b, loc, args[0], args[1])
+                                    .getResult();
+                     linalg::YieldOp::create(b, loc, value);
+                   })
+            .getResult(0);
+      };
+      Value term = make({column, part},
+                        {without(maskMap), without(map), without(out)}, false);
+      AffineMap each = rewriter.getMultiDimIdentityMap(out.getNumResults());
+      total = make({total, term}, {each, each, each}, true);
+    }
+    rewriter.replaceOp(op, total);
+  }
+};
+
 /// sum over e, f of a[e, t, f] * w[e, f, h], where a is masked for each e and t
 /// ==> y[t, h, e] = sum over f; sum over e of y
 /// sum over e of m[t, e] * y[e, t, h], where m is a mask
@@ -400,7 +558,8 @@ void moe::eraseDeadOperations(func::FuncOp function) {
   }
 }
 
-LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums) {
+LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums,
+                                      bool tellApart) {
   generalizeNamedOps(function);
   MLIRContext *context = function.getContext();
   GreedyRewriteConfig config;
@@ -425,21 +584,26 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums) {
         Operation *producer = operand->get().getDefiningOp();
         return producer && isCopy(producer);
       });
-  // A collapse of tokens and experts moves behind what is computed from it,
-  // until an expansion undoes it.
-  linalg::populateFoldReshapeOpsByExpansionPatterns(
-      patterns, [](OpOperand *operand) {
-        auto collapse = operand->get().getDefiningOp<tensor::CollapseShapeOp>();
-        return collapse &&
-               llvm::any_of(collapse.getReassociationIndices(),
-                            [&](const ReassociationIndices &group) {
-                              return llvm::count_if(group, [&](int64_t dim) {
-                                       return collapse.getSrcType().getDimSize(
-                                                  dim) != 1;
-                                     }) > 1;
-                            });
-      });
+  if (tellApart) {
+    // A collapse of tokens and experts moves behind what is computed from it,
+    // until an expansion undoes it.
+    linalg::populateFoldReshapeOpsByExpansionPatterns(
+        patterns, [](OpOperand *operand) {
+          auto collapse =
+              operand->get().getDefiningOp<tensor::CollapseShapeOp>();
+          return collapse &&
+                 llvm::any_of(
+                     collapse.getReassociationIndices(),
+                     [&](const ReassociationIndices &group) {
+                       return llvm::count_if(group, [&](int64_t dim) {
+                                return collapse.getSrcType().getDimSize(dim) !=
+                                       1;
+                              }) > 1;
+                     });
+        });
+  }
   tensor::populateReassociativeReshapeFoldingPatterns(patterns);
+  tensor::populateBubbleUpExpandShapePatterns(patterns);
   tensor::populateFoldTensorEmptyPatterns(patterns);
   linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
   tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
@@ -448,14 +612,14 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums) {
   // fusion of elementwise operations, again and again.
   tensor::DimOp::getCanonicalizationPatterns(patterns, context);
   populateReadsByPosition(patterns);
-  patterns
-      .add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits, SliceBeforeCollapse>(
-          context);
+  patterns.add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits,
+               SliceBeforeCollapse, SplitAsJoined>(context);
   if (failed(applyPatternsGreedily(function, std::move(patterns), config)))
     return failure();
   if (splitSums) {
     RewritePatternSet sums(context);
     sums.add<SplitSum>(context);
+    sums.add<SumOfParts>(context, /*benefit=*/2);
     if (failed(applyPatternsGreedily(function, std::move(sums), config)))
       return failure();
   }

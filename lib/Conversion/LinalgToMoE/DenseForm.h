@@ -20,8 +20,10 @@ namespace mlir::moe {
 void generalizeNamedOps(func::FuncOp function);
 
 /// Rewrites `function` into that form. `splitSums` also takes a sum over
-/// experts out of a contraction, which is worth while only if it is raised.
-LogicalResult bringIntoDenseForm(func::FuncOp function, bool splitSums);
+/// experts out of a contraction, which is worth while only if it is raised;
+/// `tellApart` keeps dimensions that are collapsed apart as long as it can.
+LogicalResult bringIntoDenseForm(func::FuncOp function, bool splitSums,
+                                 bool tellApart);
 
 /// Erases what nothing needs, and what only that needed.
 void eraseDeadOperations(func::FuncOp function);

@@ -12,6 +12,7 @@
 #include "GatheredExperts.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -36,8 +37,7 @@ struct Gather {
 
 class GatheredExperts {
 public:
-  explicit GatheredExperts(func::FuncOp function) : function(function) {}
-  unsigned rewrite();
+  bool rewrite(linalg::GenericOp op);
 
 private:
   std::optional<Gather> match(linalg::GenericOp op);
@@ -48,7 +48,6 @@ private:
   Value nest(OpBuilder &b, const Gather &gather, ValueRange parts);
   Value sum(OpBuilder &b, const Gather &gather);
 
-  func::FuncOp function;
   RowListAnalysis positions;
 };
 
@@ -72,6 +71,11 @@ bool GatheredExperts::findTokens(Gather &gather) {
   };
   if (failed(getBackwardSlice(number, &gather.slice, options)))
     return false;
+  // What is asserted of a number is asserted of it further on.
+  for (auto assertion : op.getBody()->getOps<cf::AssertOp>())
+    if (failed(
+            getBackwardSlice(assertion.getOperation(), &gather.slice, options)))
+      return false;
   llvm::SmallBitVector loops(op.getNumLoops());
   for (Operation *each : gather.slice) {
     if (each->getNumRegions() > 0)
@@ -174,8 +178,10 @@ Value GatheredExperts::makeNumbers(OpBuilder &b, const Gather &gather) {
                IRMapping mapping;
                for (auto [old, argument] : llvm::zip(arguments, args))
                  mapping.map(old, argument);
-               for (Operation *each : gather.slice) {
-                 Operation *copy = b.clone(*each, mapping);
+               for (Operation &each : *op.getBody()) {
+                 if (!gather.slice.contains(&each))
+                   continue;
+                 Operation *copy = b.clone(each, mapping);
                  if (auto index = dyn_cast<linalg::IndexOp>(copy))
                    index.setDim(llvm::find(gather.tokens, index.getDim()) -
                                 gather.tokens.begin());
@@ -296,26 +302,28 @@ Value GatheredExperts::sum(OpBuilder &b, const Gather &gather) {
       .getResult(0);
 }
 
-unsigned GatheredExperts::rewrite() {
-  SmallVector<Gather> gathers;
-  function.walk([&](linalg::GenericOp op) {
-    if (auto gather = match(op))
-      gathers.push_back(std::move(*gather));
-  });
-  for (Gather &gather : gathers) {
-    OpBuilder b(gather.op);
-    auto concat = gather.source.getDefiningOp<tensor::ConcatOp>();
-    bool single = concat && int64_t(concat.getDim()) == gather.experts &&
-                  llvm::all_of(concat.getInputs(), [&](Value part) {
-                    return cast<RankedTensorType>(part.getType())
-                               .getDimSize(gather.experts) == 1;
-                  });
-    Value value = single ? nest(b, gather, concat.getInputs()) : sum(b, gather);
-    gather.op->replaceAllUsesWith(ValueRange{value});
-  }
-  return gathers.size();
+bool GatheredExperts::rewrite(linalg::GenericOp op) {
+  auto gather = match(op);
+  if (!gather)
+    return false;
+  OpBuilder b(op);
+  auto concat = gather->source.getDefiningOp<tensor::ConcatOp>();
+  bool single = concat && int64_t(concat.getDim()) == gather->experts &&
+                llvm::all_of(concat.getInputs(), [&](Value part) {
+                  return cast<RankedTensorType>(part.getType())
+                             .getDimSize(gather->experts) == 1;
+                });
+  Value value = single ? nest(b, *gather, concat.getInputs()) : sum(b, *gather);
+  op->replaceAllUsesWith(ValueRange{value});
+  // It may assert what is asserted of the numbers now.
+  op.erase();
+  return true;
 }
 
 unsigned moe::maskGatheredExperts(func::FuncOp function) {
-  return GatheredExperts(function).rewrite();
+  SmallVector<linalg::GenericOp> generics;
+  function.walk([&](linalg::GenericOp op) { generics.push_back(op); });
+  return llvm::count_if(generics, [](linalg::GenericOp op) {
+    return GatheredExperts().rewrite(op);
+  });
 }

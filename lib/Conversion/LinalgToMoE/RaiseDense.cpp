@@ -159,16 +159,18 @@ static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
   OwningOpRef<func::FuncOp> copy(function.clone());
   count = 0;
   // Lists are seen best as they were written, before tokens of several
-  // dimensions are told apart; others only afterwards.
+  // dimensions are told apart; others only afterwards. What is gathered by a
+  // list has one dimension of tokens.
   generalizeNamedOps(*copy);
   unsigned masked = gathered ? maskGatheredRows(*copy, /*report=*/false) : 0;
-  if (failed(bringIntoDenseForm(*copy, assumeFinite)))
+  bool tellApart = masked == 0;
+  if (failed(bringIntoDenseForm(*copy, assumeFinite, tellApart)))
     return nullptr;
   if (unsigned more = gathered ? maskGatheredRows(*copy, report) +
                                      maskGatheredExperts(*copy)
                                : 0) {
     masked += more;
-    if (failed(bringIntoDenseForm(*copy, assumeFinite)))
+    if (failed(bringIntoDenseForm(*copy, assumeFinite, tellApart)))
       return nullptr;
   }
   Raiser raiser(assumeFinite, report);

@@ -240,12 +240,53 @@ struct SliceByPosition : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// split (concat a, b) ==> concat (a as one), (b as one), where each part is
+/// one of those that the new dimension counts
+struct StackOfParts : OpRewritePattern<tensor::ExpandShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExpandShapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto concat = op.getSrc().getDefiningOp<tensor::ConcatOp>();
+    if (!concat)
+      return rewriter.notifyMatchFailure(op, "not of a concatenation");
+    RankedTensorType type = op.getResultType();
+    auto groups = op.getReassociationIndices();
+    ReassociationIndices &group = groups[concat.getDim()];
+    int64_t parts = concat.getInputs().size();
+    if (group.size() < 2 || type.getDimSize(group.front()) != parts)
+      return rewriter.notifyMatchFailure(op, "counts something else");
+    int64_t size = 1;
+    for (int64_t dim : ArrayRef(group).drop_front()) {
+      if (type.isDynamicDim(dim))
+        return rewriter.notifyMatchFailure(op, "parts of unknown sizes");
+      size *= type.getDimSize(dim);
+    }
+    for (Value part : concat.getInputs())
+      if (cast<RankedTensorType>(part.getType()).getDimSize(concat.getDim()) !=
+          size)
+        return rewriter.notifyMatchFailure(op, "parts of other sizes");
+    SmallVector<OpFoldResult> sizes = op.getMixedOutputShape();
+    sizes[group.front()] = rewriter.getIndexAttr(1);
+    SmallVector<int64_t> shape(type.getShape());
+    shape[group.front()] = 1;
+    auto one = RankedTensorType::get(shape, type.getElementType());
+    SmallVector<Value> each;
+    for (Value part : concat.getInputs())
+      each.push_back(tensor::ExpandShapeOp::create(rewriter, op.getLoc(), one,
+                                                   part, groups, sizes));
+    rewriter.replaceOpWithNewOp<tensor::ConcatOp>(op, type, group.front(),
+                                                  each);
+    return success();
+  }
+};
+
 } // namespace
 
 void moe::populateReadsByPosition(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
   patterns.add<ReadAtConstant, ReadOfConcatenation, ConcatenateByPosition,
-               SliceByPosition>(context);
+               SliceByPosition, StackOfParts>(context);
   scf::IfOp::getCanonicalizationPatterns(patterns, context);
   arith::IndexCastOp::getCanonicalizationPatterns(patterns, context);
 }
