@@ -100,11 +100,17 @@ bool GatheredExperts::findTokens(Gather &gather) {
   }
   for (unsigned loop : loops.set_bits())
     gather.tokens.push_back(loop);
-  // A table that does not know the tokens is no result of experts.
-  return llvm::any_of(gather.tokens, [&](unsigned loop) {
-    return llvm::is_contained(gather.map,
-                              getAffineDimExpr(loop, op.getContext()));
-  });
+  // A table that does not know the tokens is no result of experts, and neither
+  // is one number for each token.
+  bool ofTokens = false, ofFeatures = false;
+  auto type = cast<RankedTensorType>(op.getResult(0).getType());
+  for (AffineExpr index : gather.map)
+    if (auto loop = dyn_cast<AffineDimExpr>(index)) {
+      bool isToken = loops.test(loop.getPosition());
+      ofTokens |= isToken;
+      ofFeatures |= !isToken && type.getDimSize(loop.getPosition()) != 1;
+    }
+  return ofTokens && ofFeatures;
 }
 
 std::optional<Gather> GatheredExperts::match(linalg::GenericOp op) {

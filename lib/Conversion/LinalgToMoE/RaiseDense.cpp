@@ -150,26 +150,34 @@ static bool mayBeMasked(func::FuncOp function) {
   return walk.wasInterrupted();
 }
 
+namespace {
+/// What a function may gather by itself: rows by a list, results of experts by
+/// a number.
+enum class Gathers { None, Lists, Experts };
+} // namespace
+
 /// Raises what can be in a copy of `function`, which is returned if that was
-/// anything; rows that it gathers by itself are left alone if not `gathered`.
+/// anything. What it gathers by itself counts as masked up to `gathers`.
 static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
                                            bool assumeFinite, bool report,
                                            int64_t &count,
-                                           bool gathered = true) {
+                                           Gathers gathers = Gathers::Experts) {
   OwningOpRef<func::FuncOp> copy(function.clone());
   count = 0;
   // Lists are seen best as they were written, before tokens of several
   // dimensions are told apart; others only afterwards. What is gathered by a
   // list has one dimension of tokens.
   generalizeNamedOps(*copy);
-  unsigned masked = gathered ? maskGatheredRows(*copy, /*report=*/false) : 0;
+  bool lists = gathers != Gathers::None;
+  unsigned masked = lists ? maskGatheredRows(*copy, /*report=*/false) : 0;
   bool tellApart = masked == 0;
   if (failed(bringIntoDenseForm(*copy, assumeFinite, tellApart)))
     return nullptr;
-  if (unsigned more = gathered ? maskGatheredRows(*copy, report) +
-                                     maskGatheredExperts(*copy)
-                               : 0) {
-    masked += more;
+  unsigned more = lists ? maskGatheredRows(*copy, report) : 0;
+  unsigned experts =
+      gathers == Gathers::Experts ? maskGatheredExperts(*copy) : 0;
+  if (more + experts > 0) {
+    masked += more + experts;
     if (failed(bringIntoDenseForm(*copy, assumeFinite, tellApart)))
       return nullptr;
   }
@@ -177,10 +185,13 @@ static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
   raiser.run(*copy);
   count = raiser.raised;
   if (masked > 0) {
-    // Rows that were gathered are never computed for all instead.
+    // What was gathered is never computed for all instead.
     int64_t alone = 0;
     auto other = raiseCopy(function, assumeFinite, /*report=*/false, alone,
-                           /*gathered=*/false);
+                           Gathers::None);
+    if (count < alone + masked && experts > 0)
+      return raiseCopy(function, assumeFinite, /*report=*/false, count,
+                       Gathers::Lists);
     if (count < alone + masked) {
       count = alone;
       return other;

@@ -211,3 +211,25 @@ func.func @two_numbers(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %chosen: tensor
   } -> tensor<?x4xf32>
   return %z : tensor<?x4xf32>
 }
+
+// -----
+
+// One of many numbers for each token, as of a label: no rows of an expert.
+// CHECK-LABEL: @one_number
+// CHECK-NOT: moe.
+// CHECK: return
+func.func @one_number(%x: tensor<?xf32>, %w: tensor<5xf32>, %label: tensor<?xi32>, %each: tensor<?x5xf32>, %out: tensor<?xf32>) -> tensor<?xf32> {
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %w : tensor<?xf32>, tensor<5xf32>) outs(%each : tensor<?x5xf32>) {
+  ^bb0(%e: f32, %f: f32, %o: f32):
+    %s = arith.mulf %e, %f : f32
+    linalg.yield %s : f32
+  } -> tensor<?x5xf32>
+  %z = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%label : tensor<?xi32>) outs(%out : tensor<?xf32>) {
+  ^bb0(%c: i32, %o: f32):
+    %k = arith.index_cast %c : i32 to index
+    %i = linalg.index 0 : index
+    %t = tensor.extract %y[%i, %k] : tensor<?x5xf32>
+    linalg.yield %t : f32
+  } -> tensor<?xf32>
+  return %z : tensor<?xf32>
+}
