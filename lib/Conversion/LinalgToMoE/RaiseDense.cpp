@@ -143,7 +143,8 @@ static bool mayBeMasked(func::FuncOp function) {
         structured.getNumParallelLoops() != structured.getNumLoops())
       return WalkResult::skip();
     for (Operation &scalar : *structured.getBlock())
-      if (isa<arith::SelectOp, arith::MulFOp, tensor::ExtractOp>(scalar))
+      if (isa<arith::SelectOp, arith::MulFOp, scf::IfOp, tensor::ExtractOp>(
+              scalar))
         return WalkResult::interrupt();
     return WalkResult::skip();
   });

@@ -173,3 +173,36 @@ func.func @constant_size(%weight: tensor<?xf32>, %x: tensor<?x8xf32>) -> tensor<
   %z = tensor.cast %y : tensor<?x8xf32> to tensor<10x8xf32>
   return %z : tensor<10x8xf32>
 }
+
+// -----
+
+// A choice in a body by scf.if is a select.
+// CHECK-LABEL: @branch
+// CHECK: moe.route {{.*}} !moe.routing<2>
+// CHECK: moe.dispatch
+// CHECK: math.tanh
+// CHECK: math.exp
+// CHECK: moe.combine
+// CHECK: return
+func.func @branch(%x: tensor<?x4xf32>, %mask: tensor<?xi1>, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %a = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %b = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.exp %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%mask, %a, %b : tensor<?xi1>, tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %f: f32, %o: f32):
+    %t = scf.if %c -> f32 {
+      scf.yield %e : f32
+    } else {
+      scf.yield %f : f32
+    }
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
