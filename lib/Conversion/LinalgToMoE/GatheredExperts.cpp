@@ -57,6 +57,17 @@ static Operation *getYielded(linalg::GenericOp op) {
   return op.getBody()->getTerminator()->getOperand(0).getDefiningOp();
 }
 
+/// Whether `number` is cut to lie in [0, size).
+static bool isInside(Value number, int64_t size) {
+  auto upper = number.getDefiningOp<arith::MinSIOp>();
+  auto last = upper ? getConstantIntValue(upper.getRhs()) : std::nullopt;
+  auto lower = last && *last >= 0 && *last < size
+                   ? upper.getLhs().getDefiningOp<arith::MaxSIOp>()
+                   : nullptr;
+  auto first = lower ? getConstantIntValue(lower.getRhs()) : std::nullopt;
+  return first && *first >= 0;
+}
+
 /// Finds the loops that the number of an expert depends on.
 bool GatheredExperts::findTokens(Gather &gather) {
   linalg::GenericOp op = gather.op;
@@ -147,10 +158,12 @@ std::optional<Gather> GatheredExperts::match(linalg::GenericOp op) {
   return gather;
 }
 
-/// The number of the expert of each token, [tokens...].
+/// The number of the expert of each token, [tokens...], which is one of them.
 Value GatheredExperts::makeNumbers(OpBuilder &b, const Gather &gather) {
   linalg::GenericOp op = gather.op;
   Location loc = op.getLoc();
+  int64_t experts = cast<RankedTensorType>(gather.source.getType())
+                        .getDimSize(gather.experts);
   unsigned rank = gather.tokens.size();
   SmallVector<AffineExpr> loops(op.getNumLoops(), b.getAffineConstantExpr(0));
   SmallVector<OpFoldResult> sizes;
@@ -192,7 +205,18 @@ Value GatheredExperts::makeNumbers(OpBuilder &b, const Gather &gather) {
                    index.setDim(llvm::find(gather.tokens, index.getDim()) -
                                 gather.tokens.begin());
                }
-               linalg::YieldOp::create(b, loc, mapping.lookup(gather.number));
+               Value number = mapping.lookup(gather.number);
+               // The access that would have failed is gone.
+               if (!isInside(number, experts)) {
+                 Value size = arith::ConstantIndexOp::create(b, loc, experts);
+                 Value inside = arith::CmpIOp::create(
+                     b, loc, arith::CmpIPredicate::ult, number, size);
+                 cf::AssertOp::create(
+                     b, loc, inside,
+                     "index out of bounds of tensor dimension " +
+                         std::to_string(gather.experts));
+               }
+               linalg::YieldOp::create(b, loc, number);
              })
       .getResult(0);
 }
