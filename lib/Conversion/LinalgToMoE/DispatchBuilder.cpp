@@ -216,18 +216,20 @@ bool DispatchBuilder::exclude(const MaskUse &a, const MaskUse &b) {
 /// Whether a token is none of the numbers that a guard and all its parents
 /// exclude, if that is what they do: as one operation on all of them.
 Value DispatchBuilder::getNeither(const Guard *guard) {
-  SmallVector<Value> masks;
+  SmallVector<MaskUse> uses;
   for (const Guard *each = guard; each; each = each->parent) {
     if (each->use.needed || (each != guard && !exclude(guard->use, each->use)))
       return nullptr;
-    masks.push_back(flatten(map(
-        {Read{each->use.mask, each->use.labels}}, terms.tokens, b.getI1Type(),
-        [](OpBuilder &, Location, ValueRange args) { return args.front(); })));
+    uses.push_back(each->use);
   }
-  if (masks.size() < 3)
+  if (uses.size() < 3)
     return nullptr;
   // As they are tested, so that the other columns are the same operation.
-  std::reverse(masks.begin(), masks.end());
+  SmallVector<Value> masks;
+  for (const MaskUse &use : llvm::reverse(uses))
+    masks.push_back(map(
+        {Read{use.mask, use.labels}}, terms.tokens, b.getI1Type(),
+        [](OpBuilder &, Location, ValueRange args) { return args.front(); }));
   Value all = joinColumns(b, loc, masks, b.getI1Type());
   OpFoldResult size = tensor::getMixedSize(b, loc, masks.front(), 0);
   Value none = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));

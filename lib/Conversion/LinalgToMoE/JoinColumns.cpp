@@ -45,6 +45,7 @@ private:
   std::optional<Joined> joinReshapes(ArrayRef<Value> values);
   std::optional<Joined> joinGenerics(ArrayRef<Value> values);
   bool areAlike(ArrayRef<Value> values, Constants &constants);
+  bool startAlike(ArrayRef<Value> values, unsigned init);
   Value makeInit(Value init, bool isRead);
 
   OpBuilder &b;
@@ -243,18 +244,27 @@ bool ColumnJoiner::areAlike(ArrayRef<Value> values, Constants &constants) {
   return true;
 }
 
-/// The init of an operation with a loop over columns, or null.
+/// Whether reductions start from one constant, if they read where they start.
+bool ColumnJoiner::startAlike(ArrayRef<Value> values, unsigned init) {
+  auto first = values.front().getDefiningOp<linalg::GenericOp>();
+  if (!first.payloadUsesValueFromOperand(first.getDpsInitOperand(init)))
+    return true;
+  TypedAttr start = getSplat(first.getDpsInits()[init]);
+  return start && llvm::all_of(values, [&](Value value) {
+           auto other = value.getDefiningOp<linalg::GenericOp>();
+           return getSplat(other.getDpsInits()[init]) == start;
+         });
+}
+
+/// The init of an operation with a loop over columns.
 Value ColumnJoiner::makeInit(Value init, bool isRead) {
   auto sizes = tensor::getMixedSizes(b, loc, init);
   sizes.push_back(b.getIndexAttr(count));
   Type element = getElementTypeOrSelf(init.getType());
-  TypedAttr start = getSplat(init);
-  if (isRead && !start)
-    return nullptr;
   Value empty = tensor::EmptyOp::create(b, loc, sizes, element);
   if (!isRead)
     return empty;
-  Value scalar = arith::ConstantOp::create(b, loc, start);
+  Value scalar = arith::ConstantOp::create(b, loc, getSplat(init));
   return linalg::FillOp::create(b, loc, scalar, empty).getResult(0);
 }
 
@@ -310,6 +320,9 @@ std::optional<Joined> ColumnJoiner::joinGenerics(ArrayRef<Value> values) {
     differ |= input->dim.has_value();
     inputs.push_back(*input);
   }
+  for (unsigned number = 0; number < first.getNumDpsInits(); ++number)
+    if (!startAlike(values, number))
+      return std::nullopt;
   if (!differ)
     return Joined{values.front(), std::nullopt};
 
@@ -342,14 +355,7 @@ std::optional<Joined> ColumnJoiner::joinGenerics(ArrayRef<Value> values) {
   for (auto [number, init] : llvm::enumerate(first.getDpsInits())) {
     bool isRead =
         first.payloadUsesValueFromOperand(first.getDpsInitOperand(number));
-    for (Value value : values) {
-      auto other = value.getDefiningOp<linalg::GenericOp>();
-      if (isRead && getSplat(other.getDpsInits()[number]) != getSplat(init))
-        return std::nullopt;
-    }
     Value all = makeInit(init, isRead);
-    if (!all)
-      return std::nullopt;
     inits.push_back(all);
     types.push_back(all.getType());
     AffineMap map = old[first.getNumDpsInputs() + number];

@@ -430,3 +430,71 @@ func.func @unlike(%x: tensor<?x4xf32>, %chosen: tensor<?xi32>, %score: tensor<?x
   } -> tensor<?x4xf32>
   return %z : tensor<?x4xf32>
 }
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+#each = affine_map<(d0) -> (d0)>
+
+// Sums of the same numbers that start from others are not the same.
+// CHECK-LABEL: @other_starts
+// CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.0
+// CHECK-DAG: %[[ONE:.*]] = arith.constant 1.0
+// CHECK-DAG: linalg.fill ins(%[[ZERO]] : f32) outs(%{{.*}} : tensor<?xf32>)
+// CHECK-DAG: linalg.fill ins(%[[ONE]] : f32) outs(%{{.*}} : tensor<?xf32>)
+// CHECK-COUNT-2: tensor.insert_slice
+// CHECK: moe.route
+func.func @other_starts(%x: tensor<?x4xf32>, %row: tensor<?xf32>, %bits: tensor<?xi1>, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%out : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %start0 = linalg.fill ins(%zero : f32) outs(%row : tensor<?xf32>) -> tensor<?xf32>
+  %s0 = linalg.generic {indexing_maps = [#all, #rows], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<?x4xf32>) outs(%start0 : tensor<?xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = arith.addf %o, %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?xf32>
+  %m0 = linalg.generic {indexing_maps = [#each, #each], iterator_types = ["parallel"]} ins(%s0 : tensor<?xf32>) outs(%bits : tensor<?xi1>) {
+  ^bb0(%e: f32, %o: i1):
+    %t = arith.cmpf ogt, %e, %zero : f32
+    linalg.yield %t : i1
+  } -> tensor<?xi1>
+  %y0 = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %g0 = linalg.generic {indexing_maps = [#rows, #all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%m0, %y0, %zeros : tensor<?xi1>, tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %f: f32, %o: f32):
+    %t = arith.select %c, %e, %f : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %start1 = linalg.fill ins(%one : f32) outs(%row : tensor<?xf32>) -> tensor<?xf32>
+  %s1 = linalg.generic {indexing_maps = [#all, #rows], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<?x4xf32>) outs(%start1 : tensor<?xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = arith.addf %o, %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?xf32>
+  %m1 = linalg.generic {indexing_maps = [#each, #each], iterator_types = ["parallel"]} ins(%s1 : tensor<?xf32>) outs(%bits : tensor<?xi1>) {
+  ^bb0(%e: f32, %o: i1):
+    %t = arith.cmpf ogt, %e, %one : f32
+    linalg.yield %t : i1
+  } -> tensor<?xi1>
+  %y1 = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.exp %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %g1 = linalg.generic {indexing_maps = [#rows, #all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%m1, %y1, %zeros : tensor<?xi1>, tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %f: f32, %o: f32):
+    %t = arith.select %c, %e, %f : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %z = linalg.generic {indexing_maps = [#all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%g0, %g1 : tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %f: f32, %o: f32):
+    %t = arith.addf %e, %f : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
