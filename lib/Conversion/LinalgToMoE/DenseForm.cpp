@@ -10,6 +10,7 @@
 
 #include "DenseForm.h"
 #include "ReadsByPosition.h"
+#include "Stacks.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -339,94 +340,6 @@ struct SplitAsJoined : OpRewritePattern<tensor::ExpandShapeOp> {
   }
 };
 
-/// sum over e of m[t, e] * (concat a, b)[t, e, h], where m is a mask
-/// ==> m[t, 0] * a[t, h] + m[t, 1] * b[t, h]
-struct SumOfParts : OpRewritePattern<linalg::GenericOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(linalg::GenericOp op,
-                                PatternRewriter &rewriter) const override {
-    auto sum = matchSum(op);
-    if (!sum || sum->factors.size() != 2 || op.getNumReductionLoops() != 1)
-      return rewriter.notifyMatchFailure(op, "not a sum of products");
-    SmallVector<unsigned> reductions;
-    op.getReductionDims(reductions);
-    AffineExpr expert = rewriter.getAffineDimExpr(reductions.front());
-    for (unsigned side : {0, 1}) {
-      OpOperand *all = sum->factors[side], *mask = sum->factors[1 - side];
-      auto concat = all->get().getDefiningOp<tensor::ConcatOp>();
-      AffineMap map = op.getMatchingIndexingMap(all);
-      AffineMap maskMap = op.getMatchingIndexingMap(mask);
-      if (!concat || map.getResult(concat.getDim()) != expert ||
-          !llvm::is_contained(maskMap.getResults(), expert) ||
-          !MaskAnalysis().isMask(mask->get()) ||
-          llvm::any_of(concat.getInputs(), [&](Value part) {
-            return cast<RankedTensorType>(part.getType())
-                       .getDimSize(concat.getDim()) != 1;
-          }))
-        continue;
-      rewrite(op, concat, map, mask->get(), maskMap, reductions.front(),
-              rewriter);
-      return success();
-    }
-    return rewriter.notifyMatchFailure(op, "not of parts of one expert each");
-  }
-
-  static void rewrite(linalg::GenericOp op, tensor::ConcatOp concat,
-                      AffineMap map, Value mask, AffineMap maskMap,
-                      unsigned loop, PatternRewriter &rewriter) {
-    Location loc = op.getLoc();
-    Value total = op.getDpsInits().front();
-    AffineMap out = op.getIndexingMapsArray().back();
-    // Without the loop over experts, at which parts are read at 0.
-    SmallVector<AffineExpr> dims;
-    for (unsigned dim = 0; dim < op.getNumLoops(); ++dim)
-      dims.push_back(dim == loop
-                         ? rewriter.getAffineConstantExpr(0)
-                         : rewriter.getAffineDimExpr(dim - (dim > loop)));
-    auto without = [&](AffineMap map) {
-      return map.replaceDimsAndSymbols(dims, {}, op.getNumLoops() - 1, 0);
-    };
-    SmallVector<utils::IteratorType> parallel(op.getNumLoops() - 1,
-                                              utils::IteratorType::parallel);
-    auto maskType = cast<RankedTensorType>(mask.getType());
-    for (auto [number, part] : llvm::enumerate(concat.getInputs())) {
-      SmallVector<OpFoldResult> offsets, sizes,
-          strides(maskType.getRank(), rewriter.getIndexAttr(1));
-      for (auto [dim, index] : llvm::enumerate(maskMap.getResults())) {
-        bool own = index == rewriter.getAffineDimExpr(loop);
-        offsets.push_back(rewriter.getIndexAttr(own ? number : 0));
-        sizes.push_back(own ? OpFoldResult(rewriter.getIndexAttr(1))
-                            : tensor::getMixedSize(rewriter, loc, mask, dim));
-      }
-      Value column = tensor::ExtractSliceOp::create(rewriter, loc, mask,
-                                                    offsets, sizes, strides);
-      auto make = [&](ValueRange inputs, ArrayRef<AffineMap> maps, bool adds) {
-        Value empty = tensor::EmptyOp::create(
-            rewriter, loc, tensor::getMixedSizes(rewriter, loc, total),
-            getElementTypeOrSelf(total.getType()));
-        return linalg::GenericOp::create(
-                   rewriter, loc, TypeRange{op.getResult(0).getType()}, inputs,
-                   ValueRange{empty}, maps, parallel,
-                   [&](OpBuilder &b, Location loc, ValueRange args) {
-                     Value value =
-                         adds ? arith::AddFOp::create(b, loc, args[0], args[1])
-                                    .getResult()
-                              : arith::MulFOp::create(b, loc, args[0], args[1])
-                                    .getResult();
-                     linalg::YieldOp::create(b, loc, value);
-                   })
-            .getResult(0);
-      };
-      Value term = make({column, part},
-                        {without(maskMap), without(map), without(out)}, false);
-      AffineMap each = rewriter.getMultiDimIdentityMap(out.getNumResults());
-      total = make({total, term}, {each, each, each}, true);
-    }
-    rewriter.replaceOp(op, total);
-  }
-};
-
 /// sum over e, f of a[e, t, f] * w[e, f, h], where a is masked for each e and t
 /// ==> y[t, h, e] = sum over f; sum over e of y
 /// sum over e of m[t, e] * y[e, t, h], where m is a mask
@@ -612,6 +525,7 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums,
   // fusion of elementwise operations, again and again.
   tensor::DimOp::getCanonicalizationPatterns(patterns, context);
   populateReadsByPosition(patterns);
+  populateStacks(patterns);
   patterns.add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits,
                SliceBeforeCollapse, SplitAsJoined>(context);
   if (failed(applyPatternsGreedily(function, std::move(patterns), config)))
@@ -619,7 +533,7 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums,
   if (splitSums) {
     RewritePatternSet sums(context);
     sums.add<SplitSum>(context);
-    sums.add<SumOfParts>(context, /*benefit=*/2);
+    populateSumsOfStacks(sums);
     if (failed(applyPatternsGreedily(function, std::move(sums), config)))
       return failure();
   }

@@ -3,6 +3,9 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
+// Asks of each index in a body whether it is that of its own element, but for a
+// constant.
+//
 //===----------------------------------------------------------------------===//
 
 #include "ReadsByPosition.h"
@@ -11,9 +14,21 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "moe/Analysis/Extents.h"
 
 using namespace mlir;
 using namespace mlir::moe;
+
+/// What each element is, if its position alone decides that, and reading it
+/// does nothing else; or null.
+static Value getElement(linalg::GenericOp op) {
+  if (!op.hasPureTensorSemantics() || op->getNumResults() != 1 ||
+      op.getNumParallelLoops() != op.getNumLoops() ||
+      op.getNumDpsInputs() != 0 || !isMemoryEffectFree(op) ||
+      !op.getIndexingMapsArray().back().isIdentity())
+    return nullptr;
+  return op.getBody()->getTerminator()->getOperand(0);
+}
 
 namespace {
 
@@ -34,9 +49,16 @@ struct ReadAtConstant : OpRewritePattern<tensor::ExtractOp> {
         !type.hasStaticShape() || type.getNumElements() > kMaxElements ||
         !generic.getRegionOutputArgs().front().use_empty())
       return rewriter.notifyMatchFailure(op, "not of a few elements");
-    for (Value index : op.getIndices())
-      if (!getConstantIntValue(index))
+    for (auto [dim, index] : llvm::enumerate(op.getIndices())) {
+      std::optional<int64_t> at = getConstantIntValue(index);
+      if (!at || *at < 0 || *at >= type.getDimSize(dim))
         return rewriter.notifyMatchFailure(op, "not at a constant position");
+    }
+    for (AffineMap map : generic.getIndexingMapsArray())
+      if (llvm::any_of(map.getResults(), [](AffineExpr index) {
+            return !isa<AffineDimExpr, AffineConstantExpr>(index);
+          }))
+        return rewriter.notifyMatchFailure(op, "reads at a computed place");
     IRMapping mapping;
     for (OpOperand *input : generic.getDpsInputOperands()) {
       BlockArgument argument = generic.getMatchingBlockArgument(input);
@@ -47,15 +69,12 @@ struct ReadAtConstant : OpRewritePattern<tensor::ExtractOp> {
       SmallVector<Value> indices;
       for (AffineExpr index :
            generic.getMatchingIndexingMap(input).getResults()) {
-        if (auto dim = dyn_cast<AffineDimExpr>(index)) {
+        if (auto dim = dyn_cast<AffineDimExpr>(index))
           indices.push_back(op.getIndices()[dim.getPosition()]);
-          continue;
-        }
-        auto constant = dyn_cast<AffineConstantExpr>(index);
-        if (!constant)
-          return rewriter.notifyMatchFailure(op, "reads at a computed place");
-        indices.push_back(arith::ConstantIndexOp::create(rewriter, op.getLoc(),
-                                                         constant.getValue()));
+        else
+          indices.push_back(arith::ConstantIndexOp::create(
+              rewriter, op.getLoc(),
+              cast<AffineConstantExpr>(index).getValue()));
       }
       mapping.map(argument, tensor::ExtractOp::create(rewriter, op.getLoc(),
                                                       input->get(), indices));
@@ -133,12 +152,9 @@ struct ConcatenateByPosition : OpRewritePattern<linalg::GenericOp> {
 
   LogicalResult matchAndRewrite(linalg::GenericOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.hasPureTensorSemantics() || op->getNumResults() != 1 ||
-        op.getNumParallelLoops() != op.getNumLoops() ||
-        op.getNumDpsInputs() != 0 ||
-        !op.getIndexingMapsArray().back().isIdentity())
+    Value next = getElement(op);
+    if (!next)
       return rewriter.notifyMatchFailure(op, "not a choice by position");
-    Value next = op.getBody()->getTerminator()->getOperand(0);
     std::optional<int64_t> dim;
     int64_t offset = 0;
     SmallVector<Value> parts;
@@ -169,17 +185,18 @@ struct ConcatenateByPosition : OpRewritePattern<linalg::GenericOp> {
         cast<RankedTensorType>(parts.back().getType()).getDimSize(*dim) !=
             type.getDimSize(*dim) - offset)
       return rewriter.notifyMatchFailure(op, "reads something else");
-    // What is as long as the result has its size.
+    for (Value part : parts)
+      for (int64_t other = 0; other < type.getRank(); ++other)
+        if (other != *dim && !(getExtent(part, other) ==
+                               getExtent(op.getDpsInits().front(), other)))
+          return rewriter.notifyMatchFailure(op, "parts of other sizes");
     for (Value &part : parts) {
       auto partType = cast<RankedTensorType>(part.getType());
       SmallVector<int64_t> shape(type.getShape());
       shape[*dim] = partType.getDimSize(*dim);
       auto like = RankedTensorType::get(shape, type.getElementType());
-      if (like == partType)
-        continue;
-      if (!tensor::CastOp::areCastCompatible(partType, like))
-        return rewriter.notifyMatchFailure(op, "parts of other sizes");
-      part = tensor::CastOp::create(rewriter, op.getLoc(), like, part);
+      if (like != partType)
+        part = tensor::CastOp::create(rewriter, op.getLoc(), like, part);
     }
     rewriter.replaceOpWithNewOp<tensor::ConcatOp>(op, type, *dim, parts);
     return success();
@@ -192,15 +209,8 @@ struct SliceByPosition : OpRewritePattern<linalg::GenericOp> {
 
   LogicalResult matchAndRewrite(linalg::GenericOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.hasPureTensorSemantics() || op->getNumResults() != 1 ||
-        op.getNumParallelLoops() != op.getNumLoops() ||
-        op.getNumDpsInputs() != 0 ||
-        !op.getIndexingMapsArray().back().isIdentity())
-      return rewriter.notifyMatchFailure(op, "not one element for each");
-    auto read = op.getBody()
-                    ->getTerminator()
-                    ->getOperand(0)
-                    .getDefiningOp<tensor::ExtractOp>();
+    Value element = getElement(op);
+    auto read = element ? element.getDefiningOp<tensor::ExtractOp>() : nullptr;
     auto type = cast<RankedTensorType>(op.getResult(0).getType());
     if (!read || read->getBlock() != op.getBody() ||
         read.getIndices().size() != op.getNumLoops() ||
@@ -240,53 +250,12 @@ struct SliceByPosition : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
-/// split (concat a, b) ==> concat (a as one), (b as one), where each part is
-/// one of those that the new dimension counts
-struct StackOfParts : OpRewritePattern<tensor::ExpandShapeOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(tensor::ExpandShapeOp op,
-                                PatternRewriter &rewriter) const override {
-    auto concat = op.getSrc().getDefiningOp<tensor::ConcatOp>();
-    if (!concat)
-      return rewriter.notifyMatchFailure(op, "not of a concatenation");
-    RankedTensorType type = op.getResultType();
-    auto groups = op.getReassociationIndices();
-    ReassociationIndices &group = groups[concat.getDim()];
-    int64_t parts = concat.getInputs().size();
-    if (group.size() < 2 || type.getDimSize(group.front()) != parts)
-      return rewriter.notifyMatchFailure(op, "counts something else");
-    int64_t size = 1;
-    for (int64_t dim : ArrayRef(group).drop_front()) {
-      if (type.isDynamicDim(dim))
-        return rewriter.notifyMatchFailure(op, "parts of unknown sizes");
-      size *= type.getDimSize(dim);
-    }
-    for (Value part : concat.getInputs())
-      if (cast<RankedTensorType>(part.getType()).getDimSize(concat.getDim()) !=
-          size)
-        return rewriter.notifyMatchFailure(op, "parts of other sizes");
-    SmallVector<OpFoldResult> sizes = op.getMixedOutputShape();
-    sizes[group.front()] = rewriter.getIndexAttr(1);
-    SmallVector<int64_t> shape(type.getShape());
-    shape[group.front()] = 1;
-    auto one = RankedTensorType::get(shape, type.getElementType());
-    SmallVector<Value> each;
-    for (Value part : concat.getInputs())
-      each.push_back(tensor::ExpandShapeOp::create(rewriter, op.getLoc(), one,
-                                                   part, groups, sizes));
-    rewriter.replaceOpWithNewOp<tensor::ConcatOp>(op, type, group.front(),
-                                                  each);
-    return success();
-  }
-};
-
 } // namespace
 
 void moe::populateReadsByPosition(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
   patterns.add<ReadAtConstant, ReadOfConcatenation, ConcatenateByPosition,
-               SliceByPosition, StackOfParts>(context);
+               SliceByPosition>(context);
   scf::IfOp::getCanonicalizationPatterns(patterns, context);
   arith::IndexCastOp::getCanonicalizationPatterns(patterns, context);
 }
