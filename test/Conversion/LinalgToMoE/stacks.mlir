@@ -215,3 +215,94 @@ func.func @by_position(%x: tensor<?x4xf32>, %mask: tensor<?xi1>, %out: tensor<?x
   } -> tensor<?x4xf32>
   return %z : tensor<?x4xf32>
 }
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+
+// What a body asserts is not lost: it reads by position no more than that.
+// CHECK-LABEL: @asserted
+// CHECK-NOT: moe.dispatch
+// CHECK: return
+func.func @asserted(%x: tensor<?x4xf32>, %y: tensor<?x2xf32>, %mask: tensor<?xi1>, %small: i1, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x4xf32>
+  %left = tensor.extract_slice %x[0, 0] [%n, 2] [1, 1] : tensor<?x4xf32> to tensor<?x2xf32>
+  %whole = tensor.empty(%n) : tensor<?x4xf32>
+  %a = linalg.generic {indexing_maps = [#all], iterator_types = ["parallel", "parallel"]} outs(%whole : tensor<?x4xf32>) {
+  ^bb0(%o: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    cf.assert %small, "too large"
+    %first = arith.cmpi ult, %j, %c2 : index
+    %t = scf.if %first -> f32 {
+      %p = tensor.extract %left[%i, %j] : tensor<?x2xf32>
+      scf.yield %p : f32
+    } else {
+      %k = arith.subi %j, %c2 : index
+      %p = tensor.extract %left[%i, %k] : tensor<?x2xf32>
+      scf.yield %p : f32
+    }
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %b = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.sin %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%out : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %z = linalg.generic {indexing_maps = [#rows, #all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%mask, %b, %zeros : tensor<?xi1>, tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %f: f32, %o: f32):
+    %t = arith.select %c, %e, %f : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+
+// Nobody says that both parts have as many rows.
+// CHECK-LABEL: @other_rows
+// CHECK-NOT: moe.dispatch
+// CHECK: return
+func.func @other_rows(%x: tensor<?x4xf32>, %y: tensor<?x2xf32>, %mask: tensor<?xi1>, %small: i1, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x4xf32>
+  %left = tensor.extract_slice %x[0, 0] [%n, 2] [1, 1] : tensor<?x4xf32> to tensor<?x2xf32>
+  %whole = tensor.empty(%n) : tensor<?x4xf32>
+  %a = linalg.generic {indexing_maps = [#all], iterator_types = ["parallel", "parallel"]} outs(%whole : tensor<?x4xf32>) {
+  ^bb0(%o: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %first = arith.cmpi ult, %j, %c2 : index
+    %t = scf.if %first -> f32 {
+      %p = tensor.extract %left[%i, %j] : tensor<?x2xf32>
+      scf.yield %p : f32
+    } else {
+      %k = arith.subi %j, %c2 : index
+      %p = tensor.extract %y[%i, %k] : tensor<?x2xf32>
+      scf.yield %p : f32
+    }
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %b = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.sin %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%out : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %z = linalg.generic {indexing_maps = [#rows, #all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%mask, %b, %zeros : tensor<?xi1>, tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %f: f32, %o: f32):
+    %t = arith.select %c, %e, %f : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
