@@ -3,7 +3,7 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Upstream's patterns, and two of our own: loops that a value does not depend
+// Upstream's patterns, and some of our own: loops that a value does not depend
 // on are left out, and sums over experts leave contractions.
 //
 //===----------------------------------------------------------------------===//
