@@ -498,3 +498,47 @@ func.func @other_starts(%x: tensor<?x4xf32>, %row: tensor<?xf32>, %bits: tensor<
   } -> tensor<?x4xf32>
   return %z : tensor<?x4xf32>
 }
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+#each = affine_map<(d0) -> (d0)>
+
+// A number that is asked for twice chooses the first expert only: the mask of
+// the second is that it is the number, and not the first time.
+// CHECK-LABEL: @same_number
+// CHECK: arith.cmpi eq, %{{.*}}, %c3_i32
+// CHECK: arith.andi
+// CHECK: moe.route {{.*}} !moe.routing<2>
+func.func @same_number(%x: tensor<?x4xf32>, %chosen: tensor<?xi32>, %bits: tensor<?xi1>, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %three = arith.constant 3 : i32
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%out : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %m = linalg.generic {indexing_maps = [#each, #each], iterator_types = ["parallel"]} ins(%chosen : tensor<?xi32>) outs(%bits : tensor<?xi1>) {
+  ^bb0(%c: i32, %o: i1):
+    %t = arith.cmpi eq, %c, %three : i32
+    linalg.yield %t : i1
+  } -> tensor<?xi1>
+  %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %b = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.exp %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %y = linalg.generic {indexing_maps = [#rows, #all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%m, %b, %zeros : tensor<?xi1>, tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %f: f32, %o: f32):
+    %t = arith.select %c, %e, %f : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %z = linalg.generic {indexing_maps = [#rows, #all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%m, %a, %y : tensor<?xi1>, tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %f: f32, %o: f32):
+    %t = arith.select %c, %e, %f : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
