@@ -72,6 +72,13 @@ def has_terminal():
         return False
 
 
+def can_make_machines():
+    """Whether a new system can be made in a folder and entered."""
+    if os.geteuid() != 0 or not shutil.which("debootstrap") or not shutil.which("unshare"):
+        return False
+    return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+
+
 def frameworks():
     """Those that the interpreter for exports has; one that was named has some."""
     found = set()
@@ -92,6 +99,8 @@ def frameworks():
 config.available_features |= frameworks()
 if has_terminal():
     config.available_features.add("terminal")
+if can_make_machines():
+    config.available_features.add("bare-machine")
 if platform.machine() == "x86_64":
     config.available_features.add("x86")
 for flag, feature in (("avx2", "x86-avx2"), ("avx512f", "x86-avx512")):
