@@ -5,10 +5,14 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 
 import lit.formats
 from lit.llvm import llvm_config
 from lit.llvm.subst import ToolSubst
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
+import internal_words
 
 config.name = "MoE"
 config.test_format = lit.formats.ShTest(execute_external=False)
@@ -38,7 +42,8 @@ moe_opt = os.path.join(config.moe_build, "bin", "moe-opt")
 if os.environ.get("MOE_VERIFY_ROUNDTRIP", "0") != "0":
     moe_opt += " --verify-roundtrip"
 tools = [ToolSubst("moe-opt", moe_opt), "moe-run", "moe-translate", "moe-lsp-server"]
-tools += ["mlir-opt", "FileCheck", "not", "count", "split-file"]
+tools += ["mlir-opt", "not", "count", "split-file"]
+tools += [ToolSubst("FileCheck", extra_args=[f"--implicit-check-not='{word}'" for word in internal_words.WORDS])]
 llvm_config.add_tool_substitutions(
     tools, [os.path.join(config.moe_build, "bin"), config.llvm_tools_dir]
 )

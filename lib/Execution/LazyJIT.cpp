@@ -19,6 +19,7 @@
 #include "Codegen.h"
 #include "Partition.h"
 #include "moe/Runtime/Runtime.h"
+#include "moe/Runtime/Trace.h"
 
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/IndirectionUtils.h"
@@ -261,6 +262,7 @@ Error moe::LazyJIT::Impl::dumpObject(const Partition &partition,
 
 Expected<std::unique_ptr<MemoryBuffer>>
 moe::LazyJIT::Impl::compile(Source &source, const Partition &partition) {
+  rt::TraceSpan span("code of " + partition.name);
   auto begin = std::chrono::steady_clock::now();
   ThreadSafeModule copy = cutPartition(source, partition);
   Expected<std::unique_ptr<MemoryBuffer>> object =

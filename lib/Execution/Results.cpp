@@ -62,7 +62,8 @@ llvm::Error moe::checkPlaces(const RunOptions &options, size_t numResults,
   if (llvm::Error error = checkOutputSpecs(options))
     return error;
 
-  std::vector<std::string> written = {options.statsOut, options.benchmarkOut};
+  std::vector<std::string> written = {options.statsOut, options.benchmarkOut,
+                                      options.traceOut};
   for (StringRef spec : options.outputs)
     written.push_back(fileOfSpec(spec));
   for (StringRef output : written)

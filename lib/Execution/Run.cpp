@@ -17,10 +17,12 @@
 #include "moe/Execution/Lowering.h"
 #include "moe/Execution/Monitor.h"
 #include "moe/Execution/Parameters.h"
+#include "moe/Execution/Profile.h"
 #include "moe/Execution/Statistics.h"
 #include "moe/Execution/Trust.h"
 #include "moe/Import/TensorSpec.h"
 #include "moe/Runtime/Runtime.h"
+#include "moe/Runtime/Trace.h"
 #include "moe/Tensor/File.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -52,6 +54,7 @@ private:
   llvm::Error measureRuns(std::vector<HostTensor> &results);
   llvm::Error measureGraph();
   llvm::Error report();
+  llvm::Error reportTimes();
   std::string benchmarkName() const;
   std::vector<std::string> filesRead() const;
 
@@ -82,6 +85,7 @@ static int64_t defaultMemoryLimit() {
 }
 
 llvm::Error Run::load() {
+  rt::TraceSpan span("read the model");
   auto found = findModel(options.model);
   if (!found)
     return found.takeError();
@@ -111,6 +115,7 @@ static bool hasSafeTensors(StringRef directory) {
 
 /// Where nobody says, the files beside the model are taken.
 llvm::Error Run::openWeights() {
+  rt::TraceSpan span("open the weights");
   std::vector<std::string> paths = options.parameters;
   if (paths.empty() && !source.weightsDirectory.empty() &&
       hasSafeTensors(source.weightsDirectory))
@@ -180,7 +185,7 @@ llvm::Error Run::compileTo(Phase phase) {
   lowering.to = phase;
   lowering.experts = options.experts;
   lowering.assumeFinite = options.assumeFinite;
-  lowering.stats = options.stats != RunOptions::Format::None;
+  lowering.stats = options.counts();
   lowering.checkAccesses = !options.trustModel;
   lowering.machine = *parseDevice(options.device);
   lowering.dumpPhasesDir = options.dumpPhasesDir;
@@ -258,7 +263,7 @@ llvm::Error Run::lower() {
   lowering.from = options.compileFrom.value_or(Phase::Import);
   lowering.experts = options.experts;
   lowering.assumeFinite = options.assumeFinite;
-  lowering.stats = options.stats != RunOptions::Format::None;
+  lowering.stats = options.counts();
   lowering.checkAccesses = !options.trustModel;
   lowering.misaligned = bound->misaligned();
   lowering.machine = session->kind();
@@ -290,6 +295,7 @@ llvm::Error Run::lower() {
 }
 
 llvm::Error Run::runOnce(std::vector<HostTensor> &results) {
+  rt::TraceSpan span("run");
   auto made = executable->run(inputs);
   if (!made)
     return made.takeError();
@@ -352,6 +358,8 @@ llvm::Error Run::report() {
     if (llvm::Error error = writeTo(options.statsOut, llvm::errs(), print))
       return error;
   }
+  if (llvm::Error error = reportTimes())
+    return error;
   if (!benchmark)
     return llvm::Error::success();
   return writeTo(options.benchmarkOut, llvm::outs(), [&](raw_ostream &os) {
@@ -360,6 +368,21 @@ llvm::Error Run::report() {
     else
       benchmark->printConsole(os);
   });
+}
+
+llvm::Error Run::reportTimes() {
+  if (!rt::Trace::isOn())
+    return llvm::Error::success();
+  Profile profile(rt::Trace::events(), rt::Trace::dropped(),
+                  table->locations());
+  if (options.profile)
+    if (llvm::Error error = writeTo(
+            "", llvm::errs(), [&](raw_ostream &os) { profile.printTable(os); }))
+      return error;
+  if (options.traceOut.empty())
+    return llvm::Error::success();
+  return writeTo(options.traceOut, llvm::outs(),
+                 [&](raw_ostream &os) { profile.printTrace(os); });
 }
 
 std::string Run::benchmarkName() const {
@@ -411,6 +434,8 @@ llvm::Error Run::execute() {
 }
 
 llvm::Error Run::run() {
+  if (options.profile || !options.traceOut.empty())
+    rt::Trace::start();
   if (llvm::Error error = load())
     return error;
   bool wantsWeights = !options.compileTo;

@@ -10,6 +10,7 @@ import struct
 import subprocess
 
 import numpy as np
+from internal_words import WORDS
 
 DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
           "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_}
@@ -88,6 +89,8 @@ def execute(command, timeout=300, **options):
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
     except subprocess.TimeoutExpired:
         raise Failed(f"more than {timeout} s: {' '.join(command)}") from None
+    inside = [word for word in [*WORDS, "<unknown>"] if word in done.stderr]
+    assert not inside, f"{inside} in {done.stderr}"
     if done.returncode:
         raise Failed(f"exit {done.returncode}: {done.stderr.strip()[-1000:]}\n  {' '.join(command)}")
     return done.stdout

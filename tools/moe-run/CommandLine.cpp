@@ -101,8 +101,9 @@ struct Flags {
                        "Format of --benchmark (console)", "console"};
   Text benchmarkOut{"benchmark-out", "file",
                     "Where --benchmark goes (standard output)"};
-  Switch profile{"profile", "Print a table of times"};
-  Text trace{"trace", "file", "Write a Chrome trace"};
+  Switch profile{"profile",
+                 "Print a table of times: steps, dispatches, experts"};
+  Text trace{"trace", "file", "Write these times in Chrome's trace format"};
   Text compileTo{"compile-to", "phase",
                  "Print the module after import, routed, grouped, regions, "
                  "tiled, buffers or machine; no run"};
@@ -255,10 +256,10 @@ static llvm::Error readValues(const Flags &flags, RunOptions &run) {
 
 /// Flags that do not go together, or ask for what there is not.
 static llvm::Error checkFlags(const Flags &flags, const CommandLine &line) {
-  if (flags.profile)
-    return usageError("--profile is not built yet");
-  if (flags.trace.getNumOccurrences())
-    return usageError("--trace is not built yet");
+  if ((flags.profile || flags.trace.getNumOccurrences()) &&
+      (line.run.compileTo || line.run.describe))
+    return usageError("--profile and --trace need a run; there is none with "
+                      "--compile-to and --describe");
   if (line.run.compileFrom && !line.run.trustModel)
     return usageError("--compile-from needs --trust-model");
   if (flags.o.getNumOccurrences() && !line.run.compileTo)
@@ -297,6 +298,8 @@ llvm::Expected<CommandLine> moe::parseCommandLine(int argc, char **argv) {
   run.assumeFinite = flags.assumeFinite;
   run.statsOut = flags.statsOut;
   run.benchmarkOut = flags.benchmarkOut;
+  run.profile = flags.profile;
+  run.traceOut = flags.trace;
   run.output = flags.o;
   run.dumpPhasesDir = flags.dumpPhases;
   run.dumpObjectsDir = flags.dumpObjects;

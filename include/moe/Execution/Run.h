@@ -49,6 +49,10 @@ struct RunOptions {
   int64_t warmup = 1;
   int64_t repetitions = 10;
 
+  /// Print a table of times; write a trace to the file, unless it is empty.
+  bool profile = false;
+  std::string traceOut;
+
   std::optional<Phase> compileTo;
   std::optional<Phase> compileFrom;
   std::string output; // of compileTo
@@ -64,6 +68,11 @@ struct RunOptions {
 
   /// What a lowering needs beyond the dialects of a model.
   const DialectRegistry *registry = nullptr;
+
+  /// Whether compiled code counts what it does.
+  bool counts() const {
+    return stats != Format::None || profile || !traceOut.empty();
+  }
 };
 
 /// Does what the options say. An error carries its exit code; a comparison that

@@ -156,7 +156,9 @@ private:
   LogicalResult verify(Operation *op, AttrTypeWalker &walker,
                        std::string &problem) {
     if (!isAllowed(*contract, device, op))
-      return op->emitOpError("is left after phase '") << phase << "'";
+      return op->emitOpError(
+                 "cannot be compiled: nothing lowers it beyond phase '")
+             << phase << "'";
     bool clean = !walker.walk<WalkOrder::PreOrder>(op->getAttrDictionary())
                       .wasInterrupted();
     auto check = [&](Type type) {
