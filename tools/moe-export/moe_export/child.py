@@ -1,8 +1,9 @@
 """Work that may end its process, in a process of its own: converters of frameworks are native code.
 
-A module with a function `main(payload)`, bytes to bytes, runs as `python -m MODULE`; it raises ExportError as usual.
+A module with a function `main(payload)`, bytes to bytes, runs there; it raises ExportError as usual.
 """
 
+import importlib
 import os
 import pickle
 import signal
@@ -25,7 +26,7 @@ def call(module, payload):
             file.write(payload)
         # The modules of this process and no others: -P keeps the working directory out.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-        command = [sys.executable, "-P", "-m", f"{__package__}.{module}", given, made]
+        command = [sys.executable, "-P", "-m", __name__, f"{__package__}.{module}", given, made]
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
         try:
             with open(made, "rb") as file:
@@ -39,16 +40,19 @@ def call(module, payload):
     return value
 
 
-def serve(main):
-    """The other side of `call`."""
-    given, made = sys.argv[1:]
+def _serve(module, given, made):
     with open(given, "rb") as file:
         payload = file.read()
     try:
-        answer = True, main(payload)
+        answer = True, importlib.import_module(module).main(payload)
     except ExportError as problem:
         answer = False, str(problem)
     except Exception as problem:
         answer = False, first_line(problem)
     with open(made, "wb") as file:
         pickle.dump(answer, file)
+
+
+if __name__ == "__main__":
+    # The package has its own copy of this module, and of ExportError.
+    importlib.import_module(f"{sys.argv[1].rpartition('.')[0]}.child")._serve(*sys.argv[1:])

@@ -2,7 +2,7 @@
 
 import warnings
 
-from . import model, torch_lowering, versions
+from . import model, torch_graph, torch_lowering, versions
 from .builder import Builder
 from .errors import ExportError, first_line
 from .weights import Weights
@@ -43,38 +43,34 @@ def _as_error(problem):
     return problem if isinstance(problem, ExportError) else ExportError(first_line(problem))
 
 
-def _with_arguments(module, names):
-    """The module as a function of its inputs and its weights, for torch.export to keep the weights as arguments."""
-    import torch
-
-    class Function(torch.nn.Module):
-        def forward(self, inputs, weights):
-            return torch.func.functional_call(module, dict(zip(names, weights)), inputs)
-
-    return Function()
-
-
 def _export(module, args, folder, batch):
     import torch
     from torch_mlir import ir
 
-    named = {name: tensor.detach() for name, tensor in (*module.named_parameters(), *module.named_buffers())}
-    weights = tuple(named.values())
     shapes = None
     if batch is not None:
         size = torch.export.Dim("batch")
-        inputs = tuple({0: size} if arg.dim() and arg.shape[0] == batch else None for arg in args)
-        shapes = {"inputs": inputs, "weights": (None,) * len(weights)}
+        shapes = tuple({0: size} if arg.dim() and arg.shape[0] == batch else None for arg in args)
     with torch.no_grad():
-        program = torch.export.export(_with_arguments(module, list(named)), (tuple(args), weights), dynamic_shapes=shapes)
-    made = torch_lowering.lower(program)
+        program = torch.export.export(module, tuple(args), dynamic_shapes=shapes)
+    made = torch_lowering.lower(torch_graph.normalise(program))
     with made.context, ir.Location.unknown():
         kept = Weights()
         main = next(f for f in made.body.operations if ir.StringAttr(f.attributes["sym_name"]).value == "main")
         start = ir.InsertionPoint.at_block_begin(main.regions[0].blocks[0])
-        arrays = {name: _array(tensor) for name, tensor in named.items()}
-        kept.bind(Builder(ir, start, ir.Location.unknown()), main, arrays)
+        kept.bind(Builder(ir, start, ir.Location.unknown()), main, _weights(program))
         model.write(folder, made, kept)
+
+
+def _weights(program):
+    """The tensors that a program holds, in the order of its arguments."""
+    signature = program.graph_signature
+    named = {}
+    for spec in signature.input_specs:
+        if spec.target is not None:
+            held = program.state_dict if spec.target in program.state_dict else program.constants
+            named[spec.target] = _array(held[spec.target].detach())
+    return named
 
 
 def _array(tensor):

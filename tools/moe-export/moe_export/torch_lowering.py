@@ -2,29 +2,27 @@
 
 import io
 
-from . import child, model, tm_tensor, torch_graph
+from . import child, model, tm_tensor
+from .errors import ExportError, place_of
 
 _PIPELINES = (
     "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline{ extra-library=}",
     "torch-backend-to-linalg-on-tensors-backend-pipeline{allow-non-finites=true}",
 )
-# Of those that need not be named: that of torch-mlir knows fewer operations than there are (model.check).
+# The check of torch-mlir knows fewer operations than there are; model.check knows those of moe-run.
 _CHECK = ",torch-verify-linalg-on-tensors-backend-contract"
 
 
-def lower(program):
-    """The module of MLIR of a program of torch.export, in upstream dialects, its weights still arguments."""
+def lower(graph_module):
+    """The module of MLIR, in upstream dialects, of a graph as torch_graph makes them: a function `main`."""
     from torch_mlir import ir
-    from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
-    program = program.run_decompositions(get_decomposition_table())
-    torch_graph.normalise(program)
     with ir.Context():
-        return ir.Module.parse(child.call("torch_lowering", _import(program)))
+        return ir.Module.parse(child.call("torch_lowering", _import(graph_module)))
 
 
-def _import(program):
-    """The program in the dialect of torch-mlir, as bytecode."""
+def _import(graph_module):
+    """The graph in the dialect of torch-mlir, as bytecode."""
     from torch_mlir import ir
     from torch_mlir.dialects import torch as dialect
     from torch_mlir.extras.fx_importer import FxImporter
@@ -32,7 +30,7 @@ def _import(program):
     context = ir.Context()
     dialect.register_dialect(context)
     importer = FxImporter(context=context)
-    importer.import_frozen_program(program, func_name="main")
+    importer.import_stateless_graph(graph_module.graph, func_name="main")
     written = io.BytesIO()
     importer.module_op.write_bytecode(written)
     return written.getvalue()
@@ -45,12 +43,14 @@ def main(payload):
 
     with ir.Context() as context, ir.Location.unknown():
         dialect.register_dialect(context)
-        # Errors come as exceptions.
-        context.emit_error_diagnostics = True
         module = ir.Module.parse(payload)
         for pipeline in _PIPELINES:
             text = str(PassManager.parse(f"builtin.module({pipeline})"))
-            PassManager.parse(text.replace(_CHECK, "")).run(module.operation)
+            try:
+                PassManager.parse(text.replace(_CHECK, "")).run(module.operation)
+            except ir.MLIRError as problem:
+                first = problem.error_diagnostics[0]
+                raise ExportError(f"{place_of(str(first.location))}: {first.message}") from None
         tm_tensor.expand(ir, module)
         model.check(module)
         model.clean(module)
@@ -58,7 +58,3 @@ def main(payload):
         written = io.BytesIO()
         module.operation.write_bytecode(written)
         return written.getvalue()
-
-
-if __name__ == "__main__":
-    child.serve(main)

@@ -1,16 +1,20 @@
-"""What torch.export gives, made into what torch-mlir converts well: one file for each rewriting of the graph.
+"""What torch.export gives, made into what torch-mlir converts well.
 
-A rewriting is a function of an exported program, decomposed and without mutation, whose graph it changes in place. They
-run in the order of PASSES.
+The graph of a program is run once more on shapes (`retrace`), and what its operations do then is the new graph. Each
+file beside this one knows one kind of operation: its FORMS {operation of PyTorch: function} says in PyTorch what is
+done instead, with the arguments of the operation; NotImplemented leaves the operation as it is.
 """
 
 from . import top_k
+from .retrace import retrace
 
-PASSES = [top_k.sort]
+FORMS = [top_k]
 
 
 def normalise(program):
-    for rewrite in PASSES:
-        rewrite(program)
-    program.graph.eliminate_dead_code()
-    program.graph.lint()
+    """The graph of a program of torch.export, without mutation and decomposed, in the forms of this package. Its
+    arguments are the user's inputs, then what the program holds; its results are those of the user."""
+    forms = {}
+    for module in FORMS:
+        forms |= module.forms()
+    return retrace(program.run_decompositions({}), forms)

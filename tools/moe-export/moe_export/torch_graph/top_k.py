@@ -1,9 +1,12 @@
 """torch-mlir has only a sorted top-k; an unsorted one may come in any order."""
 
 
-def sort(program):
+def forms():
     import torch
 
-    for node in program.graph.nodes:
-        if node.target is torch.ops.aten.topk.default and len(node.args) == 5:
-            node.args = (*node.args[:4], True)
+    top_k = torch.ops.aten.topk.default
+
+    def sort(x, k, dim=-1, largest=True, sorted=True):
+        return NotImplemented if sorted else top_k(x, k, dim, largest, True)
+
+    return {top_k: sort}
