@@ -19,6 +19,7 @@
 #include "Codegen.h"
 #include "Partition.h"
 #include "moe/Runtime/Runtime.h"
+#include "moe/Tensor/File.h"
 
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/IndirectionUtils.h"
@@ -253,10 +254,7 @@ Error moe::LazyJIT::Impl::dumpObject(const Partition &partition,
   SmallString<128> path(options.dumpObjectsDir);
   sys::path::append(path, formatv("{0:d3}-{1}.o", objectsDumped++,
                                   makeFileName(partition.name)));
-  return writeToOutput(path, [&](raw_ostream &os) {
-    os << object.getBuffer();
-    return Error::success();
-  });
+  return writeFile(path, object.getBuffer());
 }
 
 Expected<std::unique_ptr<MemoryBuffer>>
