@@ -91,6 +91,7 @@ void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
   // Gates of the same scores share one routing.
   addSimplification(pm);
   // While all functions are entry points: those made later are internal.
+  pm.addNestedPass<func::FuncOp>(createProtectArgumentsPass());
   pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
 }
 

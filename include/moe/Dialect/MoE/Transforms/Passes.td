@@ -128,6 +128,22 @@ def GuardAccessesPass : Pass<"moe-guard-accesses"> {
   ];
 }
 
+def ProtectArgumentsPass : Pass<"moe-protect-arguments", "func::FuncOp"> {
+  let summary = "Keep a public function from writing into its arguments";
+  let description = [{
+    Whoever calls a public function has the tensors that it passes afterwards as
+    before. Each tensor argument is marked as not writable, so that
+    bufferization copies what would be computed in its place:
+
+    ```mlir
+    func.func @main(%x: tensor<4xf32>)
+    ==>
+    func.func @main(%x: tensor<4xf32> {bufferization.writable = false})
+    ```
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // regions
 //===----------------------------------------------------------------------===//
