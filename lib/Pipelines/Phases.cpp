@@ -85,6 +85,8 @@ void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
   GuardAccessesPassOptions guard;
   guard.numbersOnly = !checkAccesses;
   pm.addPass(createGuardAccessesPass(guard));
+  if (checkAccesses)
+    pm.addPass(createDefineEmptyTensorsPass());
   DecomposeGatePassOptions gate;
   gate.parallel = parallel;
   pm.addNestedPass<func::FuncOp>(createDecomposeGatePass(gate));
