@@ -8,6 +8,7 @@
 #include "moe/Execution/Executable.h"
 
 #include "../Support/TestFiles.h"
+#include "mlir/Pass/PassManager.h"
 #include "moe/Execution/Lowering.h"
 #include "moe/Execution/Parameters.h"
 #include "moe/Import/TensorSpec.h"
@@ -22,6 +23,9 @@
 using namespace mlir;
 using namespace mlir::moe;
 
+/// Without a model there is nothing to test.
+static const llvm::ExitOnError orExit("ExecutableTest: ");
+
 namespace {
 
 /// A model from a file, compiled for the current device, with random weights.
@@ -29,26 +33,27 @@ class CompiledModel {
 public:
   CompiledModel(const std::string &path, const DeviceSession &session)
       : context(MLIRContext::Threading::DISABLED) {
+    // Lowering asks for what the command line says of passes.
+    registerPassManagerCLOptions();
     registerAllDialects(registry);
     context.appendDialectRegistry(registry);
-    source = llvm::cantFail(findModel(path));
-    module = llvm::cantFail(parseModel(source, context, /*trusted=*/false));
-    required = llvm::cantFail(collectRequirements(*module, path));
+    source = orExit(findModel(path));
+    module = orExit(parseModel(source, context, /*trusted=*/false));
+    required = orExit(collectRequirements(*module, path));
     if (!required.empty())
       checkpoint.emplace(makeWeights());
-    bound = llvm::cantFail(BoundParameters::bind(
+    bound = orExit(BoundParameters::bind(
         required, checkpoint ? &*checkpoint : nullptr, path, false));
-    entry = llvm::cantFail(findEntryPoint(*module, "main", path));
+    entry = orExit(findEntryPoint(*module, "main", path));
     LoweringOptions lowering;
     lowering.machine = session.kind();
-    llvm::cantFail(lowerModule(*module, lowering, path));
-    llvm::cantFail(embedKernels(*module, lowering, path));
+    orExit(lowerModule(*module, lowering, path));
+    orExit(embedKernels(*module, lowering, path));
     ExecutableOptions linking;
     linking.machine = session.kind();
     for (const auto &symbol : bound->symbols())
       linking.symbols[symbol.getKey()] = symbol.getValue();
-    executable =
-        llvm::cantFail(Executable::create(*module, entry, std::move(linking)));
+    executable = orExit(Executable::create(*module, entry, std::move(linking)));
   }
 
   /// Five rows of random numbers, and of numbers of the first two experts.
@@ -58,8 +63,7 @@ public:
       SmallVector<int64_t> shape(type.shape);
       for (int64_t &size : shape)
         size = ShapedType::isDynamic(size) ? 5 : size;
-      HostTensor input =
-          llvm::cantFail(HostTensor::create(type.elementType, shape));
+      HostTensor input = orExit(HostTensor::create(type.elementType, shape));
       if (isFloat(type.elementType))
         fillRandom(input, inputs.size());
       else
@@ -71,7 +75,7 @@ public:
   }
 
   std::vector<HostTensor> run(ArrayRef<HostTensor> inputs) {
-    return llvm::cantFail(executable->run(inputs));
+    return orExit(executable->run(inputs));
   }
 
 private:
@@ -80,17 +84,16 @@ private:
     TensorWriter writer;
     std::vector<HostTensor> tensors;
     for (const RequiredParameter *parameter : required.all()) {
-      tensors.push_back(llvm::cantFail(
-          HostTensor::create(parameter->elementType, parameter->shape)));
+      tensors.push_back(
+          orExit(HostTensor::create(parameter->elementType, parameter->shape)));
       fillRandom(tensors.back(), tensors.size());
     }
     for (auto [parameter, tensor] : llvm::zip(required.all(), tensors))
-      llvm::cantFail(
-          writer.add("@" + path + "[" + parameter->name + "]", tensor));
+      orExit(writer.add("@" + path + "[" + parameter->name + "]", tensor));
     OutputFiles output;
-    llvm::cantFail(writer.write(output));
-    llvm::cantFail(output.commit());
-    return llvm::cantFail(Checkpoint::open({path}));
+    orExit(writer.write(output));
+    orExit(output.commit());
+    return orExit(Checkpoint::open({path}));
   }
 
   TestDirectory files;
@@ -138,7 +141,7 @@ static std::vector<HostTensor> runRepeatedly(CompiledModel &model,
 }
 
 TEST(Executable, RunsEveryExampleAgain) {
-  DeviceSession cpu = llvm::cantFail(DeviceSession::open("cpu"));
+  DeviceSession cpu = orExit(DeviceSession::open("cpu"));
   std::error_code code;
   unsigned models = 0;
   std::string examples = std::string(MOE_DOCS_DIR) + "/examples";
@@ -233,14 +236,14 @@ static const std::vector<InPlace> inPlace = {
 };
 
 static void testInPlace(StringRef device) {
-  DeviceSession session = llvm::cantFail(DeviceSession::open(device));
+  DeviceSession session = orExit(DeviceSession::open(device));
   TestDirectory files;
   for (const InPlace &test : inPlace) {
     SCOPED_TRACE(test.name);
     CompiledModel model(files.write("model.mlir", test.body), session);
     std::vector<HostTensor> inputs;
     for (const std::string &input : test.inputs)
-      inputs.push_back(llvm::cantFail(parseLiteral(input)));
+      inputs.push_back(orExit(parseLiteral(input)));
     std::vector<std::string> results;
     for (const HostTensor &result : runRepeatedly(model, inputs))
       results.push_back(print(result));
