@@ -23,15 +23,19 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-static llvm::Error writePhase(ModuleOp module, Phase phase, StringRef dir) {
-  if (std::error_code error = llvm::sys::fs::create_directories(dir))
-    return makeError(dir + ": " + error.message());
+std::string moe::phaseFile(StringRef dir, Phase phase) {
   SmallString<128> path(dir);
   llvm::sys::path::append(path, llvm::Twine(static_cast<int>(phase)) + "-" +
                                     stringifyPhase(phase) + ".mlir");
+  return path.str().str();
+}
+
+static llvm::Error writePhase(ModuleOp module, Phase phase, StringRef dir) {
+  if (std::error_code error = llvm::sys::fs::create_directories(dir))
+    return makeError(dir + ": " + error.message());
   std::string text;
   llvm::raw_string_ostream(text) << module << "\n";
-  return writeFile(path, text);
+  return writeFile(phaseFile(dir, phase), text);
 }
 
 static std::string reproducerPath() {

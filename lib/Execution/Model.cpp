@@ -29,7 +29,7 @@ using namespace mlir::moe;
 // Diagnostics
 //===----------------------------------------------------------------------===//
 
-static std::string place(Location location, StringRef fileName) {
+std::string moe::placeOf(Location location, StringRef fileName) {
   auto file = location->findInstanceOf<FileLineColLoc>();
   if (!file || file.getFilename().empty())
     return fileName.str();
@@ -56,8 +56,8 @@ DiagnosticCollector::DiagnosticCollector(MLIRContext *context,
     : ScopedDiagnosticHandler(context), fileName(fileName),
       onError(std::move(onError)), source(source) {
   setHandler([this](Diagnostic &diagnostic) {
-    std::string text = place(diagnostic.getLocation(), this->fileName) + ": " +
-                       reword(diagnostic, this->source);
+    std::string text = placeOf(diagnostic.getLocation(), this->fileName) +
+                       ": " + reword(diagnostic, this->source);
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
       if (!firstError.empty())
         return success();
@@ -230,6 +230,26 @@ std::optional<ValueType> moe::getValueType(Type type) {
   return value;
 }
 
+std::string EntryPoint::describeInput(size_t index) const {
+  return "input " + std::to_string(index) + ": " + inputs[index].str();
+}
+
+std::string EntryPoint::describeResult(size_t index) const {
+  return "result " + std::to_string(index) + ": " + results[index].str();
+}
+
+llvm::Error EntryPoint::checkCount(size_t count) const {
+  if (count == inputs.size())
+    return llvm::Error::success();
+  std::string message = "function " + quote(name) + " takes " +
+                        std::to_string(inputs.size()) +
+                        (inputs.size() == 1 ? " input" : " inputs") + ", got " +
+                        std::to_string(count);
+  for (size_t index = 0; index < inputs.size(); ++index)
+    message += (index ? ", " : "; ") + describeInput(index);
+  return usageError(message);
+}
+
 SmallVector<func::FuncOp> moe::getEntryPoints(ModuleOp module) {
   return llvm::to_vector(llvm::make_filter_range(
       module.getOps<func::FuncOp>(),
@@ -243,7 +263,7 @@ llvm::Expected<EntryPoint> moe::findEntryPoint(ModuleOp module, StringRef name,
     names.push_back(function);
     if (function != name)
       continue;
-    EntryPoint entry{name.str(), {}, {}};
+    EntryPoint entry{name.str(), {}, {}, name.str()};
     auto add = [&](TypeRange types, std::vector<ValueType> &values) {
       for (Type type : types)
         if (std::optional<ValueType> value = getValueType(type))
@@ -258,7 +278,7 @@ llvm::Expected<EntryPoint> moe::findEntryPoint(ModuleOp module, StringRef name,
     std::string spelling;
     llvm::raw_string_ostream(spelling) << type;
     return makeError(
-        place(symbol ? symbol->getLoc() : module.getLoc(), fileName) +
+        placeOf(symbol ? symbol->getLoc() : module.getLoc(), fileName) +
         ": function " + quote(name) +
         " cannot be run: inputs and results are "
         "ranked tensors and numbers, its type is " +

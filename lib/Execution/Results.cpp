@@ -11,7 +11,6 @@
 #include "moe/Execution/Error.h"
 #include "moe/Import/TensorSpec.h"
 #include "moe/Tensor/Compare.h"
-#include "moe/Tensor/File.h"
 #include "moe/Tensor/Literal.h"
 
 using namespace mlir;
@@ -21,16 +20,6 @@ using namespace mlir::moe;
 static constexpr int64_t maxPrintedElements = 1024;
 
 static bool isFile(StringRef spec) { return spec.starts_with("@"); }
-
-std::string moe::fileOfSpec(StringRef spec) {
-  if (!isFile(spec))
-    return "";
-  auto parsed = parseTensorSpec(spec);
-  if (parsed)
-    return parsed->path;
-  llvm::consumeError(parsed.takeError());
-  return "";
-}
 
 static llvm::Error checkOutputSpecs(const RunOptions &options) {
   // The writer knows which specs do not go together.
@@ -48,8 +37,7 @@ static llvm::Error checkOutputSpecs(const RunOptions &options) {
   return llvm::Error::success();
 }
 
-llvm::Error moe::checkPlaces(const RunOptions &options, size_t numResults,
-                             ArrayRef<std::string> inputs) {
+llvm::Error moe::checkSpecs(const RunOptions &options, size_t numResults) {
   auto tooMany = [&](StringRef flag, size_t count) {
     return usageError("function " + quote(options.function) + " has " +
                       llvm::Twine(numResults) + " results, got " +
@@ -59,22 +47,11 @@ llvm::Error moe::checkPlaces(const RunOptions &options, size_t numResults,
     return tooMany("--output", options.outputs.size());
   if (options.expectedOutputs.size() > numResults)
     return tooMany("--expected-output", options.expectedOutputs.size());
-  if (llvm::Error error = checkOutputSpecs(options))
-    return error;
-
-  std::vector<std::string> written = {options.statsOut, options.benchmarkOut,
-                                      options.traceOut};
-  for (StringRef spec : options.outputs)
-    written.push_back(fileOfSpec(spec));
-  for (StringRef output : written)
-    for (StringRef input : inputs)
-      if (!output.empty() && !input.empty() && sameFile(output, input))
-        return usageError(output + ": would be overwritten, though the run "
-                                   "reads it");
-  return llvm::Error::success();
+  return checkOutputSpecs(options);
 }
 
 llvm::Error moe::writeTo(StringRef path, raw_ostream &otherwise,
+                         OutputFiles &files,
                          llvm::function_ref<void(raw_ostream &)> print) {
   if (path.empty() || path == "-") {
     print(otherwise);
@@ -82,18 +59,19 @@ llvm::Error moe::writeTo(StringRef path, raw_ostream &otherwise,
     auto *file = static_cast<llvm::raw_fd_ostream *>(&otherwise);
     std::error_code error = file->error();
     file->clear_error();
-    return error ? makeError("standard output: " + error.message())
+    StringRef name = &otherwise == &llvm::errs() ? "error" : "output";
+    return error ? makeError("standard " + name + ": " + error.message())
                  : llvm::Error::success();
   }
-  auto file = OutputFile::create(path);
-  if (!file)
-    return file.takeError();
-  print(file->os());
-  return file->commit();
+  return files.add(path, [&](raw_ostream &os) {
+    print(os);
+    return llvm::Error::success();
+  });
 }
 
 llvm::Error moe::writeResults(const RunOptions &options,
-                              ArrayRef<HostTensor> results) {
+                              ArrayRef<HostTensor> results,
+                              OutputFiles &files) {
   TensorWriter writer;
   bool benchmarking = options.benchmark != RunOptions::Format::None;
   llvm::Error problem = llvm::Error::success();
@@ -110,14 +88,14 @@ llvm::Error moe::writeResults(const RunOptions &options,
       continue;
     }
     const HostTensor &result = tensor;
-    problem = writeTo("", llvm::outs(), [&](raw_ostream &os) {
+    problem = writeTo("", llvm::outs(), files, [&](raw_ostream &os) {
       printLiteral(os, result, maxPrintedElements);
       os << "\n";
     });
   }
   if (problem)
     return problem;
-  return writer.flush();
+  return writer.write(files);
 }
 
 llvm::Error moe::compareResults(const RunOptions &options,

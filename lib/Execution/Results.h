@@ -3,8 +3,8 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Checks the places for results before the work is done, and fills them after
-// it. Private to this room.
+// Checks what is to become of results before the work is done, and does it
+// after it. Private to this room.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,20 +12,19 @@
 #define MOE_LIB_EXECUTION_RESULTS_H
 
 #include "moe/Execution/Run.h"
+#include "moe/Tensor/File.h"
 #include "moe/Tensor/HostTensor.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace mlir::moe {
 
-/// An error if there are more --output or --expected-output than results, if
-/// one makes no sense, or if a file to be written is one of `inputs` or is
-/// written twice.
-llvm::Error checkPlaces(const RunOptions &options, size_t numResults,
-                        ArrayRef<std::string> inputs);
+/// An error if there are more --output or --expected-output than results, or
+/// if one makes no sense.
+llvm::Error checkSpecs(const RunOptions &options, size_t numResults);
 
-/// Prints and writes the results.
+/// Prints results, and writes those that have files.
 llvm::Error writeResults(const RunOptions &options,
-                         ArrayRef<HostTensor> results);
+                         ArrayRef<HostTensor> results, OutputFiles &files);
 
 /// An error with the code Mismatch that says how the results differ from
 /// `expected`, where there is an expected one.
@@ -33,12 +32,9 @@ llvm::Error compareResults(const RunOptions &options,
                            ArrayRef<HostTensor> results,
                            ArrayRef<std::optional<HostTensor>> expected);
 
-/// The file of a SPEC, empty if it has none.
-std::string fileOfSpec(StringRef spec);
-
-/// Lets `print` write to the file `path`, which appears whole, or, if `path` is
-/// empty or "-", to `otherwise`.
-llvm::Error writeTo(StringRef path, raw_ostream &otherwise,
+/// Lets `print` write to one of `files` named `path`, or, if `path` is empty or
+/// "-", to `otherwise`.
+llvm::Error writeTo(StringRef path, raw_ostream &otherwise, OutputFiles &files,
                     llvm::function_ref<void(raw_ostream &)> print);
 
 } // namespace mlir::moe

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Run.h"
+#include "Places.h"
 #include "Results.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Execution/Benchmark.h"
@@ -24,7 +25,7 @@
 #include "moe/Runtime/Runtime.h"
 #include "moe/Runtime/Trace.h"
 #include "moe/Tensor/File.h"
-#include "llvm/Support/FileSystem.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
 #include <unistd.h>
 
@@ -47,16 +48,17 @@ private:
   llvm::Error describe();
   llvm::Error compileTo(Phase phase);
   llvm::Error readTensors();
+  llvm::Error bindWeights();
+  llvm::Error checkWeights(llvm::Error outcome);
   void isolateEntry();
   llvm::Error lower();
   llvm::Error execute();
   llvm::Error runOnce(std::vector<HostTensor> &results);
   llvm::Error measureRuns(std::vector<HostTensor> &results);
   llvm::Error measureGraph();
-  llvm::Error report();
-  llvm::Error reportTimes();
+  llvm::Error report(OutputFiles &files);
+  llvm::Error reportTimes(OutputFiles &files);
   std::string benchmarkName() const;
-  std::vector<std::string> filesRead() const;
 
   const RunOptions &options;
   MLIRContext context;
@@ -90,6 +92,8 @@ llvm::Error Run::load() {
   if (!found)
     return found.takeError();
   source = std::move(*found);
+  if (llvm::Error error = checkPlaces(options, source))
+    return error;
   DialectRegistry dialects;
   registerModelDialects(dialects);
   context.appendDialectRegistry(dialects);
@@ -104,24 +108,9 @@ llvm::Error Run::load() {
   return llvm::Error::success();
 }
 
-static bool hasSafeTensors(StringRef directory) {
-  std::error_code error;
-  for (llvm::sys::fs::directory_iterator it(directory, error), end;
-       !error && it != end; it.increment(error))
-    if (llvm::sys::path::extension(it->path()) == ".safetensors")
-      return true;
-  return false;
-}
-
-/// Where nobody says, the files beside the model are taken.
 llvm::Error Run::openWeights() {
   rt::TraceSpan span("open the weights");
-  std::vector<std::string> paths = options.parameters;
-  if (paths.empty() && !source.weightsDirectory.empty() &&
-      hasSafeTensors(source.weightsDirectory))
-    paths.push_back(source.weightsDirectory);
-  if (paths.empty() && !source.weightsFile.empty())
-    paths.push_back(source.weightsFile);
+  std::vector<std::string> paths = findWeights(options, source);
   if (paths.empty())
     return llvm::Error::success();
   auto opened = Checkpoint::open(paths);
@@ -137,15 +126,16 @@ llvm::Error Run::openWeights() {
 static void describeFunction(raw_ostream &os, ModuleOp module, StringRef name,
                              StringRef fileName) {
   auto entry = findEntryPoint(module, name, fileName);
-  os << "function " << name << "\n";
+  bool plain = !name.empty() && llvm::all_of(name, llvm::isPrint);
+  os << "function " << (plain ? name.str() : quote(name)) << "\n";
   if (!entry) {
     os << "  " << takeMessage(entry.takeError()).first << "\n";
     return;
   }
-  for (auto [index, type] : llvm::enumerate(entry->inputs))
-    os << "  input " << index << ": " << type.str() << "\n";
-  for (auto [index, type] : llvm::enumerate(entry->results))
-    os << "  result " << index << ": " << type.str() << "\n";
+  for (size_t index = 0; index < entry->inputs.size(); ++index)
+    os << "  " << entry->describeInput(index) << "\n";
+  for (size_t index = 0; index < entry->results.size(); ++index)
+    os << "  " << entry->describeResult(index) << "\n";
 }
 
 llvm::Error Run::describe() {
@@ -167,7 +157,8 @@ llvm::Error Run::describe() {
          findFaults(required, checkpoint ? &*checkpoint : nullptr, source.path))
       os << "lacks: " << fault << "\n";
   };
-  return writeTo("", llvm::outs(), print);
+  OutputFiles none;
+  return writeTo("", llvm::outs(), none, print);
 }
 
 llvm::Error Run::compileTo(Phase phase) {
@@ -175,11 +166,12 @@ llvm::Error Run::compileTo(Phase phase) {
   if (phase < from)
     return usageError("--compile-to=" + stringifyPhase(phase) +
                       " is before --compile-from=" + stringifyPhase(from));
-  if (!options.output.empty())
-    for (const std::string &file : filesRead())
-      if (!file.empty() && sameFile(options.output, file))
-        return usageError(options.output +
-                          ": would be overwritten, though the run reads it");
+  // What is compiled to the end keeps its names.
+  for (func::FuncOp function : getEntryPoints(*module))
+    if (phase == Phase::Machine && isReservedName(function.getName()))
+      return makeError(placeOf(function.getLoc(), source.path) + ": function " +
+                       quote(function.getName()) +
+                       " has a name of the runtime; give it another one");
   LoweringOptions lowering;
   lowering.from = from;
   lowering.to = phase;
@@ -193,32 +185,21 @@ llvm::Error Run::compileTo(Phase phase) {
   if (llvm::Error error = lowerModule(*module, lowering, source.path))
     return error;
   monitor.stop();
-  return writeTo(options.output, llvm::outs(),
-                 [&](raw_ostream &os) { os << *module << "\n"; });
-}
-
-std::vector<std::string> Run::filesRead() const {
-  std::vector<std::string> files = {source.path == "-" ? "" : source.path};
-  for (StringRef spec : options.inputs)
-    files.push_back(fileOfSpec(spec));
-  for (StringRef spec : options.expectedOutputs)
-    files.push_back(fileOfSpec(spec));
-  if (checkpoint)
-    for (const CheckpointFile &file : checkpoint->files())
-      files.push_back(file.path);
-  return files;
+  auto print = [&](raw_ostream &os) { os << *module << "\n"; };
+  OutputFiles files;
+  if (llvm::Error error = writeTo(options.output, llvm::outs(), files, print))
+    return error;
+  return files.commit();
 }
 
 llvm::Error Run::readTensors() {
-  if (options.inputs.size() != entry.inputs.size())
-    return usageError("function " + quote(entry.name) + " takes " +
-                      llvm::Twine(entry.inputs.size()) + " inputs, got " +
-                      llvm::Twine(options.inputs.size()));
-  if (llvm::Error error =
-          checkPlaces(options, entry.results.size(), filesRead()))
+  if (llvm::Error error = entry.checkCount(options.inputs.size()))
+    return error;
+  if (llvm::Error error = checkSpecs(options, entry.results.size()))
     return error;
   int64_t limit = options.maxMemory ? options.maxMemory : defaultMemoryLimit();
   rt::setMemoryLimit(limit);
+  rt::setThreads(options.threads);
   for (StringRef spec : options.inputs) {
     auto tensor = readTensor(spec, limit);
     if (!tensor)
@@ -239,20 +220,42 @@ llvm::Error Run::readTensors() {
   return llvm::Error::success();
 }
 
-/// Leaves the function that runs as the only public one, under a name that no
-/// function of the runtime has: a model may well call its function "exp".
+/// The outcome of work that read weights, if they were all there.
+llvm::Error Run::checkWeights(llvm::Error outcome) {
+  llvm::Error missing =
+      checkpoint ? checkpoint->checkFiles() : llvm::Error::success();
+  if (!missing)
+    return outcome;
+  llvm::consumeError(std::move(outcome));
+  return missing;
+}
+
+llvm::Error Run::bindWeights() {
+  rt::MappedReads reads;
+  auto binding = BoundParameters::bind(
+      required, checkpoint ? &*checkpoint : nullptr, source.path,
+      options.allowUnusedParameters || options.parameters.empty());
+  if (!binding)
+    return checkWeights(binding.takeError());
+  bound = std::move(*binding);
+  return checkWeights(llvm::Error::success());
+}
+
+/// Leaves the function that runs as the only public one, under a name that
+/// means nothing else: a model may well call its function "exp".
 void Run::isolateEntry() {
   for (func::FuncOp function : getEntryPoints(*module))
     if (function.getName() != entry.name)
       function.setPrivate();
-  if (llvm::none_of(rt::symbols(), [&](const rt::Symbol &symbol) {
-        return entry.name == symbol.name;
-      }))
+  auto function = module->lookupSymbol<func::FuncOp>(entry.name);
+  if (!function || !isReservedName(entry.name))
     return;
   SymbolTable symbols(*module);
-  std::string name = "entry." + entry.name;
-  if (succeeded(symbols.rename(symbols.lookup(entry.name), name)))
-    entry.name = name;
+  entry.symbol = "entry";
+  while (symbols.lookup(entry.symbol))
+    entry.symbol += "_";
+  // Nothing but calls refers to a function.
+  (void)symbols.rename(function, entry.symbol);
 }
 
 /// From the parsed module to one whose code can be linked.
@@ -298,9 +301,9 @@ llvm::Error Run::runOnce(std::vector<HostTensor> &results) {
   rt::TraceSpan span("run");
   auto made = executable->run(inputs);
   if (!made)
-    return made.takeError();
+    return checkWeights(made.takeError());
   results = std::move(*made);
-  return llvm::Error::success();
+  return checkWeights(llvm::Error::success());
 }
 
 llvm::Error Run::measureRuns(std::vector<HostTensor> &results) {
@@ -344,7 +347,7 @@ llvm::Error Run::measureGraph() {
   return llvm::Error::success();
 }
 
-llvm::Error Run::report() {
+llvm::Error Run::report(OutputFiles &files) {
   if (options.stats != RunOptions::Format::None) {
     Statistics statistics = table->collect(executable->jit());
     statistics.alignedCopies = checkpoint ? checkpoint->numAlignedCopies() : 0;
@@ -355,33 +358,36 @@ llvm::Error Run::report() {
       else
         statistics.printText(os);
     };
-    if (llvm::Error error = writeTo(options.statsOut, llvm::errs(), print))
+    if (llvm::Error error =
+            writeTo(options.statsOut, llvm::errs(), files, print))
       return error;
   }
-  if (llvm::Error error = reportTimes())
+  if (llvm::Error error = reportTimes(files))
     return error;
   if (!benchmark)
     return llvm::Error::success();
-  return writeTo(options.benchmarkOut, llvm::outs(), [&](raw_ostream &os) {
+  auto print = [&](raw_ostream &os) {
     if (options.benchmark == RunOptions::Format::JSON)
       benchmark->printJSON(os);
     else
       benchmark->printConsole(os);
-  });
+  };
+  return writeTo(options.benchmarkOut, llvm::outs(), files, print);
 }
 
-llvm::Error Run::reportTimes() {
+llvm::Error Run::reportTimes(OutputFiles &files) {
   if (!rt::Trace::isOn())
     return llvm::Error::success();
   Profile profile(rt::Trace::events(), rt::Trace::dropped(),
                   table->locations());
   if (options.profile)
-    if (llvm::Error error = writeTo(
-            "", llvm::errs(), [&](raw_ostream &os) { profile.printTable(os); }))
+    if (llvm::Error error =
+            writeTo("", llvm::errs(), files,
+                    [&](raw_ostream &os) { profile.printTable(os); }))
       return error;
   if (options.traceOut.empty())
     return llvm::Error::success();
-  return writeTo(options.traceOut, llvm::outs(),
+  return writeTo(options.traceOut, llvm::outs(), files,
                  [&](raw_ostream &os) { profile.printTrace(os); });
 }
 
@@ -403,13 +409,8 @@ llvm::Error Run::execute() {
   entry = std::move(*found);
   if (llvm::Error error = readTensors())
     return error;
-  bool named = !options.parameters.empty();
-  auto binding = BoundParameters::bind(
-      required, checkpoint ? &*checkpoint : nullptr, source.path,
-      options.allowUnusedParameters || !named);
-  if (!binding)
-    return binding.takeError();
-  bound = std::move(*binding);
+  if (llvm::Error error = bindWeights())
+    return error;
 
   if (options.benchmark != RunOptions::Format::None)
     benchmark.emplace(benchmarkName());
@@ -426,9 +427,12 @@ llvm::Error Run::execute() {
     return error;
   // What is written from here on is written whole.
   monitor.stop();
-  if (llvm::Error error = writeResults(options, results))
+  OutputFiles files;
+  if (llvm::Error error = writeResults(options, results, files))
     return error;
-  if (llvm::Error error = report())
+  if (llvm::Error error = report(files))
+    return error;
+  if (llvm::Error error = files.commit())
     return error;
   return compareResults(options, results, expected);
 }

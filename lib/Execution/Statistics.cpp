@@ -250,6 +250,7 @@ void Statistics::printText(raw_ostream &os) const {
     os << "\n";
     printKernels(os, dispatch);
   }
-  os << "functions compiled: " << functionsCompiled << " of " << functionsTotal
-     << "\n";
+  if (functionsTotal)
+    os << "functions compiled: " << functionsCompiled << " of "
+       << functionsTotal << "\n";
 }

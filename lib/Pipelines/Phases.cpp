@@ -85,12 +85,15 @@ void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
   GuardAccessesPassOptions guard;
   guard.numbersOnly = !checkAccesses;
   pm.addPass(createGuardAccessesPass(guard));
+  if (checkAccesses)
+    pm.addPass(createDefineEmptyTensorsPass());
   DecomposeGatePassOptions gate;
   gate.parallel = parallel;
   pm.addNestedPass<func::FuncOp>(createDecomposeGatePass(gate));
   // Gates of the same scores share one routing.
   addSimplification(pm);
   // While all functions are entry points: those made later are internal.
+  pm.addNestedPass<func::FuncOp>(createProtectArgumentsPass());
   pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
 }
 

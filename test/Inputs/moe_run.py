@@ -10,6 +10,7 @@ import struct
 import subprocess
 
 import numpy as np
+import strict_json
 from internal_words import WORDS
 
 DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
@@ -65,7 +66,7 @@ def load_safetensors(path):
         raw = f.read()
     size, = struct.unpack_from("<Q", raw)
     tensors = {}
-    for name, entry in json.loads(raw[8:8 + size]).items():
+    for name, entry in strict_json.loads(raw[8:8 + size]).items():
         if name == "__metadata__":
             continue
         begin, end = entry["data_offsets"]
@@ -108,5 +109,4 @@ def run(build, model, inputs, results, scratch, parameters=None, flags=(), prefi
     if parameters:
         command.append(f"--parameters={parameters}")
     execute(command, **options)
-    with open(stats) as f:
-        return [np.load(o) for o in outputs], json.load(f)
+    return [np.load(o) for o in outputs], strict_json.load(stats)

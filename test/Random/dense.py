@@ -13,7 +13,6 @@ import argparse
 import collections
 import concurrent.futures
 import functools
-import json
 import os
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Inputs"))
+import strict_json
 from moe_run import Failed, execute, load_safetensors, save_safetensors
 
 TOLERANCE = 1e-4
@@ -566,8 +566,8 @@ def check(p, results, rows, build, folder):
             why = difference(got[name].astype(np.float64), want.array)
             if why:
                 return f"{how}: {name} {why}"
-    with open(os.path.join(folder, "stats.json")) as f:
-        counted = [count for dispatch in json.load(f)["dispatches"] for count in dispatch["tokens_per_expert"]]
+    dispatches = strict_json.load(os.path.join(folder, "stats.json"))["dispatches"]
+    counted = [count for dispatch in dispatches for count in dispatch["tokens_per_expert"]]
     if sorted(counted) != sorted(rows):
         return f"rows of experts {counted}, expected {rows}"
     return ""

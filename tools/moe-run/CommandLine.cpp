@@ -113,6 +113,9 @@ struct Flags {
   Text dumpPhases{"dump-phases-to", "dir", "Write the module after each phase"};
   Text dumpObjects{"dump-objects-to", "dir",
                    "Write each object file when it is generated"};
+  Text threads{"threads", "n",
+               "Threads of a parallel loop (OMP_NUM_THREADS, "
+               "else one for each core)"};
   Text maxMemory{
       "max-memory", "size",
       "Memory of a run, such as 1GiB (80% of the machine's); exit 4"};
@@ -169,6 +172,15 @@ static llvm::Error readNumber(const Text &flag, double &value) {
 static llvm::Error readCount(const Text &flag, int64_t least, int64_t &value) {
   if (StringRef(flag.getValue()).getAsInteger(10, value) || value < least)
     return badValue(flag, "an integer of at least " + llvm::Twine(least));
+  return llvm::Error::success();
+}
+
+static llvm::Error readThreads(const Text &flag, int &threads) {
+  // More than any machine has, and few enough that a system starts them.
+  constexpr int most = 4096;
+  if (StringRef(flag.getValue()).getAsInteger(10, threads) || threads < 1 ||
+      threads > most)
+    return badValue(flag, "an integer from 1 to " + llvm::Twine(most));
   return llvm::Error::success();
 }
 
@@ -235,6 +247,9 @@ static llvm::Error readValues(const Flags &flags, RunOptions &run) {
     return badValue(flags.experts, "active or all");
   if (llvm::Error error = readDevice(flags.device, run.device))
     return error;
+  if (flags.threads.getNumOccurrences())
+    if (llvm::Error error = readThreads(flags.threads, run.threads))
+      return error;
   if (flags.maxMemory.getNumOccurrences())
     if (llvm::Error error = readSize(flags.maxMemory, run.maxMemory))
       return error;

@@ -21,6 +21,9 @@
 
 namespace mlir::moe {
 
+/// "FILE:line:col" where a location has it, otherwise `fileName`.
+std::string placeOf(Location location, StringRef fileName);
+
 /// Keeps the first error that is emitted while it lives, in the form
 /// "FILE:line:col: what"; prints remarks and warnings.
 class DiagnosticCollector : public ScopedDiagnosticHandler {
@@ -83,6 +86,15 @@ struct EntryPoint {
   std::string name;
   std::vector<ValueType> inputs;
   std::vector<ValueType> results;
+  /// What the function is called in the module: not its name, if the runtime
+  /// has one of that name.
+  std::string symbol;
+
+  /// "input 0: ?x8xf32", "result 1: f32"
+  std::string describeInput(size_t index) const;
+  std::string describeResult(size_t index) const;
+  /// An error that says what the function takes, if that is not `count` inputs.
+  llvm::Error checkCount(size_t count) const;
 };
 
 /// The public functions, in the order of the file.

@@ -59,6 +59,8 @@ struct RunOptions {
   std::string dumpPhasesDir;
   std::string dumpObjectsDir;
 
+  /// Of a parallel loop; 0 is what OpenMP says.
+  int threads = 0;
   /// Bytes that a run may hold at a time; 0 is the default, eight tenths of
   /// the machine's memory.
   int64_t maxMemory = 0;

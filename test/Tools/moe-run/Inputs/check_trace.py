@@ -3,21 +3,13 @@
     check_trace.py TRACE STATISTICS
 """
 
-import json
+import os
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "..", "Inputs"))
+import strict_json
+
 NEEDS = {"X": {"name", "cat", "ph", "ts", "dur", "pid", "tid"}, "M": {"name", "ph", "pid", "tid", "args"}}
-
-
-def unique(pairs):
-    keys = [key for key, _ in pairs]
-    assert len(keys) == len(set(keys)), f"a key twice: {keys}"
-    return dict(pairs)
-
-
-def read(path):
-    with open(path) as file:
-        return json.load(file, object_pairs_hook=unique)
 
 
 def inside(event, outer):
@@ -25,7 +17,7 @@ def inside(event, outer):
     return outer["ts"] - 0.002 <= event["ts"] and event["ts"] + event["dur"] <= outer["ts"] + outer["dur"] + 0.002
 
 
-trace, statistics = read(sys.argv[1]), read(sys.argv[2])
+trace, statistics = strict_json.load(sys.argv[1]), strict_json.load(sys.argv[2])
 assert set(trace) == {"displayTimeUnit", "traceEvents"}, trace.keys()
 for event in trace["traceEvents"]:
     assert event["ph"] in NEEDS and NEEDS[event["ph"]] <= set(event), event

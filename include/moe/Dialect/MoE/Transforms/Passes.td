@@ -100,6 +100,28 @@ def DecomposeGatePass : Pass<"moe-decompose-gate", "func::FuncOp"> {
   ];
 }
 
+def DefineEmptyTensorsPass : Pass<"moe-define-empty-tensors"> {
+  let summary = "Fill a tensor.empty with zeros if its content can be read";
+  let description = [{
+    For models that nobody vouches for: what is read before it is written is
+    zero, not what memory happens to hold.
+
+    ```mlir
+    %e = tensor.empty() : tensor<4xf32>
+    return %e : tensor<4xf32>
+    ==>
+    %e = tensor.empty() : tensor<4xf32>
+    %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    return %zeros : tensor<4xf32>
+    ```
+
+    A tensor of which structured operations write every element is left alone,
+    and so is one of which only the sizes are asked for.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect"];
+}
+
 def GuardAccessesPass : Pass<"moe-guard-accesses"> {
   let summary = "check accesses that are not known to be in bounds";
   let description = [{
@@ -126,6 +148,22 @@ def GuardAccessesPass : Pass<"moe-guard-accesses"> {
            "check what is an error in a trusted model as well: numbers of "
            "moe.pick and moe.parameter">
   ];
+}
+
+def ProtectArgumentsPass : Pass<"moe-protect-arguments", "func::FuncOp"> {
+  let summary = "Keep a public function from writing into its arguments";
+  let description = [{
+    Whoever calls a public function has the tensors that it passes afterwards as
+    before. Each tensor argument is marked as not writable, so that
+    bufferization copies what would be computed in its place:
+
+    ```mlir
+    func.func @main(%x: tensor<4xf32>)
+    ==>
+    func.func @main(%x: tensor<4xf32> {bufferization.writable = false})
+    ```
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
 }
 
 //===----------------------------------------------------------------------===//
