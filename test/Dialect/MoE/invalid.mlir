@@ -298,8 +298,16 @@ func.func @gate_c10(%s: tensor<?x8xf32>) {
 //===----------------------------------------------------------------------===//
 
 func.func @route_c1(%c: tensor<?x?xi64>) {
-  // expected-error @below {{expects a mask or expert numbers of shape [N, static], signless integers of at most 64 bits or index, got 'tensor<?x?xi64>'}}
+  // expected-error @below {{expects a mask or expert numbers of shape [N, up to 65536], signless integers of at most 64 bits or index, got 'tensor<?x?xi64>'}}
   %r = moe.route %c : (tensor<?x?xi64>) -> !moe.routing<8>
+  return
+}
+
+// -----
+
+func.func @route_c1_many(%c: tensor<?x65537xi64>) {
+  // expected-error @below {{of shape [N, up to 65536], signless integers of at most 64 bits or index, got 'tensor<?x65537xi64>'}}
+  %r = moe.route %c : (tensor<?x65537xi64>) -> !moe.routing<3>
   return
 }
 
@@ -338,7 +346,7 @@ func.func @route_c1_none(%c: tensor<?x2xi0>) {
 // -----
 
 func.func @route_c1_elements(%c: tensor<?x2xf32>) {
-  // expected-error @below {{expects a mask or expert numbers of shape [N, static], signless integers of at most 64 bits or index, got 'tensor<?x2xf32>'}}
+  // expected-error @below {{expects a mask or expert numbers of shape [N, up to 65536], signless integers of at most 64 bits or index, got 'tensor<?x2xf32>'}}
   %r = moe.route %c : (tensor<?x2xf32>) -> !moe.routing<8>
   return
 }

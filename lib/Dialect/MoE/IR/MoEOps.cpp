@@ -193,10 +193,12 @@ LogicalResult RouteOp::verify() {
   // route_c1
   RankedTensorType choice = tensorOf(getChoice());
   if (choice.getRank() != 2 || choice.isDynamicDim(1) ||
+      choice.getDimSize(1) > kMaxExperts ||
       !(choice.getElementType().isIndex() ||
         isSupportedInteger(choice.getElementType())))
-    return emitOpError("expects a mask or expert numbers of shape [N, static], "
-                       "signless integers of at most 64 bits or index, got ")
+    return emitOpError(
+               "expects a mask or expert numbers of shape [N, up to 65536], "
+               "signless integers of at most 64 bits or index, got ")
            << choice;
   // route_c2
   int64_t experts = getRouting().getType().getExperts();
