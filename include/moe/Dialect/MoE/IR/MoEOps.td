@@ -139,9 +139,8 @@ def MoE_RouteOp : MoE_RoutingOp<"route", [NoMemoryEffect, MoE_MayFail]> {
     ```
 
     Constraints:
-    * C1: `choice` has rank 2 and a static second dimension up to 65536,
-      and elements of
-      i1, another signless integer type of at most 64 bits, or index.
+    * C1: `choice` has rank 2 and a static second dimension up to 65536, and
+      elements of i1, another signless integer type of at most 64 bits, or index.
     * C2: a mask has as many columns as the routing has experts.
     * C3: `weights` has the shape of `choice` (its number of rows is checked
       while running) and elements of f16, bf16, f32 or f64.
