@@ -12,6 +12,7 @@
 #include "Interface.h"
 #include "mlir/Parser/Parser.h"
 #include "moe/Execution/Error.h"
+#include "moe/Execution/TrialParse.h"
 #include "moe/Execution/Trust.h"
 #include "moe/Tensor/File.h"
 #include "llvm/Support/FileSystem.h"
@@ -171,9 +172,15 @@ static void parseAndCheck(const ModelSource &source, MLIRContext &context,
 
 llvm::Expected<OwningOpRef<ModuleOp>>
 moe::parseModel(const ModelSource &source, MLIRContext &context, bool trusted) {
-  if (!trusted)
-    if (llvm::Error error = checkSource(source.text->getBuffer(), source.path))
+  if (!trusted) {
+    StringRef text = source.text->getBuffer();
+    if (llvm::Error error = checkSource(text, source.path))
       return error;
+    DialectRegistry dialects;
+    registerModelDialects(dialects);
+    if (llvm::Error error = tryToParse(text, source.path, dialects))
+      return error;
+  }
   // What nests in other ways than by brackets, such as aliases of types, has
   // this much stack.
   constexpr unsigned stackBytes = 256 << 20;

@@ -243,16 +243,34 @@ LogicalResult ModelCheck::checkOperation(Operation *op) {
   return checkConstant(op);
 }
 
+/// Callees come before their callers. `sizes` are the operations that functions
+/// have once all calls are inlined.
 LogicalResult ModelCheck::checkCalls(ModuleOp module) {
   CallGraph graph(module);
+  llvm::StringMap<int64_t> sizes;
+  int64_t inlined = 0;
   for (auto cycle = llvm::scc_begin<const CallGraph *>(&graph);
        !cycle.isAtEnd(); ++cycle) {
     CallGraphNode *node = cycle->front();
-    if (node->isExternal() || !cycle.hasCycle())
+    if (node->isExternal())
       continue;
     Operation *function = node->getCallableRegion()->getParentOp();
-    return function->emitError() << "the function calls itself; recursion is "
-                                    "not allowed in a model";
+    if (cycle.hasCycle())
+      return function->emitError() << "the function calls itself; recursion is "
+                                      "not allowed in a model";
+    int64_t size = 0, called = 0;
+    node->getCallableRegion()->walk([&](Operation *op) {
+      ++size;
+      if (auto call = dyn_cast<func::CallOp>(op))
+        called = std::min(called + sizes.lookup(call.getCallee()),
+                          kMaxInlinedOperations + 1);
+    });
+    sizes[SymbolTable::getSymbolName(function)] = size + called;
+    inlined += called;
+    if (inlined > kMaxInlinedOperations)
+      return function->emitError()
+             << "calls up to this function stand for more than "
+             << kMaxInlinedOperations << " operations";
   }
   return success();
 }

@@ -43,10 +43,12 @@ static void populateRegionsPipeline(OpPassManager &pm,
 }
 
 static void populateTiledPipeline(OpPassManager &pm) {
+  // First, since the time of what follows grows with more than the number of
+  // operations.
+  pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   // Results are computed where they are wanted, before loops hide it.
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   OpPassManager &functions = pm.nest<func::FuncOp>();
-  functions.addPass(createFuseElementwisePass());
   addSimplification(functions);
 }
 
@@ -83,6 +85,7 @@ static void populateKernelPipeline(OpPassManager &kernels) {
 
 static void populateMachinePipeline(OpPassManager &pm,
                                     const GPUPipelineOptions &options) {
+  pm.addPass(createCheckAllocationsPass());
   pm.addPass(createConvertAssertToTrapPass());
   pm.addPass(createGpuLaunchSinkIndexComputationsPass());
   pm.addPass(createGpuKernelOutliningPass());
@@ -108,7 +111,9 @@ void mlir::moe::buildGPUPipeline(OpPassManager &pm,
   target.ptxVersion = options.ptxVersion;
   pm.addPass(createCheckTargetPass(target));
   Road road(pm, from, to, /*toDevice=*/true);
-  road.add(Phase::Routed, [&] { addRoutedPhase(pm, options.assumeFinite); });
+  road.add(Phase::Routed, [&] {
+    addRoutedPhase(pm, options.checkAccesses, options.assumeFinite);
+  });
   road.add(Phase::Grouped, [&] {
     addGroupedPhase(pm, options.checkAccesses, /*parallel=*/true);
   });

@@ -57,8 +57,15 @@ static void addTosaConversion(OpPassManager &pm) {
   rest.addPass(createTosaToArithPass());
 }
 
-void mlir::moe::addRoutedPhase(OpPassManager &pm, bool assumeFinite) {
+void mlir::moe::addRoutedPhase(OpPassManager &pm, bool checkAccesses,
+                               bool assumeFinite) {
+  pm.addPass(createCheckTypesPass());
+  // Before a rewrite believes a cast.
+  if (checkAccesses)
+    pm.addPass(createGuardCastsPass());
   addTosaConversion(pm);
+  // Again: what TOSA did with numbers is said by others now.
+  pm.addPass(createCheckTypesPass());
   // Operations on whole tensors have no buffers; linalg does. First of all,
   // since upstream folds some of them to constants of dynamic shape.
   pm.addPass(createConvertElementwiseToLinalgPass());

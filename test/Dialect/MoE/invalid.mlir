@@ -7,8 +7,44 @@
 // !moe.routing
 //===----------------------------------------------------------------------===//
 
-// expected-error @below {{expects at least 1 expert, got 0}}
+// expected-error @below {{expects 1 to 65536 experts, got 0}}
 func.func private @routing_c1(!moe.routing<0>)
+
+// -----
+
+// expected-error @below {{expects 1 to 65536 experts, got 65537}}
+func.func private @routing_c1_most(!moe.routing<65537>)
+
+// -----
+
+func.func @routing_c2(%x: tensor<?x2xf32>, %r: !moe.routing<2>, %n: index) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %y = tensor.generate %n {
+  ^bb0(%i: index):
+    // expected-error @below {{expects not to be in the body of tensor.generate, which computes one element}}
+    %rows = moe.dispatch %x by %r : (tensor<?x2xf32>, !moe.routing<2>) -> tensor<?x2xf32> {
+    ^each(%expert: index, %mine: tensor<?x2xf32>):
+      moe.yield %mine : tensor<?x2xf32>
+    }
+    %e = tensor.extract %rows[%i, %c0] : tensor<?x2xf32>
+    tensor.yield %e : f32
+  } : tensor<?xf32>
+  return %y : tensor<?xf32>
+}
+
+// -----
+
+func.func @routing_c2_linalg(%x: tensor<4xi64>, %r: !moe.routing<2>) -> tensor<4xi64> {
+  %c0 = arith.constant 0 : index
+  %y = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} outs(%x : tensor<4xi64>) {
+  ^bb0(%o: i64):
+    // expected-error @below {{expects not to be in the body of linalg.generic, which computes one element}}
+    %c = moe.counts %r : (!moe.routing<2>) -> tensor<2xi64>
+    %e = tensor.extract %c[%c0] : tensor<2xi64>
+    linalg.yield %e : i64
+  } -> tensor<4xi64>
+  return %y : tensor<4xi64>
+}
 
 // -----
 
@@ -17,7 +53,7 @@ func.func private @routing_c1(!moe.routing<0>)
 //===----------------------------------------------------------------------===//
 
 func.func @gate_c1(%s: tensor<?x?xf32>) {
-  // expected-error @below {{expects a static number of experts, at least 1, got 'tensor<?x?xf32>'}}
+  // expected-error @below {{expects a static number of experts, 1 to 65536, got 'tensor<?x?xf32>'}}
   %r = moe.gate %s softmax top_k(1) : (tensor<?x?xf32>) -> !moe.routing<1>
   return
 }
@@ -33,15 +69,39 @@ func.func @gate_c1_rank(%s: tensor<?xf32>) {
 // -----
 
 func.func @gate_c1_elements(%s: tensor<?x8xi32>) {
-  // expected-error @below {{expects floating-point scores, got 'tensor<?x8xi32>'}}
+  // expected-error @below {{expects scores of f16, bf16, f32 or f64, got 'tensor<?x8xi32>'}}
   %r = moe.gate %s softmax top_k(1) : (tensor<?x8xi32>) -> !moe.routing<8>
   return
 }
 
 // -----
 
+func.func @gate_c1_narrow(%s: tensor<?x8xf8E4M3FN>) {
+  // expected-error @below {{expects scores of f16, bf16, f32 or f64, got 'tensor<?x8xf8E4M3FN>'}}
+  %r = moe.gate %s softmax top_k(1) : (tensor<?x8xf8E4M3FN>) -> !moe.routing<8>
+  return
+}
+
+// -----
+
+func.func @gate_c1_wide(%s: tensor<?x8xf128>) {
+  // expected-error @below {{expects scores of f16, bf16, f32 or f64, got 'tensor<?x8xf128>'}}
+  %r = moe.gate %s softmax top_k(1) : (tensor<?x8xf128>) -> !moe.routing<8>
+  return
+}
+
+// -----
+
+func.func @gate_c1_many(%s: tensor<?x65537xf32>) {
+  // expected-error @below {{expects a static number of experts, 1 to 65536, got 'tensor<?x65537xf32>'}}
+  %r = moe.gate %s softmax top_k(1) : (tensor<?x65537xf32>) -> !moe.routing<1>
+  return
+}
+
+// -----
+
 func.func @gate_c1_experts(%s: tensor<?x0xf32>) {
-  // expected-error @below {{expects a static number of experts, at least 1, got 'tensor<?x0xf32>'}}
+  // expected-error @below {{expects a static number of experts, 1 to 65536, got 'tensor<?x0xf32>'}}
   %r = moe.gate %s softmax top_k(0) : (tensor<?x0xf32>) -> !moe.routing<1>
   return
 }
@@ -238,15 +298,55 @@ func.func @gate_c10(%s: tensor<?x8xf32>) {
 //===----------------------------------------------------------------------===//
 
 func.func @route_c1(%c: tensor<?x?xi64>) {
-  // expected-error @below {{expects a mask or expert numbers of shape [N, static], got 'tensor<?x?xi64>'}}
+  // expected-error @below {{expects a mask or expert numbers of shape [N, up to 65536], signless integers of at most 64 bits or index, got 'tensor<?x?xi64>'}}
   %r = moe.route %c : (tensor<?x?xi64>) -> !moe.routing<8>
   return
 }
 
 // -----
 
+func.func @route_c1_many(%c: tensor<?x65537xi64>) {
+  // expected-error @below {{of shape [N, up to 65536], signless integers of at most 64 bits or index, got 'tensor<?x65537xi64>'}}
+  %r = moe.route %c : (tensor<?x65537xi64>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
+func.func @route_c1_unsigned(%c: tensor<?x2xui8>) {
+  // expected-error @below {{signless integers of at most 64 bits or index, got 'tensor<?x2xui8>'}}
+  %r = moe.route %c : (tensor<?x2xui8>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
+func.func @route_c1_signed(%c: tensor<?x2xsi8>) {
+  // expected-error @below {{signless integers of at most 64 bits or index, got 'tensor<?x2xsi8>'}}
+  %r = moe.route %c : (tensor<?x2xsi8>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
+func.func @route_c1_wide(%c: tensor<?x2xi128>) {
+  // expected-error @below {{signless integers of at most 64 bits or index, got 'tensor<?x2xi128>'}}
+  %r = moe.route %c : (tensor<?x2xi128>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
+func.func @route_c1_none(%c: tensor<?x2xi0>) {
+  // expected-error @below {{signless integers of at most 64 bits or index, got 'tensor<?x2xi0>'}}
+  %r = moe.route %c : (tensor<?x2xi0>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
 func.func @route_c1_elements(%c: tensor<?x2xf32>) {
-  // expected-error @below {{expects a mask or expert numbers of shape [N, static], got 'tensor<?x2xf32>'}}
+  // expected-error @below {{expects a mask or expert numbers of shape [N, up to 65536], signless integers of at most 64 bits or index, got 'tensor<?x2xf32>'}}
   %r = moe.route %c : (tensor<?x2xf32>) -> !moe.routing<8>
   return
 }
@@ -262,15 +362,23 @@ func.func @route_c2(%c: tensor<?x4xi1>) {
 // -----
 
 func.func @route_c3(%c: tensor<?x2xi64>, %w: tensor<?x3xf32>) {
-  // expected-error @below {{expects floating-point weights of the shape of 'tensor<?x2xi64>', got 'tensor<?x3xf32>'}}
+  // expected-error @below {{expects weights of f16, bf16, f32 or f64 of the shape of 'tensor<?x2xi64>', got 'tensor<?x3xf32>'}}
   %r = moe.route %c, %w : (tensor<?x2xi64>, tensor<?x3xf32>) -> !moe.routing<8>
   return
 }
 
 // -----
 
+func.func @route_c3_narrow(%c: tensor<?x2xi64>, %w: tensor<?x2xf8E5M2>) {
+  // expected-error @below {{expects weights of f16, bf16, f32 or f64 of the shape of 'tensor<?x2xi64>', got 'tensor<?x2xf8E5M2>'}}
+  %r = moe.route %c, %w : (tensor<?x2xi64>, tensor<?x2xf8E5M2>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
 func.func @route_c3_elements(%c: tensor<?x2xi64>, %w: tensor<?x2xi64>) {
-  // expected-error @below {{expects floating-point weights of the shape of 'tensor<?x2xi64>', got 'tensor<?x2xi64>'}}
+  // expected-error @below {{expects weights of f16, bf16, f32 or f64 of the shape of 'tensor<?x2xi64>', got 'tensor<?x2xi64>'}}
   %r = moe.route %c, %w : (tensor<?x2xi64>, tensor<?x2xi64>) -> !moe.routing<8>
   return
 }
@@ -321,7 +429,7 @@ func.func @counts_c1(%r: !moe.routing<8>) {
 //===----------------------------------------------------------------------===//
 
 func.func @dispatch_c1(%x: tensor<f32>, %r: !moe.routing<1>) {
-  // expected-error @below {{expects token operands of rank 1 or more, got 'tensor<f32>'}}
+  // expected-error @below {{expects token operands of rank 1 or more whose rows are not empty, got 'tensor<f32>'}}
   %y = moe.dispatch %x by %r : (tensor<f32>, !moe.routing<1>) -> tensor<?xf32> {
   ^bb0(%e: index, %m: tensor<?xf32>):
     moe.yield %m : tensor<?xf32>
@@ -332,7 +440,7 @@ func.func @dispatch_c1(%x: tensor<f32>, %r: !moe.routing<1>) {
 // -----
 
 func.func @dispatch_c1_result(%x: tensor<?xf32>, %s: tensor<f32>, %r: !moe.routing<1>) {
-  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions, got 'tensor<f32>'}}
+  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions that are not 0, got 'tensor<f32>'}}
   %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<1>) -> tensor<f32> {
   ^bb0(%e: index, %m: tensor<?xf32>):
     moe.yield %s : tensor<f32>
@@ -424,7 +532,7 @@ func.func @dispatch_c4_terminator(%x: tensor<?xf32>, %r: !moe.routing<3>) {
 // -----
 
 func.func @dispatch_c5(%x: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions, got 'tensor<4xf32>'}}
+  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions that are not 0, got 'tensor<4xf32>'}}
   %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<3>) -> tensor<4xf32> {
   ^bb0(%e: index, %m: tensor<?xf32>):
     %c = tensor.cast %m : tensor<?xf32> to tensor<4xf32>
@@ -436,7 +544,7 @@ func.func @dispatch_c5(%x: tensor<?xf32>, %r: !moe.routing<3>) {
 // -----
 
 func.func @dispatch_c5_columns(%x: tensor<?x?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions, got 'tensor<?x?xf32>'}}
+  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions that are not 0, got 'tensor<?x?xf32>'}}
   %y = moe.dispatch %x by %r : (tensor<?x?xf32>, !moe.routing<3>) -> tensor<?x?xf32> {
   ^bb0(%e: index, %m: tensor<?x?xf32>):
     moe.yield %m : tensor<?x?xf32>
@@ -471,7 +579,7 @@ func.func @dispatch_c7(%x: tensor<4xf32>, %z: tensor<5xf32>, %r: !moe.routing<3>
 // What cannot be seen in the types of moe.yield is checked while running; that
 // it has a number of rows at all follows from C5 and C4 of moe.dispatch.
 func.func @yield_c1(%x: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions, got 'tensor<3xf32>'}}
+  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions that are not 0, got 'tensor<3xf32>'}}
   %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<3>) -> tensor<3xf32> {
   ^bb0(%e: index, %m: tensor<?xf32>):
     %c = arith.constant dense<0.0> : tensor<3xf32>
@@ -510,7 +618,7 @@ func.func @rows_c1_negative(%p: tensor<?xf32>, %r: !moe.routing<3>) {
 // -----
 
 func.func @rows_c2(%p: tensor<4xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects packed rows with ? as dimension 0, got 'tensor<4xf32>'}}
+  // expected-error @below {{expects packed rows with ? as dimension 0 that are not empty, got 'tensor<4xf32>'}}
   %y = moe.rows %p by %r[0] : (tensor<4xf32>, !moe.routing<3>) -> tensor<4xf32>
   return
 }
@@ -527,7 +635,7 @@ func.func @rows_c2_result(%p: tensor<?xf32>, %r: !moe.routing<3>) {
 // -----
 
 func.func @combine_c1(%p: tensor<f32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects packed rows with ? as dimension 0, got 'tensor<f32>'}}
+  // expected-error @below {{expects packed rows with ? as dimension 0 that are not empty, got 'tensor<f32>'}}
   %y = moe.combine %p by %r : (tensor<f32>, !moe.routing<3>) -> tensor<f32>
   return
 }
@@ -560,15 +668,23 @@ func.func @combine_c3(%p: tensor<?xi64>, %r: !moe.routing<3>) {
 // -----
 
 func.func @combine_c4(%p: tensor<?xindex>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects rows of floating-point numbers or signless integers, got 'tensor<?xindex>'}}
+  // expected-error @below {{expects rows of f16, bf16, f32, f64 or signless integers of at most 64 bits, got 'tensor<?xindex>'}}
   %y = moe.combine %p by %r unweighted : (tensor<?xindex>, !moe.routing<3>) -> tensor<?xindex>
   return
 }
 
 // -----
 
+func.func @combine_c4_narrow(%p: tensor<?xf8E5M2>, %r: !moe.routing<3>) {
+  // expected-error @below {{expects rows of f16, bf16, f32, f64 or signless integers of at most 64 bits, got 'tensor<?xf8E5M2>'}}
+  %y = moe.combine %p by %r : (tensor<?xf8E5M2>, !moe.routing<3>) -> tensor<?xf8E5M2>
+  return
+}
+
+// -----
+
 func.func @combine_c4_complex(%p: tensor<?xcomplex<f32>>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects rows of floating-point numbers or signless integers}}
+  // expected-error @below {{expects rows of f16, bf16, f32, f64 or signless integers of at most 64 bits}}
   %y = moe.combine %p by %r : (tensor<?xcomplex<f32>>, !moe.routing<3>) -> tensor<?xcomplex<f32>>
   return
 }
@@ -603,6 +719,40 @@ func.func @pick_c2_static(%i: index, %a: tensor<?xf32>) {
 
 // -----
 
+func.func @combine_c1_empty(%p: tensor<?x0xf32>, %r: !moe.routing<3>) {
+  // expected-error @below {{expects packed rows with ? as dimension 0 that are not empty, got 'tensor<?x0xf32>'}}
+  %y = moe.combine %p by %r : (tensor<?x0xf32>, !moe.routing<3>) -> tensor<?x0xf32>
+  return
+}
+
+// -----
+
+func.func @dispatch_c1_empty(%x: tensor<?x0xf32>, %r: !moe.routing<3>) {
+  // expected-error @below {{expects token operands of rank 1 or more whose rows are not empty, got 'tensor<?x0xf32>'}}
+  %p = moe.dispatch %x by %r : (tensor<?x0xf32>, !moe.routing<3>) -> tensor<?xf32> {
+  ^each(%expert: index, %mine: tensor<?x0xf32>):
+    %n = arith.constant dense<0.0> : tensor<2xf32>
+    %c = tensor.cast %n : tensor<2xf32> to tensor<?xf32>
+    moe.yield %c : tensor<?xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @dispatch_c5_empty(%x: tensor<?x2xf32>, %r: !moe.routing<3>) {
+  %n = arith.constant dense<0.0> : tensor<2x0xf32>
+  %c = tensor.cast %n : tensor<2x0xf32> to tensor<?x0xf32>
+  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions that are not 0, got 'tensor<?x0xf32>'}}
+  %p = moe.dispatch %x by %r : (tensor<?x2xf32>, !moe.routing<3>) -> tensor<?x0xf32> {
+  ^each(%expert: index, %mine: tensor<?x2xf32>):
+    moe.yield %c : tensor<?x0xf32>
+  }
+  return
+}
+
+// -----
+
 // expected-error @below {{expects at least one count}}
 moe.parameters @parameters_c1 "w" [] : tensor<4xf32>
 
@@ -613,7 +763,7 @@ moe.parameters @parameters_c1_zero "w.{0}" [0] : tensor<4xf32>
 
 // -----
 
-// expected-error @below {{expects at most 2147483648 tensors}}
+// expected-error @below {{expects at most 1048576 tensors}}
 moe.parameters @parameters_c1_many "w.{0}.{1}" [4294967296, 4294967296] : tensor<4xf32>
 
 // -----

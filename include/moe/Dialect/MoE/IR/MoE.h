@@ -21,6 +21,32 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace mlir::moe {
+
+/// The most experts of a routing.
+constexpr int64_t kMaxExperts = 65536;
+/// The most tensors of a moe.parameters.
+constexpr int64_t kMaxParameters = 1048576;
+
+/// Whether the operations of this dialect compute with numbers of the type.
+bool isSupportedFloat(Type type);
+/// The same for integers, index not being one.
+bool isSupportedInteger(Type type);
+
+LogicalResult verifyOutsideElementBodies(Operation *op);
+
+/// Verifies routing_c2.
+template <typename ConcreteType>
+class OutsideElementBodies
+    : public OpTrait::TraitBase<ConcreteType, OutsideElementBodies> {
+public:
+  static LogicalResult verifyTrait(Operation *op) {
+    return verifyOutsideElementBodies(op);
+  }
+};
+
+} // namespace mlir::moe
+
 #include "moe/Dialect/MoE/IR/MoEDialect.h.inc"
 #include "moe/Dialect/MoE/IR/MoEEnums.h.inc"
 

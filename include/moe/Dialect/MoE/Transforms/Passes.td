@@ -16,6 +16,16 @@ include "mlir/Pass/PassBase.td"
 // routed
 //===----------------------------------------------------------------------===//
 
+def CheckTypesPass : Pass<"moe-check-types"> {
+  let summary = "Refuse types of numbers that there is no code for";
+  let description = [{
+    Fails at the first operation that has values of another type than f16, bf16,
+    f32, f64, index and integers of 1 to 64 bits, or tensors of these. Other
+    floating-point numbers of 8 bits may be moved, but not be computed with.
+    Changes nothing.
+  }];
+}
+
 def DecomposeAggregatesPass : Pass<"moe-decompose-aggregates"> {
   let summary = "Decompose linalg.softmax";
   let description = [{
@@ -27,6 +37,28 @@ def DecomposeAggregatesPass : Pass<"moe-decompose-aggregates"> {
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def GuardCastsPass : Pass<"moe-guard-casts"> {
+  let summary = "check casts to more static types";
+  let description = [{
+    For models that nobody vouches for. A `tensor.cast` that makes a size static
+    which is not known to be that is checked while running, and sees its operand
+    through a slice of static size: what rewrites conclude from the cast holds
+    for the slice, and not for the operand.
+
+    ```mlir
+    %y = tensor.cast %x : tensor<?x?xf32> to tensor<?x4xf32>
+    ==>
+    %c = arith.cmpi eq, %dim1, %c4 : index
+    cf.assert %c, "tensor does not have the size of its type in dimension 1"
+    %s = tensor.extract_slice %x[0, 0] [%dim0, 4] [1, 1]
+       : tensor<?x?xf32> to tensor<?x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::cf::ControlFlowDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 
