@@ -64,7 +64,9 @@ TypedAttr Evaluation::ofElementwise(const Elementwise &op) {
   SmallVector<TypedAttr> constants;
   for (const ScalarOperand &operand : op.operands) {
     TypedAttr constant = operand.constant;
-    if (operand.tensor && operand.tensor == mask.mask) {
+    if (operand.tensor &&
+        Read{operand.tensor, cone.labelsBy(op.generic, operand.map)} ==
+            mask.mask) {
       Type type = getElementTypeOrSelf(operand.tensor.getType());
       constant = mask.isNumber ? cast<TypedAttr>(b.getZeroAttr(type))
                                : b.getIntegerAttr(type, condition);
@@ -162,7 +164,7 @@ static void checkNearMasks(Term &term) {
   for (const MaskUse &use : term.cone->getNearMasks()) {
     Evaluation evaluation(*term.cone, use, false);
     if (isZero(evaluation.of(term.value)))
-      return refuse(term, use.mask.getDefiningOp(),
+      return refuse(term, use.mask.value.getDefiningOp(),
                     "gives a factor that is not known to be zero");
   }
 }
@@ -179,9 +181,9 @@ static bool readsRows(const MaskedTerms &terms, const Cone &cone,
     llvm::SetVector<Value> reads(next->operand_begin(), next->operand_end());
     getUsedValuesDefinedAbove(next->getRegions(), reads);
     for (Value value : reads) {
-      if (cone.knows(value) &&
-          llvm::any_of(cone.labelsOf(value),
-                       [&](int64_t loop) { return terms.isToken(loop); }))
+      if (llvm::any_of(cone.readingsOf(value), [&](auto &reading) {
+            return terms.hasRows(reading.labels);
+          }))
         return true;
       if (Operation *producer = value.getDefiningOp())
         if (producer->getBlock() == op->getBlock())
@@ -194,21 +196,18 @@ static bool readsRows(const MaskedTerms &terms, const Cone &cone,
 /// The first obstacle to rows along the loops of tokens and experts.
 static void checkObstacles(const MaskedTerms &terms, Term &term) {
   for (const Cone::Obstacle &obstacle : term.cone->getObstacles()) {
-    bool unknown = llvm::any_of(obstacle.op->getResults(),
-                                [&](Value v) { return term.cone->isInput(v); });
-    if (unknown) {
-      for (Value value : obstacle.op->getResults()) {
-        if (!term.cone->knows(value))
-          continue;
-        const Labels &labels = term.cone->labelsOf(value);
-        bool rows = llvm::any_of(
-            labels, [&](int64_t loop) { return terms.isToken(loop); });
-        if ((rows && !terms.isRowLevel(value, labels)) ||
-            (!rows && readsRows(terms, *term.cone, obstacle.op)))
-          return refuse(term, obstacle.op, obstacle.reason);
-      }
-      continue;
+    bool unknown = false;
+    for (const Read &input : term.cone->getInputs()) {
+      if (input.value.getDefiningOp() != obstacle.op)
+        continue;
+      unknown = true;
+      bool rows = terms.hasRows(input.labels);
+      if ((rows && !terms.isRowLevel(input)) ||
+          (!rows && readsRows(terms, *term.cone, obstacle.op)))
+        return refuse(term, obstacle.op, obstacle.reason);
     }
+    if (unknown)
+      continue;
     for (int64_t loop : obstacle.loops) {
       bool expert = loop == terms.expertLoop;
       if (expert && obstacle.reason == "uses the position of a row")
@@ -220,13 +219,10 @@ static void checkObstacles(const MaskedTerms &terms, Term &term) {
 }
 
 static void checkInputs(const MaskedTerms &terms, Term &term) {
-  for (Value input : term.cone->getInputs()) {
-    const Labels &labels = term.cone->labelsOf(input);
-    bool experts = llvm::is_contained(labels, terms.expertLoop);
-    bool tokens =
-        llvm::any_of(labels, [&](int64_t loop) { return terms.isToken(loop); });
-    if (experts && tokens && !terms.isRowLevel(input, labels)) {
-      Operation *op = input.getDefiningOp();
+  for (const Read &input : term.cone->getInputs()) {
+    bool experts = llvm::is_contained(input.labels, terms.expertLoop);
+    if (experts && terms.hasRows(input.labels) && !terms.isRowLevel(input)) {
+      Operation *op = input.value.getDefiningOp();
       return refuse(term, op ? op : term.where,
                     "is needed as a whole, for all experts and tokens");
     }
@@ -252,11 +248,10 @@ static void addTokenLoops(MaskedTerms &terms) {
       for (const Cone::Obstacle &obstacle : term.cone->getObstacles())
         if (llvm::is_contained(obstacle.loops, loop))
           return false;
-      return llvm::all_of(term.cone->getInputs(), [&](Value input) {
-        const Labels &labels = term.cone->labelsOf(input);
-        return !llvm::is_contained(labels, loop) ||
+      return llvm::all_of(term.cone->getInputs(), [&](const Read &input) {
+        return !llvm::is_contained(input.labels, loop) ||
                llvm::all_of(terms.tokens, [&](int64_t token) {
-                 return llvm::is_contained(labels, token);
+                 return llvm::is_contained(input.labels, token);
                });
       });
     });
@@ -278,10 +273,8 @@ static void addTokenLoops(MaskedTerms &terms) {
 /// of them, an argument, or the same for all tokens.
 static void decideTrivial(MaskedTerms &terms, Term &term) {
   Operation *op = term.value.getDefiningOp();
-  const Labels &labels =
-      term.cone->knows(term.value) ? term.cone->labelsOf(term.value) : Labels();
   bool rows =
-      llvm::any_of(labels, [&](int64_t loop) { return terms.isToken(loop); });
+      term.cone->knows(term.value) && terms.hasRows(getLabels(term.map));
   bool shared = llvm::any_of(terms.terms, [&](const Term &other) {
     return other.isExpert && other.cone->isInput(term.value);
   });
@@ -299,10 +292,9 @@ static void decideTrivial(MaskedTerms &terms, Term &term) {
   refuseUse(term.value,
             [&](Operation *user) { return terms.sinks.contains(user); });
   // The rows that the mask scales.
-  for (Value input : term.cone->getInputs())
-    if (input.getDefiningOp() &&
-        !terms.isRowLevel(input, term.cone->labelsOf(input)))
-      refuseUse(input,
+  for (const Read &input : term.cone->getInputs())
+    if (input.value.getDefiningOp() && !terms.isRowLevel(input))
+      refuseUse(input.value,
                 [&](Operation *user) { return term.cone->contains(user); });
   refuse(term, op, "is computed elsewhere");
 }
@@ -315,7 +307,7 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
                                        terms.sinks, analyses);
     findMasks(term, assumeFinite);
     auto addTokens = [&](const MaskUse &use) {
-      for (int64_t loop : use.labels)
+      for (int64_t loop : use.mask.labels)
         if (loop != kInner && loop != terms.expertLoop && !terms.isToken(loop))
           terms.tokens.push_back(loop);
     };
@@ -326,7 +318,7 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
         addTokens(guard->use);
   }
   auto overExperts = [&](const MaskUse &use) {
-    return llvm::is_contained(use.labels, terms.expertLoop);
+    return llvm::is_contained(use.mask.labels, terms.expertLoop);
   };
   for (Term &term : terms.terms) {
     bool masked = !term.guards.empty() || !term.masks.empty();
@@ -334,6 +326,8 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
       checkNearMasks(term);
     if (!masked || (terms.expertLoop && llvm::none_of(term.masks, overExperts)))
       continue;
+    if (terms.expertLoop && !terms.getNumStacked())
+      refuse(term, term.where, "has a number of experts that is not static");
     checkObstacles(terms, term);
     checkInputs(terms, term);
     term.isExpert = term.reason.empty() && term.cone->computes();

@@ -22,12 +22,6 @@ using namespace mlir::moe;
 
 namespace {
 
-/// A value and, for each of its dimensions, the loop that indexes it.
-struct Read {
-  Value value;
-  Labels labels;
-};
-
 using Payload = function_ref<Value(OpBuilder &, Location, ValueRange)>;
 
 class DispatchBuilder {
@@ -40,7 +34,7 @@ private:
   Value map(ArrayRef<Read> reads, ArrayRef<int64_t> loops, Type element,
             Payload payload);
   Value flatten(Value value);
-  Value gatherable(Value value, const Labels &labels);
+  Value gatherable(const Read &input);
   // Routing.
   Value isNeeded(OpBuilder &b, Location loc, const MaskUse &use, Value element);
   bool exclude(const MaskUse &a, const MaskUse &b);
@@ -48,11 +42,12 @@ private:
   Value getColumn(const Guard *guard);
   Value getColumn(const Term &term);
   Value makeMask();
-  std::optional<Read> findScale(const Term &term);
-  Value getScalar(const Term &term);
+  std::optional<unsigned> findScale(const Term &term);
+  std::optional<Read> getScalar(const Term &term);
   void chooseWeights();
   Value makeWeights();
   // Experts.
+  bool isWeight(const Term &term, const Read &input);
   void collectTokens();
   void fillRegion(Region &region, const Term &term);
   Value unflatten(Value rows);
@@ -73,9 +68,9 @@ private:
 
   /// Whether the combination multiplies by the weights.
   bool weighted = false;
-  /// The scalar of each expert that becomes the weight of its rows, or null.
-  llvm::SmallDenseMap<const Term *, Value> scalars;
-  SmallVector<Value> tokenInputs;
+  /// The scalar of each expert that becomes the weight of its rows.
+  llvm::SmallDenseMap<const Term *, Read> scalars;
+  SmallVector<Read> tokenInputs;
   SmallVector<Value> tokenOperands;
 };
 
@@ -94,11 +89,7 @@ DispatchBuilder::DispatchBuilder(MaskedTerms &terms)
   for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
     sizes[loop] = tensor::getMixedSize(b, loc, init, dim);
   if (terms.expertLoop) {
-    const Term &term = *experts.front();
-    auto stacked = cast<RankedTensorType>(term.value.getType());
-    for (auto [dim, loop] : llvm::enumerate(getLabels(term.map)))
-      if (loop == terms.expertLoop)
-        numExperts = stacked.getDimSize(dim);
+    numExperts = *terms.getNumStacked();
     sizes[*terms.expertLoop] = b.getIndexAttr(numExperts);
   }
 }
@@ -153,7 +144,8 @@ Value DispatchBuilder::flatten(Value value) {
 
 /// An input of experts as [N, its other dimensions...]: of numbers for each
 /// token and expert, experts last.
-Value DispatchBuilder::gatherable(Value value, const Labels &labels) {
+Value DispatchBuilder::gatherable(const Read &input) {
+  const auto &[value, labels] = input;
   // Dimensions that no loop of the root indexes get numbers of their own.
   int64_t next = terms.out.getNumDims();
   Read read{value, {}};
@@ -195,10 +187,10 @@ Value DispatchBuilder::isNeeded(OpBuilder &b, Location loc, const MaskUse &use,
 
 /// Whether no row has both: one number that is compared with two constants.
 bool DispatchBuilder::exclude(const MaskUse &a, const MaskUse &b) {
-  if (a.isNumber || b.isNumber || a.labels != b.labels)
+  if (a.isNumber || b.isNumber || a.mask.labels != b.mask.labels)
     return false;
-  auto mine = matchElementwise(a.mask.getDefiningOp());
-  auto other = matchElementwise(b.mask.getDefiningOp());
+  auto mine = matchElementwise(a.mask.value.getDefiningOp());
+  auto other = matchElementwise(b.mask.value.getDefiningOp());
   for (auto &op : {mine, other}) {
     auto compare = op ? dyn_cast<arith::CmpIOp>(op->scalar) : nullptr;
     if (!compare || compare.getPredicate() != arith::CmpIPredicate::eq ||
@@ -228,7 +220,7 @@ Value DispatchBuilder::getNeither(const Guard *guard) {
   SmallVector<Value> masks;
   for (const MaskUse &use : llvm::reverse(uses))
     masks.push_back(map(
-        {Read{use.mask, use.labels}}, terms.tokens, b.getI1Type(),
+        use.mask, terms.tokens, b.getI1Type(),
         [](OpBuilder &, Location, ValueRange args) { return args.front(); }));
   Value all = joinColumns(b, loc, masks, b.getI1Type());
   OpFoldResult size = tensor::getMixedSize(b, loc, masks.front(), 0);
@@ -260,7 +252,7 @@ Value DispatchBuilder::getColumn(const Guard *guard) {
   while (parent && guard->use.needed && !parent->use.needed &&
          exclude(guard->use, parent->use))
     parent = parent->parent;
-  SmallVector<Read> reads{{guard->use.mask, guard->use.labels}};
+  SmallVector<Read> reads{guard->use.mask};
   if (parent)
     reads.push_back({getColumn(parent), Labels(terms.tokens)});
   Value result = map(reads, terms.tokens, b.getI1Type(),
@@ -281,7 +273,7 @@ Value DispatchBuilder::getColumn(const Term &term) {
   for (const Guard *guard : term.guards)
     reads.push_back({getColumn(guard), Labels(terms.tokens)});
   for (const MaskUse &use : term.masks)
-    reads.push_back({use.mask, use.labels});
+    reads.push_back(use.mask);
   SmallVector<int64_t> loops(terms.tokens);
   if (terms.expertLoop)
     loops.push_back(*terms.expertLoop);
@@ -310,42 +302,40 @@ Value DispatchBuilder::makeMask() {
   return joinColumns(b, loc, columns, b.getI1Type());
 }
 
-/// The factor of each row that the term is multiplied by last, and what it
-/// multiplies.
-std::optional<Read> DispatchBuilder::findScale(const Term &term) {
+/// The factor that each row is multiplied by last: an operand of the term.
+std::optional<unsigned> DispatchBuilder::findScale(const Term &term) {
   auto op = matchElementwise(term.value.getDefiningOp());
   if (!op || !isa<arith::MulFOp>(op->scalar) ||
       !term.cone->contains(op->generic))
     return std::nullopt;
-  AffineMap toLoops =
-      inversePermutation(op->generic.getIndexingMapsArray().back())
-          .compose(term.map);
-  for (const ScalarOperand &operand : op->operands)
-    if (operand.tensor && term.cone->isInput(operand.tensor) &&
-        operand.map.isProjectedPermutation(true)) {
-      Labels labels = getLabels(operand.map.compose(toLoops));
-      if (terms.isRowLevel(operand.tensor, labels))
-        return Read{operand.tensor, labels};
-    }
+  for (auto [number, operand] : llvm::enumerate(op->operands)) {
+    Read read{operand.tensor, {}};
+    if (!operand.tensor || !op->operands[1 - number].tensor ||
+        !operand.map.isProjectedPermutation(true))
+      continue;
+    read.labels = term.cone->labelsBy(op->generic, operand.map);
+    if (llvm::is_contained(term.cone->getInputs(), read) &&
+        terms.isRowLevel(read))
+      return number;
+  }
   return std::nullopt;
 }
 
 /// A number for each row that only this expert reads.
-Value DispatchBuilder::getScalar(const Term &term) {
-  for (Value input : term.cone->getInputs()) {
-    const Labels &labels = term.cone->labelsOf(input);
-    Type number = getElementTypeOrSelf(input.getType());
+std::optional<Read> DispatchBuilder::getScalar(const Term &term) {
+  for (const Read &input : term.cone->getInputs()) {
+    Type number = getElementTypeOrSelf(input.value.getType());
     bool others = llvm::any_of(experts, [&](Term *other) {
-      return other != &term && other->cone->isInput(input);
+      return other != &term && other->cone->isInput(input.value);
     });
     if (!number.isF32() && !number.isF16() && !number.isBF16())
       continue;
-    if (terms.isRowLevel(input, labels) && !others &&
-        llvm::any_of(labels, [&](int64_t l) { return terms.isToken(l); }) &&
-        (!terms.expertLoop || llvm::is_contained(labels, terms.expertLoop)))
+    if (terms.isRowLevel(input) && !others && terms.hasRows(input.labels) &&
+        (!terms.expertLoop ||
+         llvm::is_contained(input.labels, terms.expertLoop)))
       return input;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 /// The weights of the routing are the last factor of each expert, where all
@@ -355,10 +345,14 @@ void DispatchBuilder::chooseWeights() {
                return findScale(*term).has_value();
              });
   for (Term *term : experts) {
-    if (weighted)
-      scalars[term] = findScale(*term)->value;
-    else if (Value scalar = getScalar(*term))
-      scalars[term] = scalar;
+    if (weighted) {
+      auto op = matchElementwise(term->value.getDefiningOp());
+      const ScalarOperand &scale = op->operands[*findScale(*term)];
+      scalars[term] = {scale.tensor,
+                       term->cone->labelsBy(op->generic, scale.map)};
+    } else if (auto scalar = getScalar(*term)) {
+      scalars[term] = *scalar;
+    }
   }
 }
 
@@ -372,8 +366,8 @@ Value DispatchBuilder::makeWeights() {
   SmallVector<Value> columns;
   for (Term *term : experts) {
     SmallVector<Read> reads;
-    if (Value scalar = scalars.lookup(term))
-      reads.push_back({scalar, term->cone->labelsOf(scalar)});
+    if (scalars.contains(term))
+      reads.push_back(scalars[term]);
     columns.push_back(flatten(map(
         reads, loops, f32,
         [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
@@ -391,21 +385,41 @@ Value DispatchBuilder::makeWeights() {
 // Experts
 //===----------------------------------------------------------------------===//
 
+/// Whether the weights of the routing are `input`, and the body needs it as
+/// nothing else.
+bool DispatchBuilder::isWeight(const Term &term, const Read &input) {
+  auto scalar = scalars.find(&term);
+  if (scalar == scalars.end() ||
+      !(terms.getRowRead(scalar->second) == terms.getRowRead(input)))
+    return false;
+  if (!weighted)
+    return true;
+  // What the combination multiplies by may be read before as well.
+  unsigned reads = 0;
+  for (Operation *op : term.cone->getOperations())
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (operand.get() != input.value)
+        continue;
+      auto generic = dyn_cast<linalg::GenericOp>(op);
+      reads += !generic ||
+               terms.getRowRead(
+                   {input.value,
+                    term.cone->labelsBy(
+                        generic, generic.getMatchingIndexingMap(&operand))}) ==
+                   terms.getRowRead(input);
+    }
+  return reads == 1;
+}
+
 void DispatchBuilder::collectTokens() {
   for (Term *term : experts)
-    for (Value input : term->cone->getInputs()) {
-      const Labels &labels = term->cone->labelsOf(input);
-      bool rows = llvm::any_of(
-          labels, [&](int64_t loop) { return terms.isToken(loop); });
-      // A condition that holds wherever the expert runs is not read.
-      bool known = llvm::any_of(term->masks, [&](const MaskUse &use) {
-        return use.mask == input && !use.isNumber;
-      });
-      if (!rows || known || scalars.lookup(term) == input ||
-          llvm::is_contained(tokenInputs, input))
+    for (const Read &each : term->cone->getInputs()) {
+      Read input = terms.getRowRead(each);
+      if (!terms.hasRows(input.labels) || term->getKnown(each) ||
+          isWeight(*term, input) || llvm::is_contained(tokenInputs, input))
         continue;
       tokenInputs.push_back(input);
-      tokenOperands.push_back(gatherable(input, labels));
+      tokenOperands.push_back(gatherable(input));
     }
 }
 
@@ -436,8 +450,8 @@ void DispatchBuilder::fillRegion(Region &region, const Term &term) {
   ExpertBody body(b, terms, term, number, rows);
   for (auto [input, argument] : llvm::zip(tokenInputs, arguments))
     body.setRows(input, argument, false);
-  if (Value scalar = scalars.lookup(&term); scalar && hasWeights)
-    body.setRows(scalar, arguments.back(), true);
+  if (hasWeights && scalars.contains(&term))
+    body.setRows(scalars[&term], arguments.back(), true);
   Value value = term.value;
   AffineMap map = term.map;
   if (weighted) {
@@ -445,12 +459,9 @@ void DispatchBuilder::fillRegion(Region &region, const Term &term) {
     AffineMap toLoops =
         inversePermutation(op->generic.getIndexingMapsArray().back())
             .compose(map);
-    unsigned scale = op->operands[0].tensor == scalars.lookup(&term) ? 0 : 1;
-    const ScalarOperand &rest = op->operands[1 - scale];
-    if (rest.tensor) {
-      map = rest.map.compose(toLoops);
-      value = rest.tensor;
-    }
+    const ScalarOperand &rest = op->operands[1 - *findScale(term)];
+    map = rest.map.compose(toLoops);
+    value = rest.tensor;
   }
   YieldOp::create(b, loc, body.emitTerm(value, map));
 }
@@ -510,38 +521,40 @@ Value DispatchBuilder::unflatten(Value rows) {
 // What is left
 //===----------------------------------------------------------------------===//
 
-/// What the tree is without its experts: nothing where there is no term left,
-/// or none that is not zero.
+/// What the tree is without its experts; a read of no value is zero. Nothing
+/// where an expert takes all rows, so that the rest is not looked at; one with
+/// masks of its own leaves zeros.
 std::optional<Read> DispatchBuilder::getRest(const Node *node) {
   switch (node->kind) {
   case Node::Zero:
-    return std::nullopt;
+    return Read{};
   case Node::Leaf: {
     const Term &term = terms.terms[node->term];
-    if (term.isExpert)
+    if (!term.isExpert)
+      return Read{term.value, getLabels(term.map)};
+    if (term.masks.empty())
       return std::nullopt;
-    return Read{term.value, getLabels(term.map)};
+    return Read{};
   }
   case Node::Add:
   case Node::Select:
     break;
   }
   std::optional<Read> lhs = getRest(node->lhs), rhs = getRest(node->rhs);
-  // Where an expert would be chosen, the rest is not looked at.
-  auto isZeroNode = [](const Node *n) { return n->kind == Node::Zero; };
   bool select = node->kind == Node::Select;
-  if (!lhs && !rhs)
-    return std::nullopt;
-  if (!lhs && !(select && isZeroNode(node->lhs)))
+  auto isLeftOut = [&](const std::optional<Read> &side) {
+    return !side || (!select && !side->value);
+  };
+  if (isLeftOut(lhs))
     return rhs;
-  if (!rhs && !(select && isZeroNode(node->rhs)))
+  if (isLeftOut(rhs) || (!lhs->value && !rhs->value))
     return lhs;
   Labels all = getLabels(terms.out);
   SmallVector<Read> reads;
   if (select)
-    reads.push_back({node->condition.mask, node->condition.labels});
+    reads.push_back(node->condition.mask);
   for (const auto &side : {lhs, rhs})
-    if (side)
+    if (side->value)
       reads.push_back(*side);
   Value result = map(reads, all, element,
                      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
@@ -549,8 +562,8 @@ std::optional<Read> DispatchBuilder::getRest(const Node *node) {
                          return arith::AddFOp::create(b, loc, args[0], args[1]);
                        Value zero = arith::ConstantOp::create(
                            b, loc, b.getZeroAttr(element));
-                       Value yes = lhs ? args[1] : zero;
-                       Value no = rhs ? args[reads.size() - 1] : zero;
+                       Value yes = lhs->value ? args[1] : zero;
+                       Value no = rhs->value ? args[reads.size() - 1] : zero;
                        return arith::SelectOp::create(b, loc, args[0], yes, no);
                      });
   return Read{result, all};
@@ -604,8 +617,9 @@ void DispatchBuilder::run() {
   for (auto [region, term] : llvm::zip_equal(dispatch.getExperts(), experts))
     fillRegion(region, *term);
 
-  std::optional<Read> rest =
-      terms.expertLoop ? std::nullopt : getRest(terms.tree);
+  std::optional<Read> rest = getRest(terms.tree);
+  if (rest && !rest->value)
+    rest.reset();
   Value init;
   if (rest && terms.isSelect)
     init = toTokens(materialize(*rest));

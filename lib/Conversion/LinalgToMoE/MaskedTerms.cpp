@@ -24,9 +24,28 @@ Labels moe::getLabels(AffineMap map) {
   return labels;
 }
 
-bool MaskedTerms::isRowLevel(Value value, const Labels &labels) const {
-  auto type = cast<RankedTensorType>(value.getType());
-  for (auto [dim, label] : llvm::enumerate(labels))
+std::optional<bool> Term::getKnown(const Read &condition) const {
+  for (const MaskUse &use : masks)
+    if (!use.isNumber && use.mask == condition)
+      return use.needed;
+  return std::nullopt;
+}
+
+bool MaskedTerms::hasRows(const Labels &labels) const {
+  return llvm::any_of(labels, [&](int64_t label) { return isToken(label); });
+}
+
+Read MaskedTerms::getRowRead(const Read &read) const {
+  Read rows = read;
+  for (int64_t &label : rows.labels)
+    if (!isToken(label) && label != expertLoop)
+      label = kInner;
+  return rows;
+}
+
+bool MaskedTerms::isRowLevel(const Read &read) const {
+  auto type = cast<RankedTensorType>(read.value.getType());
+  for (auto [dim, label] : llvm::enumerate(read.labels))
     if (type.getDimSize(dim) != 1 && label != expertLoop && !isToken(label))
       return false;
   return true;
@@ -42,6 +61,24 @@ SmallVector<int64_t> MaskedTerms::getFeatures() const {
 
 unsigned MaskedTerms::countExperts() const {
   return llvm::count_if(terms, [](const Term &t) { return t.isExpert; });
+}
+
+std::optional<int64_t> MaskedTerms::getNumStacked() const {
+  auto find = [&](Value value, const Labels &labels) -> std::optional<int64_t> {
+    auto type = cast<RankedTensorType>(value.getType());
+    for (auto [dim, label] : llvm::enumerate(labels))
+      if (label == expertLoop && !type.isDynamicDim(dim))
+        return type.getDimSize(dim);
+    return std::nullopt;
+  };
+  for (const Term &term : terms) {
+    if (auto number = find(term.value, getLabels(term.map)))
+      return number;
+    for (const MaskUse &use : term.masks)
+      if (auto number = find(use.mask.value, use.mask.labels))
+        return number;
+  }
+  return std::nullopt;
 }
 
 namespace {
@@ -87,7 +124,7 @@ std::optional<MaskUse> TreeBuilder::getCondition(const Elementwise &op,
     feature |= type.getDimSize(dim) != 1 && !map.isFunctionOfDim(loop);
   if (!feature)
     return std::nullopt;
-  return MaskUse{condition.tensor, getLabels(map), false, true};
+  return MaskUse{{condition.tensor, getLabels(map)}, false, true};
 }
 
 const Node *TreeBuilder::leaf(Value value, AffineMap map, const Guard *guard) {
