@@ -26,7 +26,8 @@ bool moe::isRemade(Value value) {
 Cone::Cone(Value term, const Labels &where,
            const llvm::SmallPtrSetImpl<Operation *> &sinks,
            ConeAnalyses &analyses,
-           llvm::function_ref<bool(Operation *)> isGiven)
+           llvm::function_ref<bool(Operation *)> isGiven,
+           const llvm::SmallPtrSetImpl<Operation *> *outside)
     : analyses(analyses), block((*sinks.begin())->getBlock()),
       entersMasks(isGiven) {
   inside.insert(sinks.begin(), sinks.end());
@@ -38,7 +39,8 @@ Cone::Cone(Value term, const Labels &where,
       Operation *user = block->findAncestorOpInBlock(*use.getOwner());
       return user && (inside.contains(user) || isa<tensor::DimOp>(user));
     });
-    if (alone && !isMask(op) && !(isGiven ? isGiven(op) : isSumOfMasked(op))) {
+    if (alone && !isMask(op) && !(outside && outside->contains(op)) &&
+        !(isGiven ? isGiven(op) : isSumOfMasked(op))) {
       enter(op);
       continue;
     }
@@ -47,6 +49,13 @@ Cone::Cone(Value term, const Labels &where,
   }
   for (Operation *op : sinks)
     inside.erase(op);
+}
+
+bool Cone::reduces() const {
+  return llvm::any_of(order, [](Operation *op) {
+    auto structured = dyn_cast<linalg::LinalgOp>(op);
+    return structured && structured.getNumReductionLoops() > 0;
+  });
 }
 
 /// Whether `op` computes a mask, which is given to the cone.

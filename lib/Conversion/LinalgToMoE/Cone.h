@@ -59,11 +59,12 @@ public:
   };
 
   /// Walks back from `term`, whose only users may be `sinks`, to what is used
-  /// elsewhere. With `isGiven` everything is entered but what that says, masks
-  /// too.
+  /// elsewhere and to the results of `outside`. With `isGiven` everything is
+  /// entered but what that says, masks too.
   Cone(Value term, const Labels &labels,
        const llvm::SmallPtrSetImpl<Operation *> &sinks, ConeAnalyses &analyses,
-       llvm::function_ref<bool(Operation *)> isGiven = nullptr);
+       llvm::function_ref<bool(Operation *)> isGiven = nullptr,
+       const llvm::SmallPtrSetImpl<Operation *> *outside = nullptr);
 
   bool contains(Operation *op) const { return inside.contains(op); }
   bool isInput(Value value) const {
@@ -98,6 +99,8 @@ public:
   ArrayRef<Obstacle> getObstacles() const { return obstacles; }
   /// Whether anything is computed at all.
   bool computes() const { return work; }
+  /// Whether anything is added up.
+  bool reduces() const;
 
   /// The operations, from the last to the first.
   ArrayRef<Operation *> getOperations() const { return order; }

@@ -136,20 +136,23 @@ TypedAttr Evaluation::compute(Value value) {
   return source ? of(source) : nullptr;
 }
 
-/// The masks without which the term is zero.
-static void findMasks(Term &term, bool assumeFinite) {
-  for (MaskUse use : term.cone->getMasks())
+/// The masks without which `value` is zero.
+static SmallVector<MaskUse, 2> findMasks(const Cone &cone, Value value,
+                                         bool assumeFinite) {
+  SmallVector<MaskUse, 2> masks;
+  for (MaskUse use : cone.getMasks())
     for (bool needed : {true, false}) {
       if (use.isNumber && !needed)
         continue;
-      Evaluation evaluation(*term.cone, use, !needed);
-      if (!isZero(evaluation.of(term.value)) ||
+      Evaluation evaluation(cone, use, !needed);
+      if (!isZero(evaluation.of(value)) ||
           (evaluation.needsFinite && !assumeFinite))
         continue;
       use.needed = needed;
-      term.masks.push_back(use);
+      masks.push_back(use);
       break;
     }
+  return masks;
 }
 
 static void refuse(Term &term, Operation *where, const Twine &reason) {
@@ -193,18 +196,19 @@ static bool readsRows(const MaskedTerms &terms, const Cone &cone,
   return false;
 }
 
-/// The first obstacle to rows along the loops of tokens and experts.
-static void checkObstacles(const MaskedTerms &terms, Term &term) {
-  for (const Cone::Obstacle &obstacle : term.cone->getObstacles()) {
+/// The first obstacle to rows along the loops of tokens and experts, or null.
+static const Cone::Obstacle *findObstacle(const MaskedTerms &terms,
+                                          const Cone &cone) {
+  for (const Cone::Obstacle &obstacle : cone.getObstacles()) {
     bool unknown = false;
-    for (const Read &input : term.cone->getInputs()) {
+    for (const Read &input : cone.getInputs()) {
       if (input.value.getDefiningOp() != obstacle.op)
         continue;
       unknown = true;
       bool rows = terms.hasRows(input.labels);
       if ((rows && !terms.isRowLevel(input)) ||
-          (!rows && readsRows(terms, *term.cone, obstacle.op)))
-        return refuse(term, obstacle.op, obstacle.reason);
+          (!rows && readsRows(terms, cone, obstacle.op)))
+        return &obstacle;
     }
     if (unknown)
       continue;
@@ -213,19 +217,50 @@ static void checkObstacles(const MaskedTerms &terms, Term &term) {
       if (expert && obstacle.reason == "uses the position of a row")
         continue;
       if (expert || terms.isToken(loop))
-        return refuse(term, obstacle.op, obstacle.reason);
+        return &obstacle;
     }
   }
+  return nullptr;
 }
 
-static void checkInputs(const MaskedTerms &terms, Term &term) {
-  for (const Read &input : term.cone->getInputs()) {
-    bool experts = llvm::is_contained(input.labels, terms.expertLoop);
-    if (experts && terms.hasRows(input.labels) && !terms.isRowLevel(input)) {
-      Operation *op = input.value.getDefiningOp();
-      return refuse(term, op ? op : term.where,
-                    "is needed as a whole, for all experts and tokens");
-    }
+/// The first value that a cone would need of all experts and tokens, or null.
+static const Read *findWhole(const MaskedTerms &terms, const Cone &cone) {
+  for (const Read &input : cone.getInputs())
+    if (llvm::is_contained(input.labels, terms.expertLoop) &&
+        terms.hasRows(input.labels) && !terms.isRowLevel(input))
+      return &input;
+  return nullptr;
+}
+
+/// What mixes rows stays outside, as long as sums of products are left that
+/// need the result of one row each.
+static void leaveOutObstacles(const MaskedTerms &terms, Term &term,
+                              bool assumeFinite, ConeAnalyses &analyses) {
+  constexpr size_t kMaxOutside = 16;
+  llvm::SmallPtrSet<Operation *, 4> outside;
+  std::unique_ptr<Cone> smaller;
+  const Cone *cone = term.cone.get();
+  while (const Cone::Obstacle *obstacle = findObstacle(terms, *cone)) {
+    if (!cone->contains(obstacle->op) || outside.size() == kMaxOutside)
+      return;
+    outside.insert(obstacle->op);
+    smaller = std::make_unique<Cone>(term.value, getLabels(term.map),
+                                     terms.sinks, analyses,
+                                     /*isGiven=*/nullptr, &outside);
+    cone = smaller.get();
+  }
+  if (smaller && smaller->reduces() && !findWhole(terms, *smaller) &&
+      findMasks(*smaller, term.value, assumeFinite).size() == term.masks.size())
+    term.cone = std::move(smaller);
+}
+
+static void checkRows(const MaskedTerms &terms, Term &term) {
+  if (const Cone::Obstacle *obstacle = findObstacle(terms, *term.cone))
+    return refuse(term, obstacle->op, obstacle->reason);
+  if (const Read *whole = findWhole(terms, *term.cone)) {
+    Operation *op = whole->value.getDefiningOp();
+    refuse(term, op ? op : term.where,
+           "is needed as a whole, for all experts and tokens");
   }
 }
 
@@ -285,9 +320,10 @@ static void decideTrivial(MaskedTerms &terms, Term &term) {
   auto refuseUse = [&](Value value, function_ref<bool(Operation *)> isOwn) {
     for (Operation *user : value.getUsers())
       if (!isOwn(user))
-        return refuse(
-            term, value.getDefiningOp(),
-            ("is also used by '" + user->getName().getStringRef() + "'").str());
+        return refuse(term, value.getDefiningOp(),
+                      ("is also used by '" + user->getName().getStringRef() +
+                       "'; give it the masked value, or compute it twice")
+                          .str());
   };
   refuseUse(term.value,
             [&](Operation *user) { return terms.sinks.contains(user); });
@@ -296,7 +332,9 @@ static void decideTrivial(MaskedTerms &terms, Term &term) {
     if (input.value.getDefiningOp() && !terms.isRowLevel(input))
       refuseUse(input.value,
                 [&](Operation *user) { return term.cone->contains(user); });
-  refuse(term, op, "is computed elsewhere");
+  refuse(term, op,
+         "is the result of an operation that is not moved; mask what is "
+         "computed from it");
 }
 
 void moe::decide(MaskedTerms &terms, bool assumeFinite,
@@ -305,7 +343,7 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
     term.where = *terms.sinks.begin();
     term.cone = std::make_unique<Cone>(term.value, getLabels(term.map),
                                        terms.sinks, analyses);
-    findMasks(term, assumeFinite);
+    term.masks = findMasks(*term.cone, term.value, assumeFinite);
     auto addTokens = [&](const MaskUse &use) {
       for (int64_t loop : use.mask.labels)
         if (loop != kInner && loop != terms.expertLoop && !terms.isToken(loop))
@@ -328,8 +366,8 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
       continue;
     if (terms.expertLoop && !terms.getNumStacked())
       refuse(term, term.where, "has a number of experts that is not static");
-    checkObstacles(terms, term);
-    checkInputs(terms, term);
+    leaveOutObstacles(terms, term, assumeFinite, analyses);
+    checkRows(terms, term);
     term.isExpert = term.reason.empty() && term.cone->computes();
   }
   for (Term &term : terms.terms) {

@@ -4,15 +4,16 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Tokens are numbered by the loops over tokens in the order of the result.
+// A routing of the masks, a region for each expert, and what is left of the
+// tree.
 //
 //===----------------------------------------------------------------------===//
 
 #include "DispatchBuilder.h"
 #include "ExpertBody.h"
 #include "JoinColumns.h"
+#include "RootTensors.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -22,19 +23,12 @@ using namespace mlir::moe;
 
 namespace {
 
-using Payload = function_ref<Value(OpBuilder &, Location, ValueRange)>;
-
-class DispatchBuilder {
+class DispatchBuilder : private RootTensors {
 public:
   explicit DispatchBuilder(MaskedTerms &terms);
   void run();
 
 private:
-  // Tensors over loops of the root.
-  Value map(ArrayRef<Read> reads, ArrayRef<int64_t> loops, Type element,
-            Payload payload);
-  Value flatten(Value value);
-  Value gatherable(const Read &input);
   // Routing.
   Value isNeeded(OpBuilder &b, Location loc, const MaskUse &use, Value element);
   bool exclude(const MaskUse &a, const MaskUse &b);
@@ -50,20 +44,11 @@ private:
   bool isWeight(const Term &term, const Read &input);
   void collectTokens();
   void fillRegion(Region &region, const Term &term);
-  Value unflatten(Value rows);
   // What is left.
   std::optional<Read> getRest(const Node *node);
-  Value materialize(const Read &read);
-  Value toTokens(Value value);
 
-  MaskedTerms &terms;
   SmallVector<Term *> experts;
-  OpBuilder b;
-  Location loc;
-  RankedTensorType type;
-  Type element;
   int64_t numExperts;
-  llvm::SmallDenseMap<int64_t, OpFoldResult> sizes;
   llvm::DenseMap<const Guard *, Value> columns;
 
   /// Whether the combination multiplies by the weights.
@@ -76,97 +61,11 @@ private:
 
 } // namespace
 
-DispatchBuilder::DispatchBuilder(MaskedTerms &terms)
-    : terms(terms), b(terms.result.getDefiningOp()), loc(terms.result.getLoc()),
-      type(cast<RankedTensorType>(terms.result.getType())),
-      element(type.getElementType()) {
+DispatchBuilder::DispatchBuilder(MaskedTerms &terms) : RootTensors(terms) {
   for (Term &term : terms.terms)
     if (term.isExpert)
       experts.push_back(&term);
-  numExperts = experts.size();
-  auto generic = terms.result.getDefiningOp<linalg::GenericOp>();
-  Value init = generic.getDpsInits().front();
-  for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
-    sizes[loop] = tensor::getMixedSize(b, loc, init, dim);
-  if (terms.expertLoop) {
-    numExperts = *terms.getNumStacked();
-    sizes[*terms.expertLoop] = b.getIndexAttr(numExperts);
-  }
-}
-
-//===----------------------------------------------------------------------===//
-// Tensors over loops of the root
-//===----------------------------------------------------------------------===//
-
-Value DispatchBuilder::map(ArrayRef<Read> reads, ArrayRef<int64_t> loops,
-                           Type element, Payload payload) {
-  SmallVector<AffineMap> maps;
-  SmallVector<Value> inputs;
-  for (const Read &read : reads) {
-    SmallVector<AffineExpr> indices;
-    for (int64_t label : read.labels) {
-      auto position = llvm::find(loops, label);
-      indices.push_back(position == loops.end()
-                            ? b.getAffineConstantExpr(0)
-                            : b.getAffineDimExpr(position - loops.begin()));
-    }
-    maps.push_back(AffineMap::get(loops.size(), 0, indices, b.getContext()));
-    inputs.push_back(read.value);
-  }
-  maps.push_back(b.getMultiDimIdentityMap(loops.size()));
-  SmallVector<OpFoldResult> shape;
-  for (int64_t loop : loops)
-    shape.push_back(sizes[loop]);
-  Value empty = tensor::EmptyOp::create(b, loc, shape, element);
-  SmallVector<utils::IteratorType> parallel(loops.size(),
-                                            utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             b, loc, TypeRange{empty.getType()}, inputs, ValueRange{empty},
-             maps, parallel,
-             [&](OpBuilder &b, Location loc, ValueRange args) {
-               linalg::YieldOp::create(b, loc, payload(b, loc, args));
-             })
-      .getResult(0);
-}
-
-/// [tokens..., others...] to [N, others...].
-Value DispatchBuilder::flatten(Value value) {
-  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
-  int64_t tokens = terms.tokens.size();
-  if (tokens == 1)
-    return value;
-  SmallVector<ReassociationIndices> groups{
-      llvm::to_vector(llvm::seq<int64_t>(0, tokens))};
-  for (int64_t dim = tokens; dim < rank; ++dim)
-    groups.push_back({dim});
-  return tensor::CollapseShapeOp::create(b, loc, value, groups);
-}
-
-/// An input of experts as [N, its other dimensions...]: of numbers for each
-/// token and expert, experts last.
-Value DispatchBuilder::gatherable(const Read &input) {
-  const auto &[value, labels] = input;
-  // Dimensions that no loop of the root indexes get numbers of their own.
-  int64_t next = terms.out.getNumDims();
-  Read read{value, {}};
-  SmallVector<int64_t> loops(terms.tokens), last;
-  for (auto [dim, label] : llvm::enumerate(labels)) {
-    if (terms.isToken(label) || label == terms.expertLoop) {
-      read.labels.push_back(label);
-      if (label == terms.expertLoop)
-        last.push_back(label);
-      continue;
-    }
-    sizes[next] = tensor::getMixedSize(b, loc, value, dim);
-    read.labels.push_back(next);
-    loops.push_back(next++);
-  }
-  loops.append(last);
-  if (ArrayRef(read.labels) == ArrayRef(loops))
-    return flatten(value);
-  return flatten(
-      map(read, loops, getElementTypeOrSelf(value.getType()),
-          [](OpBuilder &, Location, ValueRange args) { return args.front(); }));
+  numExperts = terms.expertLoop ? *terms.getNumStacked() : experts.size();
 }
 
 //===----------------------------------------------------------------------===//
@@ -466,57 +365,6 @@ void DispatchBuilder::fillRegion(Region &region, const Term &term) {
   YieldOp::create(b, loc, body.emitTerm(value, map));
 }
 
-/// [N, features...] to the dimensions of the result.
-Value DispatchBuilder::unflatten(Value rows) {
-  SmallVector<int64_t> order(terms.tokens);
-  order.append(terms.getFeatures());
-  SmallVector<OpFoldResult> shape;
-  SmallVector<int64_t> dims;
-  bool isStatic = true;
-  int64_t tokens = 1;
-  for (int64_t loop : order) {
-    shape.push_back(sizes[loop]);
-    std::optional<int64_t> size = getConstantIntValue(sizes[loop]);
-    dims.push_back(size.value_or(ShapedType::kDynamic));
-    if (terms.isToken(loop)) {
-      isStatic &= size.has_value();
-      tokens *= size.value_or(1);
-    }
-  }
-  auto rowsType = cast<RankedTensorType>(rows.getType());
-  if (isStatic) {
-    SmallVector<int64_t> known(rowsType.getShape());
-    known.front() = tokens;
-    rowsType = RankedTensorType::get(known, element);
-    rows = tensor::CastOp::create(b, loc, rowsType, rows);
-  }
-  if (terms.tokens.size() > 1) {
-    SmallVector<ReassociationIndices> groups{
-        llvm::to_vector(llvm::seq<int64_t>(0, terms.tokens.size()))};
-    for (size_t dim = terms.tokens.size(); dim < order.size(); ++dim)
-      groups.push_back({static_cast<int64_t>(dim)});
-    auto wide = RankedTensorType::get(dims, element);
-    if (llvm::count(ArrayRef(dims).take_front(terms.tokens.size()),
-                    ShapedType::kDynamic) <= 1) {
-      rows = tensor::ExpandShapeOp::create(b, loc, wide, rows, groups, shape);
-    } else {
-      // Upstream takes an expansion into two dynamic sizes apart wrongly.
-      SmallVector<Value> extents =
-          getValueOrCreateConstantIndexOp(b, loc, shape);
-      Value all = tensor::FromElementsOp::create(b, loc, extents);
-      rows = tensor::ReshapeOp::create(b, loc, wide, rows, all);
-    }
-  }
-  Labels wanted = getLabels(terms.out);
-  if (ArrayRef(wanted) != ArrayRef(order))
-    rows = map(
-        Read{rows, Labels(order)}, wanted, element,
-        [](OpBuilder &, Location, ValueRange args) { return args.front(); });
-  if (rows.getType() != type)
-    rows = tensor::CastOp::create(b, loc, type, rows);
-  return rows;
-}
-
 //===----------------------------------------------------------------------===//
 // What is left
 //===----------------------------------------------------------------------===//
@@ -567,33 +415,6 @@ std::optional<Read> DispatchBuilder::getRest(const Node *node) {
                        return arith::SelectOp::create(b, loc, args[0], yes, no);
                      });
   return Read{result, all};
-}
-
-/// The tree without experts as [N, features...] of dynamic N.
-Value DispatchBuilder::toTokens(Value value) {
-  SmallVector<int64_t> order(terms.tokens);
-  order.append(terms.getFeatures());
-  Labels labels = getLabels(terms.out);
-  if (ArrayRef(labels) != ArrayRef(order))
-    value = map(
-        Read{value, labels}, order, element,
-        [](OpBuilder &, Location, ValueRange args) { return args.front(); });
-  value = flatten(value);
-  auto type = cast<RankedTensorType>(value.getType());
-  SmallVector<int64_t> shape(type.getShape());
-  shape.front() = ShapedType::kDynamic;
-  auto dynamic = RankedTensorType::get(shape, element);
-  return type == dynamic ? value
-                         : tensor::CastOp::create(b, loc, dynamic, value);
-}
-
-Value DispatchBuilder::materialize(const Read &read) {
-  Labels all = getLabels(terms.out);
-  if (read.labels == all && read.value.getType() == type)
-    return read.value;
-  return map(read, all, element, [](OpBuilder &, Location, ValueRange args) {
-    return args.front();
-  });
 }
 
 void DispatchBuilder::run() {

@@ -79,7 +79,7 @@ struct MaskedTerms {
   Read getRowRead(const Read &read) const;
   /// Loops over the elements of a row, in the order of the result.
   SmallVector<int64_t> getFeatures() const;
-  unsigned countExperts() const;
+  int64_t countExperts() const;
   /// How often the loop over stacked experts runs, if a type says so.
   std::optional<int64_t> getNumStacked() const;
 };
