@@ -226,8 +226,8 @@ static Raised raiseCopy(func::FuncOp function, bool assumeFinite, bool report,
         raiseCopy(function, assumeFinite, /*report=*/false, Gathers::None);
     if (result.terms < other.terms + masked) {
       if (experts > 0)
-        other = raiseCopy(function, assumeFinite, /*report=*/false,
-                          Gathers::Lists);
+        other =
+            raiseCopy(function, assumeFinite, /*report=*/false, Gathers::Lists);
       // Why it could not be moved is known from the attempt.
       llvm::append_range(other.remarks, result.remarks);
       return other;
@@ -249,6 +249,18 @@ static Raised raiseCopy(func::FuncOp function, bool assumeFinite, bool report,
   return result;
 }
 
+/// Whether something at a place is still computed for all tokens.
+static bool isOutsideOfExperts(func::FuncOp function, Location loc) {
+  return function
+      .walk<WalkOrder::PreOrder>([&](Operation *op) {
+        if (isa<DispatchOp>(op))
+          return WalkResult::skip();
+        return op->getLoc() == loc ? WalkResult::interrupt()
+                                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 void RaiseDensePass::runOnOperation() {
   ModuleOp module = getOperation();
   module->removeAttr(wouldRaiseAttr);
@@ -257,17 +269,25 @@ void RaiseDensePass::runOnOperation() {
        llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
     if (function.isDeclaration() || !mayBeMasked(function))
       continue;
-    Raised exact = raiseCopy(function, /*assumeFinite=*/false, !assumeFinite);
+    Raised exact = raiseCopy(function, /*assumeFinite=*/false, /*report=*/true);
     func::FuncOp left = exact.copy ? *exact.copy : function;
     Raised finite;
     if (mayBeMasked(left))
-      finite = raiseCopy(left, /*assumeFinite=*/true, assumeFinite);
-    if (!assumeFinite)
+      finite = raiseCopy(left, /*assumeFinite=*/true, /*report=*/false);
+    std::vector<Remark> remarks = std::move(exact.remarks);
+    if (!assumeFinite) {
       more += finite.experts;
-    else if (finite.copy)
-      exact.copy = std::move(finite.copy);
+    } else {
+      if (finite.copy) {
+        exact.copy = std::move(finite.copy);
+        llvm::erase_if(remarks, [&](const Remark &remark) {
+          return !isOutsideOfExperts(*exact.copy, remark.loc);
+        });
+      }
+      llvm::append_range(remarks, finite.remarks);
+    }
     llvm::DenseSet<Location> places;
-    for (const Remark &remark : assumeFinite ? finite.remarks : exact.remarks)
+    for (const Remark &remark : remarks)
       if (places.insert(remark.loc).second)
         remark.emit();
     if (!exact.copy)
