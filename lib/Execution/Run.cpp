@@ -294,10 +294,14 @@ llvm::Error Run::runOnce(std::vector<HostTensor> &results) {
   if (!made)
     return made.takeError();
   results = std::move(*made);
+  if (options.observe)
+    options.observe(inputs, results);
   return llvm::Error::success();
 }
 
 llvm::Error Run::measureRuns(std::vector<HostTensor> &results) {
+  if (options.observe)
+    options.observe(inputs, results);
   auto once = [&] { return runOnce(results); };
   monitor.setActivity("running");
   auto first = measure(once);
