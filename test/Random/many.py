@@ -36,7 +36,7 @@ class Outcome:
     def fault(self):
         """What no run may do whatever its model is, or nothing."""
         if self.code not in (0, 1, 2, 3, 4):
-            return f"ends with {self.code}: {self.message} {self.printed.strip()[-600:]}".strip()
+            return f"ends with {self.code}: {self.message or self.printed.strip()[-600:]}"
         said = f"{self.message}\n{self.printed}"
         if "\n" in self.message or self.code and not self.message:
             return f"ends with {self.code}, and the error is not one line: {self.message!r}"

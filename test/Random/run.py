@@ -114,7 +114,7 @@ def counted(program, routing, stats):
     with open(stats) as f:
         dispatches = json.load(f)["dispatches"]
     outer = dispatches[0] if dispatches else {"runs": 0}
-    if not outer["runs"]:
+    if not outer["runs"] or program["around"] == "grow":  # then each round has its own routing
         return ""
     want = (meaning.dialect.counts(routing) * outer["runs"]).tolist()
     if outer["tokens_per_expert"] != want:

@@ -209,7 +209,7 @@ class Bodies:
                             [f"%r = arith.addf %v0, %v1{'' if self.p['second_element'] == self.wide else 'w'} : f32"], where)
 
     def reduced(self, x, width, code, where, over_rows=False):
-        kind = shaped([width] if over_rows else ["?"])
+        kind = self.wide_of([width] if over_rows else ["?"])
         empty = self.value(f"tensor.empty({'' if over_rows else where['m']}) : {kind}")
         start = self.value(f"linalg.fill ins(%zero : {self.wide}) outs({empty} : {kind}) -> {kind}")
         result, = self.names(1)
