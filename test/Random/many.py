@@ -28,19 +28,20 @@ DESCRIBED = re.compile(r"^(function |  input |  result |parameters? |lacks: |  )
 
 
 class Outcome:
-    """How one run ended. `code` is an exit code, or "signal N" or "hang"."""
+    """How one run ended. `code` is an exit code, or "signal N" or "hang"; `seconds` is
+    the time of the processor that it took."""
 
-    def __init__(self, code, message, printed):
-        self.code, self.message, self.printed = code, message, printed
+    def __init__(self, code, message, printed, seconds):
+        self.code, self.message, self.printed, self.seconds = code, message, printed, seconds
 
-    def fault(self):
-        """What no run may do whatever its model is, or nothing."""
+    def fault(self, model=""):
+        """What no run may do, or nothing. The model's own words may be said."""
         if self.code not in (0, 1, 2, 3, 4):
             return f"ends with {self.code}: {self.message or self.printed.strip()[-600:]}"
         said = f"{self.message}\n{self.printed}"
         if "\n" in self.message or self.code and not self.message:
             return f"ends with {self.code}, and the error is not one line: {self.message!r}"
-        found = INTERNAL.search(said)
+        found = next((found for found in INTERNAL.finditer(said) if found.group() not in model), None)
         if found:
             return f"speaks of its inside ({found.group()}): {said.strip()[:600]}"
         for line in self.printed.splitlines():
@@ -77,6 +78,19 @@ class Runner:
         self.process = None
         return code
 
+    def seconds(self):
+        """Of the processor, that the process has taken."""
+        with open(f"/proc/{self.process.pid}/stat") as f:
+            user, system = f.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def end(self):
+        """Waits for a process that ends; its exit code, and the time that it took."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        code = self.stop()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return code, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
     def printed_since(self, begin):
         end = self.log.seek(0, os.SEEK_END)
         self.log.seek(begin)
@@ -87,7 +101,7 @@ class Runner:
             self.stop()
             self.start()
         self.done += 1
-        begin = self.log.seek(0, os.SEEK_END)
+        begin, started = self.log.seek(0, os.SEEK_END), self.seconds()
         try:
             self.process.stdin.write(json.dumps({"folder": folder, "arguments": arguments}).encode() + b"\n")
             self.process.stdin.flush()
@@ -99,16 +113,16 @@ class Runner:
         if answer:
             said = json.loads(answer)
             self.refused += said["code"] != 0
-            return Outcome(said["code"], said["message"], printed)
+            return Outcome(said["code"], said["message"], printed, self.seconds() - started)
         if answer is None:
             self.process.kill()
-            self.stop()
-            return Outcome("hang", f"no end within {self.limit} s", printed)
-        code = self.stop()
+            _, took = self.end()
+            return Outcome("hang", f"no end within {self.limit} s", printed, took - started)
+        code, took = self.end()
         if code < 0:
-            return Outcome(f"signal {signal.Signals(-code).name}", "", printed)
+            return Outcome(f"signal {signal.Signals(-code).name}", "", printed, took - started)
         # It ended itself, as moe-run does at a limit.
-        return Outcome(code, printed.strip().splitlines()[-1] if printed.strip() else "", printed)
+        return Outcome(code, printed.strip().splitlines()[-1] if printed.strip() else "", printed, took - started)
 
     def __enter__(self):
         return self

@@ -32,6 +32,7 @@ from moe_run import BF16, DTYPES, load_safetensors, plain, save_safetensors
 
 FLOATS = {"f32": np.float32, "f64": np.float64, "f16": np.float16}
 LIMITS = ["--max-memory=268435456"]
+LONGEST = 15  # seconds of the processor for a model that does not run for so long
 LARGEST = 1 << 16  # elements of an input with values of their own
 
 
@@ -122,7 +123,7 @@ class Trial:
         with open(os.path.join(self.folder, "model.mlir"), "w") as f:
             f.write(text)
         described = self.runner.run(self.folder, ["model.mlir", "--describe", *self.limits])
-        fault = self.fault(described)
+        fault = self.fault(described, text)
         if fault or described.code:
             return fault and f"--describe: {fault}", "refused on import"
         functions = re.split(r"^function (.*)$", described.printed, flags=re.M)
@@ -148,7 +149,7 @@ class Trial:
         for form in ("active", "all"):
             outputs = [f"--output=@{form}.safetensors[{i}]" for i in range(results)]
             ends.append(self.runner.run(self.folder, [*command, f"--experts={form}", *outputs]))
-            fault = self.fault(ends[-1])
+            fault = self.fault(ends[-1], text)
             if fault:
                 return f"--experts={form}: {fault}", "faults"
         active, dense = ends
@@ -165,10 +166,10 @@ class Trial:
         why = difference(*files, tolerance(text))
         return why and f"forms differ: {why}", "equal"
 
-    def fault(self, end):
-        if end.code == 4 and "still compiling" in end.message + end.printed or "still reading" in end.message:
-            return f"is compiled for too long: {end.message}"
-        return end.fault()
+    def fault(self, end, text):
+        if end.seconds > LONGEST and not (end.code == 4 and "still running" in end.message + end.printed):
+            return f"takes {end.seconds:.0f} s: {end.message}"
+        return end.fault(text)
 
 
 def signature(why):
@@ -229,7 +230,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", help="directory for the mutants that fail")
     parser.add_argument("--reduce", type=float, default=0, metavar="SECONDS", help="time to make one that fails smaller")
-    parser.add_argument("--timeout", type=float, default=20, help="seconds of a run")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds of a run")
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     if options.keep:
