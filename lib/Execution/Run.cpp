@@ -303,10 +303,14 @@ llvm::Error Run::runOnce(std::vector<HostTensor> &results) {
   if (!made)
     return checkWeights(made.takeError());
   results = std::move(*made);
+  if (options.observe)
+    options.observe(inputs, results);
   return checkWeights(llvm::Error::success());
 }
 
 llvm::Error Run::measureRuns(std::vector<HostTensor> &results) {
+  if (options.observe)
+    options.observe(inputs, results);
   auto once = [&] { return runOnce(results); };
   monitor.setActivity("running");
   auto first = measure(once);

@@ -12,7 +12,9 @@
 
 #include "mlir/IR/DialectRegistry.h"
 #include "moe/Pipelines/Pipelines.h"
+#include "moe/Tensor/HostTensor.h"
 #include "llvm/Support/Error.h"
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,6 +69,11 @@ struct RunOptions {
   /// Seconds; 0 is no limit.
   double timeout = 0;
   bool trustModel = false;
+
+  /// Is shown inputs and results: before the first run, when there are no
+  /// results, and after each.
+  std::function<void(ArrayRef<HostTensor> inputs, ArrayRef<HostTensor> results)>
+      observe;
 
   /// What a lowering needs beyond the dialects of a model.
   const DialectRegistry *registry = nullptr;
