@@ -18,6 +18,7 @@
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
+#include "moe/Conversion/LegalizeForLLVM/Passes.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 
@@ -38,8 +39,18 @@ std::optional<Phase> mlir::moe::parsePhase(StringRef name) {
   return std::nullopt;
 }
 
+void mlir::moe::addCanonicalization(OpPassManager &pm) {
+  // Upstream gives a loop that starts from a tensor of static size this size
+  // throughout, whatever the loop makes of it. The name is that of the type,
+  // which compilers spell differently.
+  static const std::string narrowing[] = {
+      "(anonymous namespace)::ForOpTensorCastFolder",
+      "{anonymous}::ForOpTensorCastFolder"};
+  pm.addPass(createCanonicalizerPass(GreedyRewriteConfig(), narrowing));
+}
+
 void mlir::moe::addSimplification(OpPassManager &pm) {
-  pm.addPass(createCanonicalizerPass());
+  addCanonicalization(pm);
   pm.addPass(createCSEPass());
 }
 
@@ -66,12 +77,14 @@ void mlir::moe::addRoutedPhase(OpPassManager &pm, bool checkAccesses,
   addTosaConversion(pm);
   // Again: what TOSA did with numbers is said by others now.
   pm.addPass(createCheckTypesPass());
+  // Analyses read arithmetic on indices, not maps.
+  pm.addPass(createLowerAffinePass());
   // Operations on whole tensors have no buffers; linalg does. First of all,
   // since upstream folds some of them to constants of dynamic shape.
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createDecomposeAggregatesPass());
   // Calls are inlined, so that a dispatch has one static call path.
-  pm.addPass(createInlinerPass());
+  pm.addPass(createInlinerPass({}, addCanonicalization));
   pm.addPass(createSymbolDCEPass());
   addSimplification(pm);
   RaiseDensePassOptions raise;
@@ -92,6 +105,7 @@ void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
   GuardAccessesPassOptions guard;
   guard.numbersOnly = !checkAccesses;
   pm.addPass(createGuardAccessesPass(guard));
+  pm.addPass(createWidenAccumulatorsPass());
   if (checkAccesses)
     pm.addPass(createDefineEmptyTensorsPass());
   DecomposeGatePassOptions gate;
@@ -113,12 +127,14 @@ void mlir::moe::addBufferization(OpPassManager &pm) {
   bufferize.allowReturnAllocsFromLoops = true;
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
   addSimplification(pm);
-  pm.addPass(createCanonicalizerPass());
+  addCanonicalization(pm);
 }
 
 void mlir::moe::addHostLowering(
     OpPassManager &pm, function_ref<void(OpPassManager &)> addBuffers) {
+  pm.addPass(createExpandMathPass());
   pm.addPass(memref::createExpandOpsPass());
+  pm.addPass(createLowerExpandShapePass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   addSimplification(pm);

@@ -10,6 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DoubleMath.h"
+
 #include "moe/Conversion/Passes.h"
 #include "moe/Target/CPUTarget.h"
 
@@ -250,8 +252,11 @@ struct ApproximateMathPass
     populateMathF32ExpansionPatterns(set, [](StringRef) { return true; });
     populateMathPolynomialApproximationPatterns(
         set, [this](StringRef name) { return usesUpstream(name); });
+    if (hasLibrary)
+      populateDoubleExpM1Pattern(set);
     if (!hasLibrary) {
       math::populateExpansionPatterns(set, functionsWithoutInstruction);
+      populateDoubleMathPatterns(set);
       // exp(x) is 2 to the power of x / ln 2.
       set.add<UseInstruction<math::ExpOp>>(context, "ex2.approx.f32 $0, $1;",
                                            1.44269504f);

@@ -27,16 +27,26 @@ def CheckTypesPass : Pass<"moe-check-types"> {
 }
 
 def DecomposeAggregatesPass : Pass<"moe-decompose-aggregates"> {
-  let summary = "Decompose linalg.softmax";
+  let summary = "Decompose linalg.softmax, tensor.gather and tensor.scatter";
   let description = [{
     ```mlir
     %p = linalg.softmax dimension(1) ins(%x : ...) outs(%y : ...)
     ==>
     four linalg.generic: maximum, exp of the difference, sum, quotient
+
+    %y = tensor.gather %x[%i] gather_dims([0]) : ...
+    ==>
+    a linalg.generic of tensor.extract
+
+    %y = tensor.scatter %x into %d[%i] scatter_dims([0]) unique : ...
+    ==>
+    a loop of tensor.insert_slice
     ```
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 
@@ -198,6 +208,30 @@ def ProtectArgumentsPass : Pass<"moe-protect-arguments", "func::FuncOp"> {
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
 }
 
+def WidenAccumulatorsPass : Pass<"moe-widen-accumulators"> {
+  let summary = "Sum up in f32 what is bf16 or f16, and round once";
+  let description = [{
+    The accumulator of a sum or of a product of short floats becomes f32: that of
+    a structured operation with a reduction (contractions, convolutions, sums of
+    rows) and what a loop carries and adds to (scatters). The result is rounded
+    once, at the end, and products that are added are not rounded at all.
+
+    ```mlir
+    %c = linalg.matmul ins(%a, %b : tensor<?x?xbf16>, tensor<?x?xbf16>)
+                       outs(%zeros : tensor<?x?xbf16>) -> tensor<?x?xbf16>
+    ==>
+    %wide = linalg.generic ... outs(%zeros32 : tensor<?x?xf32>) { extf, mulf, addf }
+    %c = linalg.generic ins(%wide : tensor<?x?xf32>) ... { arith.truncf }
+    ```
+
+    What is compared, stored elsewhere or passed through other functions on the
+    way is left as it is written.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // regions
 //===----------------------------------------------------------------------===//
@@ -240,7 +274,7 @@ def VerifyContractPass : Pass<"moe-verify-contract", "::mlir::ModuleOp"> {
 
     | phase            | what may be left                                        |
     |------------------|---------------------------------------------------------|
-    | import, routed   | func, moe, linalg, tensor, arith, math, scf, ub, ml_program, cf.assert; ranked tensors |
+    | import, routed   | func, moe, linalg, tensor, arith, math, scf, ub, ml_program, cf.assert, affine.apply, .min and .max; ranked tensors |
     | grouped          | the same without `moe.gate`                             |
     | regions          | nothing of the moe dialect; memref and bufferization in place of ml_program |
     | tiled            | vector as well                                          |
