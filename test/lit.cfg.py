@@ -88,7 +88,7 @@ def frameworks():
     """Those that the interpreter for exports has; one that was named has some."""
     found = set()
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    for framework, modules in {"jax": "jax", "keras": "keras, jax", "torch": "torch, torch_mlir"}.items():
+    for framework, modules in {"jax": "jax", "flax": "flax.nnx", "keras": "keras, jax", "torch": "torch, torch_mlir"}.items():
         probe = [export_python, "-c", f"import {modules}"]
         try:
             done = subprocess.run(probe, env=environment, capture_output=True, text=True)

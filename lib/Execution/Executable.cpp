@@ -134,7 +134,7 @@ llvm::Error Executable::checkInputs(const EntryPoint &entry,
     return error;
   for (auto [index, input] : llvm::enumerate(inputs)) {
     const ValueType &type = entry.inputs[index];
-    std::string place = "input " + std::to_string(index);
+    std::string place = entry.inputNames[index].str("input", index);
     if (!type.accepts(input))
       return makeError(place + " is " + input.typeString() + ", function " +
                        quote(entry.name) + " takes " + type.str());

@@ -217,6 +217,11 @@ bool ValueType::accepts(const HostTensor &tensor) const {
   });
 }
 
+std::string ValueName::str(StringRef kind, size_t index) const {
+  return (kind + " " + (text.empty() ? std::to_string(index) : quote(text)))
+      .str();
+}
+
 std::optional<ValueType> moe::getValueType(Type type) {
   ValueType value{ElementType::I8, {}, false};
   auto buffer = dyn_cast<MemRefType>(type);
@@ -237,12 +242,22 @@ std::optional<ValueType> moe::getValueType(Type type) {
   return value;
 }
 
+/// The name whole: a program may read it, and none has a control character.
+static std::string describe(StringRef kind, size_t index,
+                            ArrayRef<ValueType> types,
+                            ArrayRef<ValueName> names) {
+  std::string text = (kind + " " + llvm::Twine(index)).str();
+  if (index < names.size() && !names[index].text.empty())
+    text += " '" + names[index].text + "'";
+  return text + ": " + types[index].str();
+}
+
 std::string EntryPoint::describeInput(size_t index) const {
-  return "input " + std::to_string(index) + ": " + inputs[index].str();
+  return describe("input", index, inputs, inputNames);
 }
 
 std::string EntryPoint::describeResult(size_t index) const {
-  return "result " + std::to_string(index) + ": " + results[index].str();
+  return describe("result", index, results, resultNames);
 }
 
 llvm::Error EntryPoint::checkCount(size_t count) const {
@@ -266,11 +281,15 @@ SmallVector<func::FuncOp> moe::getEntryPoints(ModuleOp module) {
 llvm::Expected<EntryPoint> moe::findEntryPoint(ModuleOp module, StringRef name,
                                                StringRef fileName) {
   std::vector<std::string> names;
-  for (auto &[function, type] : getSignatures(module)) {
-    names.push_back(function);
-    if (function != name)
+  for (Signature &signature : getSignatures(module)) {
+    names.push_back(signature.function);
+    if (signature.function != name)
       continue;
-    EntryPoint entry{name.str(), {}, {}, name.str()};
+    FunctionType type = signature.type;
+    EntryPoint entry;
+    entry.name = entry.symbol = name.str();
+    entry.inputNames = std::move(signature.inputNames);
+    entry.resultNames = std::move(signature.resultNames);
     auto add = [&](TypeRange types, std::vector<ValueType> &values) {
       for (Type type : types)
         if (std::optional<ValueType> value = getValueType(type))

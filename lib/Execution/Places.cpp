@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Places.h"
+#include "NamedSpecs.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Lowering.h"
 #include "moe/Import/TensorSpec.h"
@@ -45,7 +46,10 @@ std::vector<std::string> moe::findWeights(const RunOptions &options,
 }
 
 std::string moe::fileOfSpec(StringRef spec) {
-  auto parsed = parseTensorSpec(spec);
+  StringRef file = fileSpecOf(spec);
+  if (file.empty())
+    return "";
+  auto parsed = parseTensorSpec(file);
   if (parsed)
     return parsed->path;
   llvm::consumeError(parsed.takeError());

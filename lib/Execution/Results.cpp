@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Results.h"
+#include "NamedSpecs.h"
 #include "moe/Execution/Error.h"
 #include "moe/Import/TensorSpec.h"
 #include "moe/Tensor/Compare.h"
@@ -21,7 +22,7 @@ static constexpr int64_t maxPrintedElements = 1024;
 
 static bool isFile(StringRef spec) { return spec.starts_with("@"); }
 
-static llvm::Error checkOutputSpecs(const RunOptions &options) {
+llvm::Error moe::checkOutputSpecs(const RunOptions &options) {
   // The writer knows which specs do not go together.
   TensorWriter writer;
   HostTensor tensor;
@@ -35,19 +36,6 @@ static llvm::Error checkOutputSpecs(const RunOptions &options) {
       return usageError(takeMessage(std::move(error)).first);
   }
   return llvm::Error::success();
-}
-
-llvm::Error moe::checkSpecs(const RunOptions &options, size_t numResults) {
-  auto tooMany = [&](StringRef flag, size_t count) {
-    return usageError("function " + quote(options.function) + " has " +
-                      llvm::Twine(numResults) + " results, got " +
-                      llvm::Twine(count) + " " + flag);
-  };
-  if (options.outputs.size() > numResults)
-    return tooMany("--output", options.outputs.size());
-  if (options.expectedOutputs.size() > numResults)
-    return tooMany("--expected-output", options.expectedOutputs.size());
-  return checkOutputSpecs(options);
 }
 
 llvm::Error moe::writeTo(StringRef path, raw_ostream &otherwise,
@@ -70,17 +58,13 @@ llvm::Error moe::writeTo(StringRef path, raw_ostream &otherwise,
 }
 
 llvm::Error moe::writeResults(const RunOptions &options,
+                              ArrayRef<ValueName> names,
                               ArrayRef<HostTensor> results,
                               OutputFiles &files) {
   TensorWriter writer;
-  bool benchmarking = options.benchmark != RunOptions::Format::None;
   llvm::Error problem = llvm::Error::success();
   for (auto [index, tensor] : llvm::enumerate(results)) {
-    StringRef spec = "-";
-    if (index < options.outputs.size())
-      spec = options.outputs[index];
-    else if (benchmarking)
-      continue;
+    StringRef spec = options.outputs[index];
     if (spec.empty() || problem)
       continue;
     if (isFile(spec)) {
@@ -88,7 +72,10 @@ llvm::Error moe::writeResults(const RunOptions &options,
       continue;
     }
     const HostTensor &result = tensor;
+    StringRef name = names[index].text;
     problem = writeTo("", llvm::outs(), files, [&](raw_ostream &os) {
+      if (!name.empty())
+        os << name << "=";
       printLiteral(os, result, maxPrintedElements);
       os << "\n";
     });
@@ -99,6 +86,7 @@ llvm::Error moe::writeResults(const RunOptions &options,
 }
 
 llvm::Error moe::compareResults(const RunOptions &options,
+                                ArrayRef<ValueName> names,
                                 ArrayRef<HostTensor> results,
                                 ArrayRef<std::optional<HostTensor>> expected) {
   std::string message;
@@ -109,8 +97,8 @@ llvm::Error moe::compareResults(const RunOptions &options,
     Comparison comparison =
         compareTensors(result, *wanted, options.rtol, options.atol);
     if (!comparison.equal)
-      message += (message.empty() ? "result " : "; result ") +
-                 std::to_string(index) + ": " + comparison.message;
+      message += (message.empty() ? "" : "; ") +
+                 names[index].str("result", index) + ": " + comparison.message;
   }
   if (message.empty())
     return llvm::Error::success();

@@ -11,6 +11,7 @@
 #ifndef MOE_LIB_EXECUTION_RESULTS_H
 #define MOE_LIB_EXECUTION_RESULTS_H
 
+#include "moe/Execution/Model.h"
 #include "moe/Execution/Run.h"
 #include "moe/Tensor/File.h"
 #include "moe/Tensor/HostTensor.h"
@@ -18,17 +19,17 @@
 
 namespace mlir::moe {
 
-/// An error if there are more --output or --expected-output than results, or
-/// if one makes no sense.
-llvm::Error checkSpecs(const RunOptions &options, size_t numResults);
+/// An error if an --output makes no sense.
+llvm::Error checkOutputSpecs(const RunOptions &options);
 
-/// Prints results, and writes those that have files.
-llvm::Error writeResults(const RunOptions &options,
+/// Prints results, and writes those that have files, to the outputs of
+/// `options`, one for each.
+llvm::Error writeResults(const RunOptions &options, ArrayRef<ValueName> names,
                          ArrayRef<HostTensor> results, OutputFiles &files);
 
 /// An error with the code Mismatch that says how the results differ from
 /// `expected`, where there is an expected one.
-llvm::Error compareResults(const RunOptions &options,
+llvm::Error compareResults(const RunOptions &options, ArrayRef<ValueName> names,
                            ArrayRef<HostTensor> results,
                            ArrayRef<std::optional<HostTensor>> expected);
 

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Run.h"
+#include "NamedSpecs.h"
 #include "Places.h"
 #include "Results.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
@@ -47,6 +48,7 @@ private:
   llvm::Error openWeights();
   llvm::Error describe();
   llvm::Error compileTo(Phase phase);
+  llvm::Error bindSpecs();
   llvm::Error readTensors();
   llvm::Error bindWeights();
   llvm::Error checkWeights(llvm::Error outcome);
@@ -60,7 +62,8 @@ private:
   llvm::Error reportTimes(OutputFiles &files);
   std::string benchmarkName() const;
 
-  const RunOptions &options;
+  /// After bindSpecs(), inputs and outputs are those of the function, in order.
+  RunOptions options;
   MLIRContext context;
   Monitor monitor;
   /// Outlives whatever lies on the device.
@@ -192,10 +195,40 @@ llvm::Error Run::compileTo(Phase phase) {
   return files.commit();
 }
 
-llvm::Error Run::readTensors() {
+/// From SPECs that may have names to one for each input and result.
+llvm::Error Run::bindSpecs() {
   if (llvm::Error error = entry.checkCount(options.inputs.size()))
     return error;
-  if (llvm::Error error = checkSpecs(options, entry.results.size()))
+  // Results for which nothing is said are printed, or dropped where times are.
+  bool prints = options.benchmark == RunOptions::Format::None;
+  auto bind = [&](const NamedSpecs &names, std::vector<std::string> &specs,
+                  StringRef otherwise) -> llvm::Error {
+    auto bound = names.bind(specs);
+    if (!bound)
+      return bound.takeError();
+    specs.clear();
+    for (std::optional<std::string> &spec : *bound)
+      specs.push_back(spec ? *spec : otherwise.str());
+    return llvm::Error::success();
+  };
+  auto ofResults = [&](StringRef flag) {
+    return NamedSpecs{flag, entry.name, "result", entry.results,
+                      entry.resultNames};
+  };
+  if (llvm::Error error =
+          bind({"--input", entry.name, "input", entry.inputs, entry.inputNames},
+               options.inputs, ""))
+    return error;
+  if (llvm::Error error =
+          bind(ofResults("--output"), options.outputs, prints ? "-" : ""))
+    return error;
+  return bind(ofResults("--expected-output"), options.expectedOutputs, "");
+}
+
+llvm::Error Run::readTensors() {
+  if (llvm::Error error = bindSpecs())
+    return error;
+  if (llvm::Error error = checkOutputSpecs(options))
     return error;
   int64_t limit = options.maxMemory ? options.maxMemory : defaultMemoryLimit();
   rt::setMemoryLimit(limit);
@@ -432,13 +465,14 @@ llvm::Error Run::execute() {
   // What is written from here on is written whole.
   monitor.stop();
   OutputFiles files;
-  if (llvm::Error error = writeResults(options, results, files))
+  if (llvm::Error error =
+          writeResults(options, entry.resultNames, results, files))
     return error;
   if (llvm::Error error = report(files))
     return error;
   if (llvm::Error error = files.commit())
     return error;
-  return compareResults(options, results, expected);
+  return compareResults(options, entry.resultNames, results, expected);
 }
 
 llvm::Error Run::run() {

@@ -147,6 +147,7 @@ void mlir::moe::addHostLowering(
   pm.addPass(createConvertMathToLibmPass());
   pm.addPass(createConvertVectorToLLVMPass());
   addBuffers(pm);
+  pm.addPass(createDropNamesPass());
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());

@@ -819,3 +819,57 @@ func.func @parameter_c3(%i: index) {
   %w = moe.parameter @w[%i] : tensor<5xf32>
   return
 }
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// moe.name and moe.keyword_only
+//===----------------------------------------------------------------------===//
+
+// expected-error@+1 {{'func.func' op argument #0: "moe.name" expects a text, got 1 : i64}}
+func.func private @name_c1(tensor<f32> {moe.name = 1 : i64})
+
+// -----
+
+// expected-error@+1 {{'func.func' op result #1: "moe.name" expects "" to be no empty text}}
+func.func private @name_c2() -> (tensor<f32>, tensor<f32> {moe.name = ""})
+
+// -----
+
+// expected-error@+1 {{'func.func' op argument #0: "moe.name" expects "a=b" to have no '='}}
+func.func private @name_c2_equals(tensor<f32> {moe.name = "a=b"})
+
+// -----
+
+// expected-error@+1 {{'func.func' op argument #0: "moe.name" expects "@a" not to begin with '@'}}
+func.func private @name_c2_file(tensor<f32> {moe.name = "@a"})
+
+// -----
+
+// expected-error@+1 {{'func.func' op argument #0: "moe.name" expects "a\0Ab" to be UTF-8 without control characters}}
+func.func private @name_c2_control(tensor<f32> {moe.name = "a\nb"})
+
+// -----
+
+// expected-error@+1 {{'func.func' op argument #0: "moe.name" expects "a\FF" to be UTF-8 without control characters}}
+func.func private @name_c2_utf8(tensor<f32> {moe.name = "a\FF"})
+
+// -----
+
+// expected-error@+1 {{'func.func' op argument #2: "moe.name" expects a name of its own, but argument #0 has "a" as well}}
+func.func private @name_c3(tensor<f32> {moe.name = "a"}, tensor<f32>, tensor<f32> {moe.name = "a"})
+
+// -----
+
+// expected-error@+1 {{'func.func' op argument #0: "moe.nmae" is no attribute of an argument or a result}}
+func.func private @name_c4(tensor<f32> {moe.nmae = "a"})
+
+// -----
+
+// expected-error@+1 {{'func.func' op result #0: "moe.keyword_only" expects no value}}
+func.func private @keyword_only_c1() -> (tensor<f32> {moe.keyword_only = true, moe.name = "a"})
+
+// -----
+
+// expected-error@+1 {{'func.func' op argument #0: "moe.keyword_only" expects a moe.name beside it}}
+func.func private @keyword_only_c2(tensor<f32> {moe.keyword_only})

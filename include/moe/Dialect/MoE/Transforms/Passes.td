@@ -290,4 +290,22 @@ def VerifyContractPass : Pass<"moe-verify-contract", "::mlir::ModuleOp"> {
                         "Whether it is the road to a device">];
 }
 
+//===----------------------------------------------------------------------===//
+// machine
+//===----------------------------------------------------------------------===//
+
+def DropNamesPass : Pass<"moe-drop-names", "::mlir::ModuleOp"> {
+  let summary = "Drop the names of arguments and results";
+  let description = [{
+    Before functions of tensors become functions of addresses, of which several
+    stand for one tensor.
+
+    ```mlir
+    func.func @main(%x: memref<?xf32> {moe.name = "x"})
+    ==>
+    func.func @main(%x: memref<?xf32>)
+    ```
+  }];
+}
+
 #endif // MOE_DIALECT_MOE_TRANSFORMS_PASSES_TD
