@@ -8,6 +8,7 @@ from .errors import ExportError, place_of
 _PIPELINES = (
     "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline{ extra-library=}",
     "torch-backend-to-linalg-on-tensors-backend-pipeline{allow-non-finites=true}",
+    "func.func(lower-affine)",
 )
 # The check of torch-mlir knows fewer operations than there are; model.check knows those of moe-run.
 _CHECK = ",torch-verify-linalg-on-tensors-backend-contract"

@@ -1,5 +1,8 @@
 """Traces a graph a second time, with functions of ours in place of some operations."""
 
+from .row_lists import RowLists
+from .rows import real
+
 
 def retrace(program, forms):
     """A graph module that computes the user's results of a functional program; what the program holds comes after the
@@ -16,6 +19,16 @@ def retrace(program, forms):
     order = sorted(range(len(held)), key=held.__getitem__)
 
     class Forms(Interpreter):
+        def __init__(self, module):
+            super().__init__(module)
+            self.lists = RowLists(self.call_function)
+
+        def run_node(self, node):
+            if node.op != "call_function":
+                return super().run_node(node)
+            with self._set_current_node(node):
+                return self.lists.call(node, *self.fetch_args_kwargs_from_env(node))
+
         def call_function(self, target, args, kwargs):
             form = forms.get(target)
             result = form(*args, **kwargs) if form else NotImplemented
@@ -23,7 +36,7 @@ def retrace(program, forms):
 
         def output(self, target, args, kwargs):
             # Buffers that the module changes are results too, which nobody asked for.
-            return tuple(value for value, kind in zip(args[0], kinds) if kind == OutputKind.USER_OUTPUT)
+            return tuple(real(value) for value, kind in zip(args[0], kinds) if kind == OutputKind.USER_OUTPUT)
 
     inputs = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"]
     mode = next(value.fake_mode for value in inputs if isinstance(value, torch.Tensor))
