@@ -3,7 +3,7 @@
 import inspect
 import warnings
 
-from . import model, torch_graph, torch_lowering, versions
+from . import model, torch_graph, torch_lowering, transformers, versions
 from .axes import dynamic_axes, long_enough
 from .builder import Builder
 from .errors import ExportError, first_line
@@ -55,7 +55,7 @@ def _trace(module, args, axes):
     example = args
     if axes is not None:
         example = tuple(long_enough(arg, own) for arg, own in zip(args, axes))
-    with torch.no_grad():
+    with torch.no_grad(), transformers.traceable(module):
         program = torch.export.export(module, example, dynamic_shapes=_as_called(module, axes))
         if any(one is not given for one, given in zip(example, args)):
             _same_shapes(program, module(*args))

@@ -12,6 +12,7 @@ TESTED = {
     "keras": "3.15.1",
     "torch": "2.15.0",
     "torch-mlir": "20261001",
+    "transformers": "5.24.0",
 }
 
 
