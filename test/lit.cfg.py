@@ -88,7 +88,9 @@ def frameworks():
     """Those that the interpreter for exports has; one that was named has some."""
     found = set()
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    for framework, modules in {"jax": "jax", "flax": "flax.nnx", "keras": "keras, jax", "torch": "torch, torch_mlir"}.items():
+    modules_of = {"jax": "jax", "flax": "flax.nnx", "keras": "keras, jax", "torch": "torch, torch_mlir"}
+    modules_of["transformers"] = "transformers"
+    for framework, modules in modules_of.items():
         probe = [export_python, "-c", f"import {modules}"]
         try:
             done = subprocess.run(probe, env=environment, capture_output=True, text=True)

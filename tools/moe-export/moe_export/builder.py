@@ -62,6 +62,12 @@ class Builder:
             total = self.add(total, value)
         return total
 
+    def product(self, values):
+        total = values[0]
+        for value in values[1:]:
+            total = self.value("arith.muli", [total, value], self.index)
+        return total
+
     def compare(self, predicate, a, b):
         """Of indices; predicates are numbered as in arith.cmpi."""
         number = {"eq": 0, "ult": 6}[predicate]

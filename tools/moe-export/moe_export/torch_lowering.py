@@ -2,12 +2,14 @@
 
 import io
 
-from . import child, model, tm_tensor
+from . import child, joins, model, tm_tensor
 from .errors import ExportError, place_of
 
 _PIPELINES = (
-    "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline{ extra-library=}",
+    "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline"
+    "{extra-library= backend-legal-ops=aten.flatten.using_ints,aten.unflatten.int}",
     "torch-backend-to-linalg-on-tensors-backend-pipeline{allow-non-finites=true}",
+    # Sizes that those have simplified.
     "func.func(lower-affine)",
 )
 # The check of torch-mlir knows fewer operations than there are; model.check knows those of moe-run.
@@ -53,6 +55,7 @@ def main(payload):
                 first = problem.error_diagnostics[0]
                 raise ExportError(f"{place_of(str(first.location))}: {first.message}") from None
         tm_tensor.expand(ir, module)
+        joins.keep(ir, module)
         model.check(module)
         model.clean(module)
         module.operation.verify()
