@@ -88,3 +88,61 @@ func.func @written(%a: tensor<2x2xf32>, %x: tensor<2x2xf32>) -> tensor<2x2xf32> 
   } -> tensor<2x2xf32>
   return %r : tensor<2x2xf32>
 }
+
+// -----
+
+// Columns that are put side by side until all are there.
+// CHECK-LABEL: @columns
+// CHECK-NOT: linalg.fill
+// CHECK: return
+func.func @columns(%a: tensor<?x3xf32>, %b: tensor<?xf32>, %n: index) -> tensor<?x4xf32> {
+  %e = tensor.empty(%n) : tensor<?x4xf32>
+  %l = tensor.insert_slice %a into %e[0, 0] [%n, 3] [1, 1] : tensor<?x3xf32> into tensor<?x4xf32>
+  %r = tensor.insert_slice %b into %l[0, 3] [%n, 1] [1, 1] : tensor<?xf32> into tensor<?x4xf32>
+  return %r : tensor<?x4xf32>
+}
+
+// -----
+
+// One column is missing; rows are missing; it is seen before all are there.
+// CHECK-LABEL: @gap
+// CHECK: linalg.fill
+func.func @gap(%a: tensor<?x2xf32>, %b: tensor<?xf32>, %n: index) -> tensor<?x4xf32> {
+  %e = tensor.empty(%n) : tensor<?x4xf32>
+  %l = tensor.insert_slice %a into %e[0, 0] [%n, 2] [1, 1] : tensor<?x2xf32> into tensor<?x4xf32>
+  %r = tensor.insert_slice %b into %l[0, 3] [%n, 1] [1, 1] : tensor<?xf32> into tensor<?x4xf32>
+  return %r : tensor<?x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @other_rows
+// CHECK: linalg.fill
+func.func @other_rows(%a: tensor<?x3xf32>, %b: tensor<?xf32>, %n: index, %m: index) -> tensor<?x4xf32> {
+  %e = tensor.empty(%n) : tensor<?x4xf32>
+  %l = tensor.insert_slice %a into %e[0, 0] [%n, 3] [1, 1] : tensor<?x3xf32> into tensor<?x4xf32>
+  %r = tensor.insert_slice %b into %l[0, 3] [%m, 1] [1, 1] : tensor<?xf32> into tensor<?x4xf32>
+  return %r : tensor<?x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @seen_between
+// CHECK: linalg.fill
+func.func @seen_between(%a: tensor<3xf32>, %b: tensor<1xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %e = tensor.empty() : tensor<4xf32>
+  %l = tensor.insert_slice %a into %e[0] [3] [1] : tensor<3xf32> into tensor<4xf32>
+  %r = tensor.insert_slice %b into %l[3] [1] [1] : tensor<1xf32> into tensor<4xf32>
+  return %l, %r : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// Every other element.
+// CHECK-LABEL: @strided
+// CHECK: linalg.fill
+func.func @strided(%a: tensor<2xf32>) -> tensor<4xf32> {
+  %e = tensor.empty() : tensor<4xf32>
+  %r = tensor.insert_slice %a into %e[0] [2] [2] : tensor<2xf32> into tensor<4xf32>
+  return %r : tensor<4xf32>
+}

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_DEFINEEMPTYTENSORSPASS
@@ -29,6 +30,42 @@ static bool writesAll(linalg::LinalgOp op, OpOperand &init) {
          op.getMatchingIndexingMap(&init).isPermutation();
 }
 
+/// Whether what is inserted into `empty`, from `insert` on and piece by piece
+/// along one dimension, covers it before anything else sees it.
+static bool isCovered(tensor::EmptyOp empty, tensor::InsertSliceOp insert) {
+  SmallVector<OpFoldResult> whole = empty.getMixedSizes();
+  std::optional<unsigned> along;
+  for (int64_t end = 0;;) {
+    SmallVector<OpFoldResult> offsets = insert.getMixedOffsets();
+    SmallVector<OpFoldResult> sizes = insert.getMixedSizes();
+    if (!llvm::all_of(insert.getMixedStrides(), isOneInteger))
+      return false;
+    for (unsigned dim = 0; dim < whole.size(); ++dim) {
+      if (isZeroInteger(offsets[dim]) &&
+          isEqualConstantIntOrValue(sizes[dim], whole[dim]))
+        continue;
+      if (along.value_or(dim) != dim)
+        return false;
+      along = dim;
+    }
+    if (!along)
+      return true;
+    std::optional<int64_t> size = getConstantIntValue(sizes[*along]);
+    if (!size || !isConstantIntValue(offsets[*along], end))
+      return false;
+    end += *size;
+    if (isConstantIntValue(whole[*along], end))
+      return true;
+    Value result = insert.getResult();
+    auto next = result.hasOneUse()
+                    ? dyn_cast<tensor::InsertSliceOp>(*result.user_begin())
+                    : nullptr;
+    if (!next || next.getDest() != result)
+      return false;
+    insert = next;
+  }
+}
+
 /// Whether the user may see elements of the operand, itself or in what it makes
 /// of them.
 static bool mayRead(OpOperand &use) {
@@ -41,7 +78,10 @@ static bool mayRead(OpOperand &use) {
   if (isa<tensor::CastOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp,
           tensor::ExtractSliceOp>(user))
     return llvm::any_of(user->getResult(0).getUses(), mayRead);
-  return true;
+  auto insert = dyn_cast<tensor::InsertSliceOp>(user);
+  auto empty = use.get().getDefiningOp<tensor::EmptyOp>();
+  return !insert || !empty || &use != &insert.getDestMutable() ||
+         !isCovered(empty, insert);
 }
 
 /// The element of which all bits are zero, in formats without a zero as well.
