@@ -1,5 +1,7 @@
 """Sort, scatter and scan as loops of scf: upstream MLIR has no such operations on tensors."""
 
+from .builder import Builder
+
 
 def scatter(b, target, indices, updates, *, bounds, place, combine):
     """Writes each element of the updates to its place in the target; one outside of the target is skipped.
@@ -67,3 +69,25 @@ def scan(b, source, empty, start, combine):
 
     last, prefixes = b.loop(b.size(source, 0), [start, empty], step)
     return prefixes, last
+
+
+def fill(b, type, sizes, element):
+    """A tensor of which `element(builder, positions)` makes each element; `sizes` are the dynamic ones of its type."""
+    ir = b.ir
+    rank = ir.RankedTensorType(type).rank
+    empty = b.value("tensor.empty", sizes, type)
+    attributes = {
+        "indexing_maps": ir.ArrayAttr.get([ir.AffineMapAttr.get(ir.AffineMap.get_identity(rank))]),
+        "iterator_types": ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * rank),
+        "operandSegmentSizes": ir.DenseI32ArrayAttr.get([0, 1]),
+    }
+    generic = b.create("linalg.generic", [empty], [type], attributes, regions=1)
+    elements = [ir.RankedTensorType(type).element_type]
+    block = ir.Block.create_at_start(generic.regions[0], elements, [b.location])
+    inner = Builder.inside(ir, block, b.location)
+    i64 = ir.IntegerType.get_signless(64)
+    positions = [
+        inner.value("linalg.index", [], inner.index, dim=ir.IntegerAttr.get(i64, axis)) for axis in range(rank)
+    ]
+    inner.create("linalg.yield", [element(inner, positions)])
+    return list(generic.results)
