@@ -103,21 +103,24 @@ def _dynamic(b, type, axes):
 
 def _index(b, operation):
     x, *at = operation.operands
-    type = operation.results[0].type
+    type = b.ir.RankedTensorType(operation.results[0].type)
     rank = b.ir.RankedTensorType(at[0].type).rank
-    sizes = [at[0]] * rank + [x] * (b.ir.RankedTensorType(type).rank - rank)
-    axes = [*range(rank), *range(len(at), b.ir.RankedTensorType(x.type).rank)]
+    sizes = [b.size(x, axis) for axis in range(len(at))]
 
-    def element(b, positions):
-        places = [b.as_index(b.extract(each, positions[:rank])) for each in at]
+    def element(b, positions, *numbers):
+        places = [_wrapped(b, b.as_index(number), size) for number, size in zip(numbers, sizes)]
         return b.extract(x, [*places, *positions[rank:]])
 
-    dynamic = [
-        b.size(tensor, axis)
-        for place, (tensor, axis) in enumerate(zip(sizes, axes))
-        if b.ir.RankedTensorType(type).is_dynamic_dim(place)
-    ]
-    return loops.fill(b, type, dynamic, element)
+    whole = type.rank - rank
+    origins = [*((at[0], axis) for axis in range(rank)), *((x, len(at) + axis) for axis in range(whole))]
+    dynamic = [b.size(*origin) for axis, origin in enumerate(origins) if type.is_dynamic_dim(axis)]
+    return loops.fill(b, type, dynamic, element, at)
+
+
+def _wrapped(b, number, size):
+    """A position; one below zero counts from the end."""
+    low = b.compare("slt", number, b.constant(0))
+    return b.value("arith.select", [low, b.add(number, size), number], b.index)
 
 
 def _put(b, operation, add, wrap):
@@ -132,10 +135,7 @@ def _put(b, operation, add, wrap):
         places = []
         for each, size in zip(at, sizes):
             one = b.as_index(b.extract(each, positions[:rank]))
-            if wrap:
-                low = b.compare("slt", one, b.constant(0))
-                one = b.value("arith.select", [low, b.add(one, size), one], b.index)
-            places.append(one)
+            places.append(_wrapped(b, one, size) if wrap else one)
         return places
 
     def inside(b, positions, carried):

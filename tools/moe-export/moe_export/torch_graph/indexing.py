@@ -39,7 +39,6 @@ def forms():
         if sum(at is not None for at in indices) < 2 or is_mask(indices):
             return NotImplemented
         given, whole, at = split(x, indices)
-        at = [torch.where(one < 0, one + x.shape[axis], one) for one, axis in zip(at, given)]
         made = operations().index(x.permute([*given, *whole]).contiguous(), at)
         return made.permute(order(given, whole, at[0].dim()))
 

@@ -1,7 +1,8 @@
 """Operations of ours, which torch-mlir carries through as calls: torch_kept.py makes loops of them.
 
     nonzero(mask)                   the positions where a vector is true
-    index(x, at)                    x[at[0], at[1], ...], positions of one shape that index the first dimensions
+    index(x, at)                    x[at[0], at[1], ...], positions of one shape that index the first dimensions;
+                                    those below zero count from the end
     put(x, at, values, add, wrap)   a copy of x with x[at[0], at[1], ...] = values, or += values where they are added;
                                     wrap: positions below zero count from the end
     scan(x, dim)                    inclusive sums
