@@ -70,7 +70,7 @@ class Builder:
 
     def compare(self, predicate, a, b):
         """Of indices; predicates are numbered as in arith.cmpi."""
-        number = {"eq": 0, "ult": 6}[predicate]
+        number = {"eq": 0, "slt": 2, "ult": 6}[predicate]
         boolean = self.ir.IntegerType.get_signless(1)
         attribute = self.ir.IntegerAttr.get(self.ir.IntegerType.get_signless(64), number)
         return self.value("arith.cmpi", [a, b], boolean, predicate=attribute)

@@ -2,7 +2,7 @@
 
 import io
 
-from . import child, joins, model, tm_tensor
+from . import child, joins, model, tm_tensor, torch_kept
 from .errors import ExportError, place_of
 
 _PIPELINES = (
@@ -47,6 +47,7 @@ def main(payload):
     with ir.Context() as context, ir.Location.unknown():
         dialect.register_dialect(context)
         module = ir.Module.parse(payload)
+        calls = torch_kept.call(ir, module)
         for pipeline in _PIPELINES:
             text = str(PassManager.parse(f"builtin.module({pipeline})"))
             try:
@@ -54,6 +55,7 @@ def main(payload):
             except ir.MLIRError as problem:
                 first = problem.error_diagnostics[0]
                 raise ExportError(f"{place_of(str(first.location))}: {first.message}") from None
+        torch_kept.expand(ir, module, calls)
         tm_tensor.expand(ir, module)
         joins.keep(ir, module)
         model.check(module)

@@ -44,8 +44,19 @@ def retrace(program, forms):
     def run(*values):
         return Forms(program.graph_module).run(*(value for _, value in sorted(zip(order, values), key=lambda pair: pair[0])))
 
+    # What operations are made of may be of these forms too.
+    table = {**get_decomposition_table(), **forms}
     with torch.no_grad(), mode, preserve_node_meta():
-        trace = make_fx(run, decomposition_table=get_decomposition_table(), _allow_non_fake_inputs=True)
-        made = trace(*(inputs[position] for position in order))
+        inputs = [inputs[position] for position in order]
+        made = make_fx(run, decomposition_table=table, _allow_non_fake_inputs=True)(*inputs)
+        if any(_writes(node) for node in made.graph.nodes):
+            # Some operations of PyTorch are made of ones that write.
+            pure = torch.func.functionalize(Interpreter(made).run)
+            made = make_fx(pure, decomposition_table=table, _allow_non_fake_inputs=True)(*inputs)
     made.graph.eliminate_dead_code()
     return made
+
+
+def _writes(node):
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable

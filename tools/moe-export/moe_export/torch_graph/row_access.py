@@ -1,6 +1,6 @@
 """Listed rows that are read from a tensor and written to one."""
 
-from .rows import Count, Listed
+from .rows import Count, Listed, is_unbacked
 
 
 def size(value, dim):
@@ -67,7 +67,8 @@ def _marks(rows, dim, rank):
 def _values(v, rows, dim, rank):
     """What is written for each slot, or None: listed rows that lie along a dimension, or the same for all."""
     if not isinstance(v, Listed):
-        return [v] * len(rows.marks)
+        sizes = v.shape if hasattr(v, "shape") else []
+        return None if any(map(is_unbacked, sizes)) else [v] * len(rows.marks)
     held = v.rank
     return v.parts if v.rows is rows and v.dim - held == dim - rank else None
 

@@ -38,7 +38,7 @@ def holds(target, args, kwargs, results, dims):
 
 def _along(given, results):
     """It works along dimensions that are not that of the rows."""
-    x, along = given["self"], given["dim"]
+    x, along = given["self"], given["dim"] if "dim" in given else given["dims"]
     if not isinstance(x, Listed) or along is None or along == []:
         return False
     along = along if isinstance(along, (list, tuple)) else [along]
@@ -122,9 +122,10 @@ _RULES = {
         all.dims logsumexp linalg_vector_norm norm.ScalarOpt_dim std.correction var.correction glu select.int chunk
         split.Tensor split_with_sizes unbind.int gather flip""",
     _along_or_whole: "slice.Tensor",
-    _alone("self"): """clone contiguous detach alias dropout feature_dropout _to_copy to.dtype to.device to.dtype_layout
+    _alone("self"): """clone contiguous detach alias _to_copy to.dtype to.device to.dtype_layout
         lift_fresh_copy permute transpose.int t unsqueeze squeeze squeeze.dim squeeze.dims expand zeros_like ones_like
         full_like empty_like one_hot type_as""",
+    _alone("input"): "dropout feature_dropout",
     _alone("indices"): "embedding",
     _before_last(lambda given: 1): "linear",
     _before_last(lambda given: len(given["normalized_shape"])): "layer_norm rms_norm",

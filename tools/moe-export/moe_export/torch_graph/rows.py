@@ -1,5 +1,7 @@
 """Listed rows of a graph and what is computed of them: a mask over all rows, and values for all rows."""
 
+from .kept import operations
+
 # A mask with more elements along its shorter dimension is flattened.
 _MOST_SLOTS = 16
 
@@ -22,10 +24,8 @@ class Rows:
 
     def places(self):
         """The list itself: positions in the flat mask."""
-        import torch
-
         if self._places is None:
-            self._places = torch.nonzero(self.mask.flatten()).squeeze(1)
+            self._places = operations().nonzero(self.mask.flatten())
         return self._places
 
     def is_length(self, size):
