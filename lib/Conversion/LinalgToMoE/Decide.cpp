@@ -214,7 +214,7 @@ static const Cone::Obstacle *findObstacle(const MaskedTerms &terms,
       continue;
     for (int64_t loop : obstacle.loops) {
       bool expert = loop == terms.expertLoop;
-      if (expert && obstacle.reason == "uses the position of a row")
+      if (expert && obstacle.kind == Cone::Obstacle::UsesPosition)
         continue;
       if (expert || terms.isToken(loop))
         return &obstacle;
@@ -232,8 +232,17 @@ static const Read *findWhole(const MaskedTerms &terms, const Cone &cone) {
   return nullptr;
 }
 
-/// What mixes rows stays outside, as long as sums of products are left that
-/// need the result of one row each.
+/// Whether each row of something in the cone is a sum.
+static bool reducesRows(const MaskedTerms &terms, const Cone &cone) {
+  return llvm::any_of(cone.getOperations(), [&](Operation *op) {
+    auto structured = dyn_cast<linalg::LinalgOp>(op);
+    return structured && structured.getNumReductionLoops() > 0 &&
+           terms.hasRows(cone.labelsOf(op->getResult(0)));
+  });
+}
+
+/// Rows that are read by position are read outside, where sums are computed
+/// from them.
 static void leaveOutObstacles(const MaskedTerms &terms, Term &term,
                               bool assumeFinite, ConeAnalyses &analyses) {
   constexpr size_t kMaxOutside = 16;
@@ -241,7 +250,8 @@ static void leaveOutObstacles(const MaskedTerms &terms, Term &term,
   std::unique_ptr<Cone> smaller;
   const Cone *cone = term.cone.get();
   while (const Cone::Obstacle *obstacle = findObstacle(terms, *cone)) {
-    if (!cone->contains(obstacle->op) || outside.size() == kMaxOutside)
+    if (obstacle->kind == Cone::Obstacle::Mixes ||
+        !cone->contains(obstacle->op) || outside.size() == kMaxOutside)
       return;
     outside.insert(obstacle->op);
     smaller = std::make_unique<Cone>(term.value, getLabels(term.map),
@@ -249,7 +259,7 @@ static void leaveOutObstacles(const MaskedTerms &terms, Term &term,
                                      /*isGiven=*/nullptr, &outside);
     cone = smaller.get();
   }
-  if (smaller && smaller->reduces() && !findWhole(terms, *smaller) &&
+  if (smaller && reducesRows(terms, *smaller) && !findWhole(terms, *smaller) &&
       findMasks(*smaller, term.value, assumeFinite).size() == term.masks.size())
     term.cone = std::move(smaller);
 }
