@@ -277,7 +277,7 @@ static void leaveOut(const MaskedTerms &terms, Term &term, bool assumeFinite,
     }
   if (shared) {
     rebuild();
-    if (!isMaskedAlike())
+    if (!smaller->computes() || !isMaskedAlike())
       return refuse(term, shared, "computes rows that several tokens share");
     term.cone = std::move(smaller);
   }
