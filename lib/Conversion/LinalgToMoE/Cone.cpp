@@ -39,30 +39,30 @@ Cone::Cone(Value term, const Labels &where,
       Operation *user = block->findAncestorOpInBlock(*use.getOwner());
       return user && (inside.contains(user) || isa<tensor::DimOp>(user));
     });
-    if (alone && !isMask(op) && !(outside && outside->contains(op)) &&
+    bool mask =
+        llvm::any_of(op->getResults(), [&](Value v) { return isMask(v); });
+    if (alone && !mask && !(outside && outside->contains(op)) &&
         !(isGiven ? isGiven(op) : isSumOfMasked(op))) {
-      enter(op);
+      inside.insert(op);
+      for (Value result : op->getResults())
+        mixReadings(result);
+      expand(op);
       continue;
     }
     for (Value value : op->getResults())
       addInput(value);
   }
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (i == 0 || inputs[i].value != inputs[i - 1].value)
+      mixReadings(inputs[i].value);
   for (Operation *op : sinks)
     inside.erase(op);
 }
 
-bool Cone::reduces() const {
-  return llvm::any_of(order, [](Operation *op) {
-    auto structured = dyn_cast<linalg::LinalgOp>(op);
-    return structured && structured.getNumReductionLoops() > 0;
-  });
-}
-
-/// Whether `op` computes a mask, which is given to the cone.
-bool Cone::isMask(Operation *op) const {
-  return llvm::any_of(maskUses, [&](const MaskUse &use) {
-    return use.mask.value.getDefiningOp() == op;
-  });
+/// Whether `value` is given to the cone as a mask.
+bool Cone::isMask(Value value) const {
+  return llvm::any_of(
+      maskUses, [&](const MaskUse &use) { return use.mask.value == value; });
 }
 
 void Cone::addInput(Value value) {
@@ -73,22 +73,20 @@ void Cone::addInput(Value value) {
   }
 }
 
-/// Moves an operation inside, where each row is computed once.
-void Cone::enter(Operation *op) {
-  inside.insert(op);
-  for (Value result : op->getResults()) {
-    ArrayRef<Reading> all = readingsOf(result);
-    for (const Reading &other : all.drop_front(!all.empty())) {
-      SmallVector<int64_t> differ;
-      for (auto [a, b] : llvm::zip_equal(all.front().labels, other.labels))
-        if (a != b) {
-          differ.push_back(a);
-          differ.push_back(b);
-        }
-      mix(other.user, differ, "combines different rows");
-    }
+/// Each row of a value is known by one labelling, unless it is a mask.
+void Cone::mixReadings(Value value) {
+  ArrayRef<Reading> all = readingsOf(value);
+  if (isMask(value))
+    return;
+  for (const Reading &other : all.drop_front(!all.empty())) {
+    SmallVector<int64_t> differ;
+    for (auto [a, b] : llvm::zip_equal(all.front().labels, other.labels))
+      if (a != b) {
+        differ.push_back(a);
+        differ.push_back(b);
+      }
+    mix(other.user, differ, "combines different rows");
   }
-  expand(op);
 }
 
 /// The loop of the root that each loop of an operation inside is.
@@ -140,13 +138,14 @@ bool Cone::isSumOfMasked(Operation *op) {
   return analyses.sumsOfMasked[op] = masked;
 }
 
-void Cone::mix(Operation *op, ArrayRef<int64_t> where, StringRef reason) {
+void Cone::mix(Operation *op, ArrayRef<int64_t> where, StringRef reason,
+               Obstacle::Kind kind) {
   SmallVector<int64_t> loops;
   for (int64_t loop : where)
     if (loop != kInner && !llvm::is_contained(loops, loop))
       loops.push_back(loop);
   if (!loops.empty())
-    obstacles.push_back({op, loops, reason});
+    obstacles.push_back({kind, op, loops, reason});
 }
 
 void Cone::visit(Value value, Labels where, Operation *user) {
@@ -248,14 +247,15 @@ void Cone::expandGeneric(linalg::GenericOp op) {
   }
   op.getBody()->walk([&](Operation *nested) {
     if (auto index = dyn_cast<linalg::IndexOp>(nested))
-      mix(op, loops[index.getDim()], "uses the position of a row");
+      mix(op, loops[index.getDim()], "uses the position of a row",
+          Obstacle::UsesPosition);
     else if (!isMemoryEffectFree(nested) ||
              (nested->getNumRegions() == 0 && !isPure(nested) &&
               !nested->hasTrait<OpTrait::IsTerminator>()))
       mix(op, loops, "may fail or has side effects");
     for (Value operand : nested->getOperands())
       if (isa<RankedTensorType>(operand.getType()))
-        mix(op, loops, "may read any row");
+        mix(op, loops, "may read any row", Obstacle::ReadsAny);
   });
 }
 
@@ -387,7 +387,8 @@ void Cone::expand(Operation *op) {
     if (!knows(value))
       continue;
     addInput(value);
-    obstacles.push_back({op, {}, "is not known to keep rows apart"});
+    obstacles.push_back(
+        {Obstacle::Mixes, op, {}, "is not known to keep rows apart"});
     for (const Reading &reading : readingsOf(value))
       llvm::append_range(obstacles.back().loops, reading.labels);
   }

@@ -53,6 +53,7 @@ public:
   /// An operation that keeps rows along `loops` from being told apart, or all
   /// operations of a kind that is not known.
   struct Obstacle {
+    enum Kind { Mixes, UsesPosition, ReadsAny } kind;
     Operation *op;
     SmallVector<int64_t> loops;
     StringRef reason;
@@ -99,8 +100,6 @@ public:
   ArrayRef<Obstacle> getObstacles() const { return obstacles; }
   /// Whether anything is computed at all.
   bool computes() const { return work; }
-  /// Whether anything is added up.
-  bool reduces() const;
 
   /// The operations, from the last to the first.
   ArrayRef<Operation *> getOperations() const { return order; }
@@ -113,15 +112,16 @@ private:
   };
 
   bool isSumOfMasked(Operation *op);
-  bool isMask(Operation *op) const;
+  bool isMask(Value value) const;
   void addInput(Value value);
   SmallVector<int64_t> getLoops(linalg::GenericOp op) const;
-  void enter(Operation *op);
+  void mixReadings(Value value);
   void visit(Value value, Labels where, Operation *user);
   void expand(Operation *op);
   void expandGeneric(linalg::GenericOp op);
   bool findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops);
-  void mix(Operation *op, ArrayRef<int64_t> where, StringRef reason);
+  void mix(Operation *op, ArrayRef<int64_t> where, StringRef reason,
+           Obstacle::Kind kind = Obstacle::Mixes);
 
   ConeAnalyses &analyses;
   Block *block;

@@ -214,7 +214,7 @@ static const Cone::Obstacle *findObstacle(const MaskedTerms &terms,
       continue;
     for (int64_t loop : obstacle.loops) {
       bool expert = loop == terms.expertLoop;
-      if (expert && obstacle.reason == "uses the position of a row")
+      if (expert && obstacle.kind == Cone::Obstacle::UsesPosition)
         continue;
       if (expert || terms.isToken(loop))
         return &obstacle;
@@ -232,25 +232,66 @@ static const Read *findWhole(const MaskedTerms &terms, const Cone &cone) {
   return nullptr;
 }
 
-/// What mixes rows stays outside, as long as sums of products are left that
-/// need the result of one row each.
-static void leaveOutObstacles(const MaskedTerms &terms, Term &term,
-                              bool assumeFinite, ConeAnalyses &analyses) {
+/// Whether each row of something in the cone is a sum.
+static bool reducesRows(const MaskedTerms &terms, const Cone &cone) {
+  return llvm::any_of(cone.getOperations(), [&](Operation *op) {
+    auto structured = dyn_cast<linalg::LinalgOp>(op);
+    return structured && structured.getNumReductionLoops() > 0 &&
+           terms.hasRows(cone.labelsOf(op->getResult(0)));
+  });
+}
+
+/// Whether each row of what `op` computes is that of several tokens.
+static bool isShared(const MaskedTerms &terms, const Cone &cone,
+                     Operation *op) {
+  return llvm::any_of(op->getResults(), [&](Value result) {
+    if (!cone.knows(result) || !terms.hasRows(cone.labelsOf(result)))
+      return false;
+    return !llvm::all_of(terms.tokens, [&](int64_t token) {
+      return llvm::is_contained(cone.labelsOf(result), token);
+    });
+  });
+}
+
+/// Leaves outside what would be computed several times there, and rows that are
+/// read by position, where sums are computed from them.
+static void leaveOut(const MaskedTerms &terms, Term &term, bool assumeFinite,
+                     ConeAnalyses &analyses) {
   constexpr size_t kMaxOutside = 16;
   llvm::SmallPtrSet<Operation *, 4> outside;
   std::unique_ptr<Cone> smaller;
-  const Cone *cone = term.cone.get();
-  while (const Cone::Obstacle *obstacle = findObstacle(terms, *cone)) {
-    if (!cone->contains(obstacle->op) || outside.size() == kMaxOutside)
-      return;
-    outside.insert(obstacle->op);
+  auto rebuild = [&] {
     smaller = std::make_unique<Cone>(term.value, getLabels(term.map),
                                      terms.sinks, analyses,
                                      /*isGiven=*/nullptr, &outside);
+  };
+  auto isMaskedAlike = [&] {
+    return findMasks(*smaller, term.value, assumeFinite).size() ==
+           term.masks.size();
+  };
+  Operation *shared = nullptr;
+  for (Operation *op : term.cone->getOperations())
+    if (isShared(terms, *term.cone, op)) {
+      outside.insert(op);
+      shared = op;
+    }
+  if (shared) {
+    rebuild();
+    if (!smaller->computes() || !isMaskedAlike())
+      return refuse(term, shared, "computes rows that several tokens share");
+    term.cone = std::move(smaller);
+  }
+  const Cone *cone = term.cone.get();
+  while (const Cone::Obstacle *obstacle = findObstacle(terms, *cone)) {
+    if (obstacle->kind == Cone::Obstacle::Mixes ||
+        !cone->contains(obstacle->op) || outside.size() >= kMaxOutside)
+      return;
+    outside.insert(obstacle->op);
+    rebuild();
     cone = smaller.get();
   }
-  if (smaller && smaller->reduces() && !findWhole(terms, *smaller) &&
-      findMasks(*smaller, term.value, assumeFinite).size() == term.masks.size())
+  if (smaller && reducesRows(terms, *smaller) && !findWhole(terms, *smaller) &&
+      isMaskedAlike())
     term.cone = std::move(smaller);
 }
 
@@ -366,7 +407,7 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
       continue;
     if (terms.expertLoop && !terms.getNumStacked())
       refuse(term, term.where, "has a number of experts that is not static");
-    leaveOutObstacles(terms, term, assumeFinite, analyses);
+    leaveOut(terms, term, assumeFinite, analyses);
     checkRows(terms, term);
     term.isExpert = term.reason.empty() && term.cone->computes();
   }
