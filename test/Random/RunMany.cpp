@@ -91,11 +91,11 @@ public:
     std::string given = bytesOf(inputs), made = bytesOf(results);
     if (runs++ == 0)
       firstGiven = given;
-    if (given != firstGiven)
-      fault = "an input was changed by the run";
     if (runs == 2)
       firstMade = made;
-    if (runs > 2 && made != firstMade)
+    if (given != firstGiven)
+      fault = "an input was changed by the run";
+    else if (runs > 2 && made != firstMade)
       fault = "results of a further run differ from those of the first";
   }
   llvm::Error takeFault() const {

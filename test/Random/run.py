@@ -17,6 +17,7 @@ import copy
 import functools
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -77,6 +78,10 @@ def prepare(program, folder):
     return results, routing, command
 
 
+class Unsupported(ValueError):
+    """A device has no code for an operation, and says so by its name."""
+
+
 RUNNERS = {}
 
 
@@ -99,6 +104,8 @@ def check(program, build, device, folder):
         if form == "active":
             flags.append(f"--stats-out={stats}")
         end = runner.run(folder, [*command, *flags])
+        if device != "cpu" and re.search(r"'math\.\w+' of 'f64' has no code for a GPU$", end.message):
+            raise Unsupported(end.message)
         if end.fault() or end.code:
             return f"--experts={form}: {end.fault() or end.message}", routing
         got = load_safetensors(output)
@@ -248,7 +255,10 @@ def work(build, device, keep, top, seed):
         if keep:
             folder = os.path.join(keep, str(seed))
             os.makedirs(folder, exist_ok=True)
-        why, routing = check(program, build, device, folder)
+        try:
+            why, routing = check(program, build, device, folder)
+        except Unsupported:
+            return seed, "", {"programs", "without code for the device"}
     return seed, why, features(program, routing)
 
 
