@@ -17,6 +17,7 @@
 #include "mlir/Dialect/LLVMIR/Transforms/RequestCWrappers.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Tosa/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
 #include "moe/Conversion/LegalizeForLLVM/Passes.h"
 #include "moe/Conversion/Passes.h"
@@ -55,17 +56,22 @@ void mlir::moe::addSimplification(OpPassManager &pm) {
 }
 
 /// Front ends that speak TOSA, by upstream's conversions. Scatter has one to
-/// loops alone, which has to come before those that refuse it.
+/// loops alone, which has to come before those that refuse it. Upstream's own
+/// list of these passes has its canonicalizer among them.
 static void addTosaConversion(OpPassManager &pm) {
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createTosaToSCFPass());
-  TosaToLinalgOptions toLinalg;
-  toLinalg.aggressiveReduceConstant = false;
-  tosa::addTosaToLinalgPasses(pm, toLinalg, TosaToLinalgNamedOptions(),
-                              /*validationOptions=*/std::nullopt);
-  OpPassManager &rest = pm.nest<func::FuncOp>();
-  rest.addPass(createTosaToTensorPass());
-  rest.addPass(createTosaToArithPass());
+  functions.addPass(tosa::createTosaOptionalDecompositionsPass());
+  addCanonicalization(functions);
+  functions.addPass(tosa::createTosaInferShapesPass());
+  functions.addPass(tosa::createTosaMakeBroadcastablePass());
+  functions.addPass(tosa::createTosaToLinalgNamed());
+  addCanonicalization(functions);
+  functions.addPass(tosa::createTosaLayerwiseConstantFoldPass());
+  functions.addPass(tosa::createTosaMakeBroadcastablePass());
+  functions.addPass(tosa::createTosaToLinalg());
+  functions.addPass(createTosaToTensorPass());
+  functions.addPass(createTosaToArithPass());
 }
 
 void mlir::moe::addRoutedPhase(OpPassManager &pm, bool checkAccesses,

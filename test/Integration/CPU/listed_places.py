@@ -71,7 +71,7 @@ RIGHT = [
     ("rows kept", gather("tensor<?x?x6xf32>", "tensor<?x1xi64>", [1], "tensor<?x?x1x6xf32>"), [A, ROWS], A[:, ROWS[:, 0]].transpose(1, 0, 2)[:, :, None]),
     ("pairs", gather("tensor<4x5x6xf32>", "tensor<2x?x2xi32>", [0, 2], "tensor<2x?x5xf32>"), [A, PAIRS.astype(np.int32)],
      A[PAIRS[..., 0], :, PAIRS[..., 1]]),
-    ("elements", gather("tensor<?x?x?xf32>", "tensor<?x3xindex>", [0, 1, 2], "tensor<2xf32>"), [A, np.array([[3, 4, 5], [0, 1, 2]])], A[[3, 0], [4, 1], [5, 2]]),
+    ("elements", gather("tensor<?x?x?xf32>", "tensor<2x3xindex>", [0, 1, 2], "tensor<2xf32>"), [A, np.array([[3, 4, 5], [0, 1, 2]])], A[[3, 0], [4, 1], [5, 2]]),
     ("nothing", gather("tensor<4x5x6xf32>", "tensor<?x1xindex>", [0], "tensor<?x1x5x6xf32>"), [A, ROWS[:0]], A[:0][:, None]),
     ("scattered rows", scatter("tensor<3x5x6xf32>", "tensor<4x5x6xf32>", "tensor<3x1xindex>", [0]), [-A[:3], A, ROWS],
      scattered(-A[:3], A, ROWS, lambda a: (a,))),

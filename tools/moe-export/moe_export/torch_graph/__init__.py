@@ -8,7 +8,7 @@ done instead, with the arguments of the operation; NotImplemented leaves the ope
 from . import indexing, scattering, sorting, stacking, views
 from .retrace import retrace
 
-FORMS = [indexing, scattering, sorting, stacking, views]
+FORMS = [indexing, scattering, sorting, stacking]
 
 
 def normalise(program):
