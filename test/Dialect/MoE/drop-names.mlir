@@ -1,5 +1,5 @@
 // RUN: moe-opt %s --moe-drop-names | FileCheck %s
-// RUN: moe-opt %s --moe-cpu-pipeline | FileCheck %s --check-prefix=MACHINE
+// RUN: moe-opt %s --moe-lower-to-cpu | FileCheck %s --check-prefix=MACHINE
 
 // One tensor becomes several arguments, which must not share its name.
 // CHECK: func.func @main(%{{.*}}: tensor<?xf32>, %{{.*}}: tensor<?xf32>)
