@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
 import house
 
-EXPECTED = {"include", "lib", "tools", "test", "docs", "CMakeLists.txt", "README.md", "LICENSE"}
+EXPECTED = {"findings", "include", "lib", "tools", "test", "docs", "CMakeLists.txt", "README.md", "LICENSE"}
 
 found = {path.split("/")[0] for path in house.files()}
 found = {name for name in found if not name.startswith(".")}
