@@ -11,6 +11,7 @@
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/AsmParser/AsmParserState.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Operation.h"
 #include "moe/Execution/Error.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/thread.h"

@@ -287,12 +287,26 @@ LogicalResult moe::checkModel(ModuleOp module) {
   return ModelCheck().run(module);
 }
 
+/// The attributes of the dialect in a list of dictionaries; it verifies them.
+static ArrayAttr onlyNames(ArrayAttr lists) {
+  auto kept = llvm::map_to_vector(lists, [](Attribute list) -> Attribute {
+    NamedAttrList names;
+    for (NamedAttribute each : cast<DictionaryAttr>(list))
+      if (each.getName().strref().starts_with("moe."))
+        names.append(each);
+    return names.getDictionary(list.getContext());
+  });
+  return ArrayAttr::get(lists.getContext(), kept);
+}
+
 void moe::dropAnnotations(ModuleOp module) {
   module->walk([](Operation *op) {
     op->setDiscardableAttrs(ArrayRef<NamedAttribute>());
     if (auto function = dyn_cast<func::FuncOp>(op)) {
-      function.removeArgAttrsAttr();
-      function.removeResAttrsAttr();
+      if (ArrayAttr lists = function.getArgAttrsAttr())
+        function.setArgAttrsAttr(onlyNames(lists));
+      if (ArrayAttr lists = function.getResAttrsAttr())
+        function.setResAttrsAttr(onlyNames(lists));
     }
   });
 }

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "moe/Conversion/LegalizeForLLVM/Passes.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 #include "llvm/Transforms/Scalar/LoopIdiomRecognize.h"
@@ -55,9 +56,9 @@ static void populateTiledPipeline(OpPassManager &pm) {
 static void populateBuffersPipeline(OpPassManager &pm) {
   addBufferization(pm);
   pm.addPass(memref::createExpandReallocPass());
-  pm.addPass(createCanonicalizerPass());
+  addCanonicalization(pm);
   pm.addPass(bufferization::createOwnershipBasedBufferDeallocationPass());
-  pm.addPass(createCanonicalizerPass());
+  addCanonicalization(pm);
   pm.addPass(bufferization::createBufferDeallocationSimplificationPass());
   // In buffers, captures of a body are arguments that cost nothing.
   pm.addPass(createOutlineExpertsPass());
@@ -69,10 +70,12 @@ static void populateBuffersPipeline(OpPassManager &pm) {
 }
 
 static void populateKernelPipeline(OpPassManager &kernels) {
+  kernels.addPass(createExpandMathPass());
   ApproximateMathPassOptions math;
   math.targetName = "gpu";
   kernels.addPass(createApproximateMathPass(math));
   addSimplification(kernels);
+  kernels.addPass(createLowerExpandShapePass());
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(createLowerAffinePass());
   addSimplification(kernels);

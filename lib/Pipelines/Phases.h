@@ -14,6 +14,7 @@
 
 namespace mlir::moe {
 
+void addCanonicalization(OpPassManager &pm);
 void addSimplification(OpPassManager &pm);
 /// `assumeFinite`: nothing that a mask multiplies by zero is infinite or NaN.
 void addRoutedPhase(OpPassManager &pm, bool checkAccesses, bool assumeFinite);

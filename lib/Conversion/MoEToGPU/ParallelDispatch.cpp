@@ -100,14 +100,18 @@ SmallVector<Value> ParallelDispatch::lower() {
                 "moe.dispatch: the number of rows of a token operand differs "
                 "from the number of tokens of the routing");
   counting.run(b, routing.numTokens, routing.offsets);
-  if (std::optional<SmallVector<Value>> packed = lowerToKernels())
-    return *packed;
-  Value total =
-      extractAt(b, routing.offsets, constantIndex(b, op.getNumExperts()));
   SmallVector<Value> packed;
-  for (Type type : op.getResultTypes())
-    packed.push_back(emptyRows(b, total, cast<RankedTensorType>(type)));
-  return op.isFamily() ? lowerFamily(packed) : lowerUnlike(packed);
+  if (std::optional<SmallVector<Value>> rows = lowerToKernels()) {
+    packed = *rows;
+  } else {
+    Value total =
+        extractAt(b, routing.offsets, constantIndex(b, op.getNumExperts()));
+    for (Type type : op.getResultTypes())
+      packed.push_back(emptyRows(b, total, cast<RankedTensorType>(type)));
+    packed = op.isFamily() ? lowerFamily(packed) : lowerUnlike(packed);
+  }
+  counting.endRun(b);
+  return packed;
 }
 
 std::optional<SmallVector<Value>> ParallelDispatch::lowerToKernels() {
@@ -255,6 +259,7 @@ SmallVector<Value> ParallelDispatch::runExpert(ImplicitLocOpBuilder &b,
     Value kept = dense ? gather(b, result, share) : result;
     outs.push_back(insertRows(b, kept, out, share.begin, share.count));
   }
+  counting.endEvaluate(b, share.expert);
   return outs;
 }
 

@@ -155,7 +155,9 @@ SmallVector<Value> DispatchLowering::lower() {
   SmallVector<Value> packed;
   for (Type type : op.getResultTypes())
     packed.push_back(emptyRows(b, total, cast<RankedTensorType>(type)));
-  return op.isFamily() ? lowerFamily(packed) : lowerUnlike(packed);
+  packed = op.isFamily() ? lowerFamily(packed) : lowerUnlike(packed);
+  counting.endRun(b);
+  return packed;
 }
 
 Value DispatchLowering::rowBlock(ImplicitLocOpBuilder &b, Region &region,
@@ -303,6 +305,7 @@ void DispatchLowering::runTile(ImplicitLocOpBuilder &b, Tile tile,
                   tile.count,
                   "moe.dispatch: an expert yields another number of rows than "
                   "it was given");
+  counting.endEvaluate(b, tile.expert);
   if (dense)
     return keepChosen(b, tile, rows, outs);
   auto parallel = scf::InParallelOp::create(b);

@@ -59,4 +59,12 @@ public:
 #define GET_OP_CLASSES
 #include "moe/Dialect/MoE/IR/MoEOps.h.inc"
 
+namespace mlir::moe {
+/// On an argument or a result of a function: a name by which it may be given.
+inline constexpr StringLiteral nameAttr = "moe.name";
+/// Beside that: its place among the others is no fact of the model, so that
+/// only the name says which it is.
+inline constexpr StringLiteral keywordOnlyAttr = "moe.keyword_only";
+} // namespace mlir::moe
+
 #endif // MOE_DIALECT_MOE_IR_MOE_H
