@@ -13,7 +13,6 @@ import argparse
 import collections
 import concurrent.futures
 import functools
-import json
 import os
 import sys
 import tempfile

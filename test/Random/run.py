@@ -27,6 +27,7 @@ import numpy as np
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import generate
 import meaning
+import strict_json
 import text
 from many import Runner
 from moe_run import BF16, load_safetensors, plain, save_safetensors
@@ -118,8 +119,7 @@ def check(program, build, device, folder):
 
 def counted(program, routing, stats):
     """Whether the statistics say what was routed."""
-    with open(stats) as f:
-        dispatches = json.load(f)["dispatches"]
+    dispatches = strict_json.load(stats)["dispatches"]
     outer = dispatches[0] if dispatches else {"runs": 0}
     if not outer["runs"] or program["around"] == "grow":  # then each round has its own routing
         return ""

@@ -51,12 +51,18 @@ struct RunOptions {
   int64_t warmup = 1;
   int64_t repetitions = 10;
 
+  /// Print a table of times; write a trace to the file, unless it is empty.
+  bool profile = false;
+  std::string traceOut;
+
   std::optional<Phase> compileTo;
   std::optional<Phase> compileFrom;
   std::string output; // of compileTo
   std::string dumpPhasesDir;
   std::string dumpObjectsDir;
 
+  /// Of a parallel loop; 0 is what OpenMP says.
+  int threads = 0;
   /// Bytes that a run may hold at a time; 0 is the default, eight tenths of
   /// the machine's memory.
   int64_t maxMemory = 0;
@@ -71,6 +77,11 @@ struct RunOptions {
 
   /// What a lowering needs beyond the dialects of a model.
   const DialectRegistry *registry = nullptr;
+
+  /// Whether compiled code counts what it does.
+  bool counts() const {
+    return stats != Format::None || profile || !traceOut.empty();
+  }
 };
 
 /// Does what the options say. An error carries its exit code; a comparison that

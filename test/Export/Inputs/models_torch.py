@@ -19,3 +19,34 @@ class ChosenRows(nn.Module):
             rows = torch.where(chosen == number)[0]
             y.index_add_(0, rows, expert(x[rows]) * weights[rows, None])
         return y
+
+
+class ListedRows(nn.Module):
+    """Rows that a mask of booleans selects."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Linear(8, 3, bias=False)
+        self.experts = nn.ModuleList(nn.Sequential(nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 8)) for _ in range(3))
+
+    def forward(self, x):
+        chosen = self.gate(x).argmax(-1)
+        y = torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            rows = chosen == number
+            y[rows] = expert(x[rows])
+        return y
+
+
+class PairsOfRows(ListedRows):
+    """Pairs of a token and a slot, of tokens of a batch of sequences or of rows."""
+
+    def forward(self, x):
+        shape = x.shape
+        x = x.reshape(-1, 8)
+        weights, chosen = torch.topk(torch.softmax(self.gate(x), -1), 2)
+        y = torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            tokens, slots = torch.where(chosen == number)
+            y.index_add_(0, tokens, expert(x[tokens]) * weights[tokens, slots, None])
+        return y.reshape(shape)

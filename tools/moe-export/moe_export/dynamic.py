@@ -2,7 +2,7 @@
 
 from math import prod
 
-from .builder import Builder
+from . import loops
 
 
 def size_value(b, tensor, axis, type):
@@ -35,28 +35,6 @@ def _entry(b, shape, axis):
 def _clamp(b, at, highest):
     at = b.value("arith.maxsi", [at, b.constant(0)], b.index)
     return b.value("arith.minsi", [at, highest], b.index)
-
-
-def _fill(b, type, sizes, element):
-    """A tensor of which `element(builder, positions)` makes each element."""
-    ir = b.ir
-    rank = ir.RankedTensorType(type).rank
-    empty = b.value("tensor.empty", sizes, type)
-    attributes = {
-        "indexing_maps": ir.ArrayAttr.get([ir.AffineMapAttr.get(ir.AffineMap.get_identity(rank))]),
-        "iterator_types": ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * rank),
-        "operandSegmentSizes": ir.DenseI32ArrayAttr.get([0, 1]),
-    }
-    generic = b.create("linalg.generic", [empty], [type], attributes, regions=1)
-    elements = [ir.RankedTensorType(type).element_type]
-    block = ir.Block.create_at_start(generic.regions[0], elements, [b.location])
-    inner = Builder.inside(ir, block, b.location)
-    i64 = ir.IntegerType.get_signless(64)
-    positions = [
-        inner.value("linalg.index", [], inner.index, dim=ir.IntegerAttr.get(i64, axis)) for axis in range(rank)
-    ]
-    inner.create("linalg.yield", [element(inner, positions)])
-    return list(generic.results)
 
 
 def gather(b, operation):
@@ -102,7 +80,7 @@ def gather(b, operation):
             places.append(b.sum(parts))
         return b.extract(source, places)
 
-    return _fill(b, type, sizes, element)
+    return loops.fill(b, type, sizes, element)
 
 
 def groups_of(source, target):

@@ -1,5 +1,7 @@
 """Sort, scatter and scan as loops of scf: upstream MLIR has no such operations on tensors."""
 
+from .builder import Builder
+
 
 def scatter(b, target, indices, updates, *, bounds, place, combine):
     """Writes each element of the updates to its place in the target; one outside of the target is skipped.
@@ -67,3 +69,29 @@ def scan(b, source, empty, start, combine):
 
     last, prefixes = b.loop(b.size(source, 0), [start, empty], step)
     return prefixes, last
+
+
+def fill(b, type, sizes, element, inputs=()):
+    """A tensor of which `element(builder, positions, *values)` makes each element; `sizes` are the dynamic ones of its
+    type. The values are elements of the inputs, whose dimensions are the first ones of the tensor."""
+    ir = b.ir
+    rank = ir.RankedTensorType(type).rank
+    empty = b.value("tensor.empty", sizes, type)
+    axes = [ir.AffineDimExpr.get(axis) for axis in range(rank)]
+    ranks = [*(ir.RankedTensorType(tensor.type).rank for tensor in inputs), rank]
+    maps = [ir.AffineMapAttr.get(ir.AffineMap.get(rank, 0, axes[:count])) for count in ranks]
+    attributes = {
+        "indexing_maps": ir.ArrayAttr.get(maps),
+        "iterator_types": ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * rank),
+        "operandSegmentSizes": ir.DenseI32ArrayAttr.get([len(inputs), 1]),
+    }
+    generic = b.create("linalg.generic", [*inputs, empty], [type], attributes, regions=1)
+    elements = [ir.RankedTensorType(tensor.type).element_type for tensor in (*inputs, empty)]
+    block = ir.Block.create_at_start(generic.regions[0], elements, [b.location] * len(elements))
+    inner = Builder.inside(ir, block, b.location)
+    i64 = ir.IntegerType.get_signless(64)
+    positions = [
+        inner.value("linalg.index", [], inner.index, dim=ir.IntegerAttr.get(i64, axis)) for axis in range(rank)
+    ]
+    inner.create("linalg.yield", [element(inner, positions, *list(block.arguments)[:-1])])
+    return list(generic.results)

@@ -2,12 +2,15 @@
 
 import io
 
-from . import child, model, tm_tensor
+from . import child, joins, model, tm_tensor, torch_kept
 from .errors import ExportError, place_of
 
 _PIPELINES = (
-    "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline{ extra-library=}",
+    "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline"
+    "{extra-library= backend-legal-ops=aten.flatten.using_ints,aten.unflatten.int}",
     "torch-backend-to-linalg-on-tensors-backend-pipeline{allow-non-finites=true}",
+    # Sizes that those have simplified.
+    "func.func(lower-affine)",
 )
 # The check of torch-mlir knows fewer operations than there are; model.check knows those of moe-run.
 _CHECK = ",torch-verify-linalg-on-tensors-backend-contract"
@@ -44,6 +47,7 @@ def main(payload):
     with ir.Context() as context, ir.Location.unknown():
         dialect.register_dialect(context)
         module = ir.Module.parse(payload)
+        calls = torch_kept.call(ir, module)
         for pipeline in _PIPELINES:
             text = str(PassManager.parse(f"builtin.module({pipeline})"))
             try:
@@ -51,7 +55,9 @@ def main(payload):
             except ir.MLIRError as problem:
                 first = problem.error_diagnostics[0]
                 raise ExportError(f"{place_of(str(first.location))}: {first.message}") from None
+        torch_kept.expand(ir, module, calls)
         tm_tensor.expand(ir, module)
+        joins.keep(ir, module)
         model.check(module)
         model.clean(module)
         module.operation.verify()
