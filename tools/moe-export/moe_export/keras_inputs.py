@@ -166,15 +166,15 @@ def _said(call):
 
 
 def integers_for(function, specs, types):
-    """The types of inputs, guessed as floats, with those that are used as integers alone made int32: numbers of
-    tokens."""
+    """The types of inputs, guessed as floats, with int32 for those that are compared and used as integers alone:
+    numbers of tokens."""
     import jax
 
     graph = jax.make_jaxpr(function)(*specs).jaxpr
     types = list(types)
     for number, variable in enumerate(graph.invars[: len(types)]):
         users = [equation for equation in graph.eqns if variable in equation.invars]
-        as_integer = (u.primitive.name == "convert_element_type" and u.params["new_dtype"] == "int32" for u in users)
-        if users and all(as_integer) and variable not in graph.outvars:
+        uses = {u.params["new_dtype"].name if u.primitive.name == "convert_element_type" else u.primitive.name for u in users}
+        if "int32" in uses and uses <= {"int32", "eq", "ne"} and variable not in graph.outvars:
             types[number] = np.dtype("int32")
     return types
