@@ -1,6 +1,9 @@
 """What goes wrong, in one line, and where in the user's model."""
 
+import os
 import re
+import sys
+import warnings
 
 # A file of the user is none of the frameworks'.
 _FRAMEWORK = re.compile(r"[/\\](site-packages|dist-packages|moe_export)[/\\]|^<|^-$")
@@ -20,6 +23,19 @@ def first_line(problem):
     return next((line for line in lines if line), type(problem).__name__)
 
 
+def is_of_framework(file):
+    """Whether a file is none of the user's."""
+    return bool(_FRAMEWORK.search(file)) or file.startswith(os.path.dirname(os.__file__) + os.sep)
+
+
+def warn(message):
+    """A warning at the line of the user's file that called this package."""
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
+
+
 def place_of(location, layers=()):
     """Where an operation comes from: its innermost Keras layer, else a line of the user's file, else its name.
 
@@ -29,7 +45,7 @@ def place_of(location, layers=()):
             if part in layers:
                 return f"layer '{part}'"
     for file, line in re.findall(r'"([^"]+)":(\d+)', location):
-        if not _FRAMEWORK.search(file):
+        if not is_of_framework(file):
             return f"{file}:{line}"
     name = re.search(r'"([^"]+)"', location)
     return name[1] if name else "unknown location"

@@ -1,10 +1,8 @@
 """Modules of PyTorch, by torch.export and torch-mlir."""
 
-import warnings
-
-from . import model, torch_graph, torch_lowering, versions
+from . import model, torch_errors, torch_graph, torch_lowering, versions
 from .builder import Builder
-from .errors import ExportError, first_line
+from .errors import warn
 from .weights import Weights
 
 
@@ -22,25 +20,24 @@ def torch(module, args, folder, *, dynamic=None):
     module.eval()
     try:
         if dynamic is False or batch is None:
-            return _export(module, args, folder, None)
+            try:
+                return _export(module, args, folder, None)
+            except Exception as problem:
+                raise torch_errors.explain(problem) from problem
         try:
             return _export(module, args, folder, batch)
         except Exception as problem:
-            first = _as_error(problem)
+            first = torch_errors.explain(problem)
         if not dynamic:
             # What fails for any size says so itself.
             try:
                 _export(module, args, folder, None)
             except Exception as problem:
-                raise _as_error(problem) from problem
-            return warnings.warn(f"the batch of {folder} is fixed to {batch}: {first}", stacklevel=2)
+                raise torch_errors.explain(problem) from problem
+            return warn(f"the batch of {folder} is fixed to {batch}: {first}")
         raise first
     finally:
         module.train(training)
-
-
-def _as_error(problem):
-    return problem if isinstance(problem, ExportError) else ExportError(first_line(problem))
 
 
 def _export(module, args, folder, batch):
@@ -51,9 +48,10 @@ def _export(module, args, folder, batch):
     if batch is not None:
         size = torch.export.Dim("batch")
         shapes = tuple({0: size} if arg.dim() and arg.shape[0] == batch else None for arg in args)
-    with torch.no_grad():
+    with torch.no_grad(), torch_errors.quiet():
         program = torch.export.export(module, tuple(args), dynamic_shapes=shapes)
-    made = torch_lowering.lower(torch_graph.normalise(program))
+        graph = torch_graph.normalise(program)
+    made = torch_lowering.lower(graph)
     with made.context, ir.Location.unknown():
         kept = Weights()
         main = next(f for f in made.body.operations if ir.StringAttr(f.attributes["sym_name"]).value == "main")

@@ -2,9 +2,8 @@
 
 import importlib
 import importlib.metadata
-import warnings
 
-from .errors import ExportError
+from .errors import ExportError, warn
 
 TESTED = {
     "jax": "0.10.2",
@@ -27,9 +26,7 @@ def check(extra, *packages):
             ) from None
         # A local part, such as the +cpu of torch, is another build of the same version.
         if version.partition("+")[0] != TESTED[package]:
-            warnings.warn(
-                f"moe_export was tested with {package} {TESTED[package]}, this is {version}", stacklevel=4
-            )
+            warn(f"moe_export was tested with {package} {TESTED[package]}, this is {version}")
 
 
 def need(package, module, name):
