@@ -2,14 +2,21 @@
 # RUN: %export_python %s
 """Modules of PyTorch keep their values, and what cannot be exported is refused."""
 
+import contextlib
+import inspect
+import io
 import os
 import sys
+import tempfile
+import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
 sys.path.remove(os.path.dirname(os.path.realpath(__file__)))
 import moe_export
+import numpy as np
 import torch
-from export import exports, refused, rows
+from export import exports, refused, rows, same
+from moe_export import child
 from models_torch import ChosenRows
 from torch import nn
 
@@ -39,20 +46,161 @@ class OnHost(nn.Module):
         return x if x.sum() > 0 else -x
 
 
-def check(name, module):
+class Empty(nn.Module):
+    def forward(self, x):
+        rows = torch.where(x[:, 0] > 0)[0]
+        return x if rows.numel() == 0 else x.index_add(0, rows, x[rows])
+
+
+class Whitened(nn.Module):
+    def forward(self, x):
+        return torch.linalg.cholesky(x.T @ x + torch.eye(8))
+
+
+class Loop(nn.Module):
+    def forward(self, x):
+        return torch.while_loop(lambda x: x.sum() < 100, lambda x: (x + 1,), (x,))[0]
+
+
+class Fixed(nn.Module):
+    def forward(self, x):
+        return x.view(7, 8) + torch.ones(7, 1)
+
+
+class Branches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x):
+        return torch.cond(x[0, 0] > 0, lambda x: torch.relu(self.first(x)), lambda x: self.second(x), (x,))
+
+
+class Sorted(nn.Module):
+    """Rows in the order of their experts, equal ones as they came, and back."""
+
+    def forward(self, x):
+        weights, chosen = torch.topk(torch.softmax(x, -1), 2)
+        order = chosen.view(-1).argsort(stable=True)
+        y = torch.empty(order.shape[0], 8)
+        y[order] = x[order // 2]
+        first = torch.sort(x, dim=1, descending=True)[0] + torch.argsort(x, dim=0)
+        return (y.view(-1, 2, 8) * weights[..., None]).sum(1), first, torch.sort(chosen[:, 0], stable=True)[1]
+
+
+class Counts(nn.Module):
+    def forward(self, x):
+        chosen = x.argmax(-1)
+        hot = nn.functional.one_hot(chosen, 8)
+        counts = torch.bincount(chosen, minlength=8), torch.histc(chosen.float(), bins=8, min=0, max=7)
+        return hot.cumsum(0) * hot, x.cumsum(1), *counts, torch.searchsorted(torch.arange(4.0), x)
+
+
+class Gates(nn.Module):
+    """Numbers put into zeros, and the like."""
+
+    def forward(self, x):
+        shares, chosen = torch.topk(torch.softmax(x, -1), 2)
+        zeros, token = torch.zeros_like(x), torch.arange(x.shape[0])[:, None]
+        put = zeros.clone()
+        put[token, chosen] = shares
+        return (
+            zeros.scatter(-1, chosen, shares), zeros.scatter_(-1, chosen, 1.0), zeros.scatter_add(1, chosen, shares),
+            zeros.index_put((token.expand(-1, 2), chosen), shares, accumulate=True), put, x[token[:, 0], chosen[:, 1]],
+            zeros.index_fill(1, torch.tensor([1, 3]), 2.0), zeros.masked_scatter(x > 0, x),
+            torch.full_like(x, -torch.inf).scatter(1, chosen, shares).softmax(-1),
+        )  # fmt: skip
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.to_all = nn.RMSNorm(8), nn.Linear(8, 24)
+
+    def forward(self, x):
+        q, k, v = self.to_all(self.norm(x)).view(x.shape[0], x.shape[1], 2, 12).transpose(1, 2).chunk(3, -1)
+        y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return y.transpose(1, 2).reshape(x.shape)
+
+
+class AddRows(nn.Module):
+    def forward(self, x, rows):
+        return torch.zeros_like(x).index_add_(0, rows, x)
+
+
+def check(name, module, x=None, sizes=(7, 1)):
+    x = rows(7, 8, seed=1) if x is None else x
+
     def function(x):
         with torch.no_grad():
-            return module.eval()(torch.from_numpy(x)).numpy()
+            return module.eval()(torch.from_numpy(x))
 
-    return exports(name, lambda f: moe_export.torch(module, [torch.from_numpy(x)], f), function, x)
+    def export(folder):
+        moe_export.torch(module, [torch.from_numpy(x)], folder, dynamic=True)
+
+    return exports(name, export, function, x, sizes=sizes)
+
+
+def says(name, module, line, *words):
+    """The export fails with the line of the module that cannot be exported, and says nothing else."""
+    source, first = inspect.getsourcelines(module.forward)
+    number = first + next(at for at, text in enumerate(source) if line in text)
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        refused(name, lambda f: moe_export.torch(module(), [x], f), f"torch.py:{number}: ", *words)
+    assert said.getvalue() == "", said.getvalue()
 
 
 torch.manual_seed(0)
-x = rows(7, 8, seed=1)
+x = torch.from_numpy(rows(7, 8, seed=1))
 text, weights = check("mixture", Mixture())
 assert "@experts.4.2.weight" in text and b'"experts.4.2.bias"' in weights and "tm_tensor" not in text
 check("scatter", Scatter())
 check("chosen rows", ChosenRows(4))
 text, _ = check("moving statistics", nn.Sequential(nn.BatchNorm1d(8), nn.Dropout(0.5)))
 assert '@"0.running_mean"' in text and "num_batches_tracked" not in text
-refused("tracing", lambda f: moe_export.torch(OnHost(), [torch.from_numpy(x)], f), "data-dependent")
+check("branches", Branches())
+for module in (Sorted, Counts, Gates):
+    check(module.__name__, module(), sizes=(7, 1, 0))
+check("attention", Attention(), rows(3, 5, 8, seed=2), sizes=(3, 1))
+
+says("tracing", OnHost, "return", "torch.where, or torch.cond")
+says("empty", Empty, "numel", "may be empty")
+says("operation", Whitened, "return", "cannot convert torch.linalg_cholesky_ex")
+says("loop", Loop, "return", "while_loop")
+with warnings.catch_warnings(record=True) as given:
+    warnings.simplefilter("always")
+    with tempfile.TemporaryDirectory() as scratch:
+        moe_export.torch(Fixed(), [x], os.path.join(scratch, "model"))
+(warning,) = given
+assert "fixed to 7" in str(warning.message) and "x.shape[0]" in str(warning.message), warning.message
+assert warning.filename == __file__, warning.filename
+
+# What ends the process of the converter is found, and is no end of this one.
+convert = child.call
+
+
+def ends_at_relu(module, payload):
+    if b"aten.relu" in payload:
+        raise child.Ended("the converter ended")
+    return convert(module, payload)
+
+
+child.call = ends_at_relu
+says("end", Branches, "torch.relu", "torch.relu ends the process of torch-mlir")
+child.call = convert
+
+# PyTorch takes no row below zero here.
+with tempfile.TemporaryDirectory() as scratch:
+    folder = os.path.join(scratch, "model")
+    moe_export.torch(AddRows(), [x, torch.arange(7)], folder, dynamic=True)
+    given = np.array([0, 1, 1, 3, 6, 6, 2])
+    got = moe_export.run(folder, x.numpy(), given)
+    same("rows that are added", got, AddRows()(x, torch.from_numpy(given)))
+    for wrong in (-1, 7):
+        try:
+            moe_export.run(folder, x.numpy(), np.where(given == 2, wrong, given))
+        except moe_export.RunError as problem:
+            assert "torch.py:" in str(problem) and "outside of the tensor" in str(problem), problem
+        else:
+            raise AssertionError(f"row {wrong} is taken")

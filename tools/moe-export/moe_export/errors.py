@@ -58,6 +58,19 @@ def explained(problem):
     return ExportError(place + first_line(problem).rstrip(".") + advice(problem))
 
 
+def is_of_framework(file):
+    """Whether a file is none of the user's."""
+    return bool(_FRAMEWORK.search(file)) or file.startswith(os.path.dirname(os.__file__) + os.sep)
+
+
+def warn(message):
+    """A warning at the line of the user's file that called this package."""
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
+
+
 def place_of(location, layers=()):
     """Where an operation comes from: its innermost Keras layer, else a line of the user's file, else its name.
 
@@ -67,7 +80,7 @@ def place_of(location, layers=()):
             if part in layers:
                 return f"layer '{part}'"
     for file, line in re.findall(r'"([^"]+)":(\d+)', location):
-        if not _FRAMEWORK.search(file):
+        if not is_of_framework(file):
             return f"{file}:{line}"
     name = re.search(r'"([^"]+)"', location)
     return name[1] if name else "unknown location"

@@ -1,12 +1,11 @@
 """Modules of PyTorch, by torch.export and torch-mlir."""
 
 import inspect
-import warnings
 
-from . import model, torch_graph, torch_lowering, transformers, versions
+from . import model, torch_errors, torch_graph, torch_lowering, transformers, versions
 from .axes import dynamic_axes, long_enough
 from .builder import Builder
-from .errors import ExportError, first_line
+from .errors import ExportError, warn
 from .weights import Weights
 
 
@@ -26,26 +25,25 @@ def torch(module, args, folder, *, dynamic=None):
     module.eval()
     try:
         if axes is None:
-            return _export(module, args, folder, None)
+            try:
+                return _export(module, args, folder, None)
+            except Exception as problem:
+                raise torch_errors.explain(problem) from problem
         try:
             return _export(module, args, folder, axes)
         except Exception as problem:
-            first = _as_error(problem)
+            first = torch_errors.explain(problem)
         if not dynamic:
             # What fails for any size says so itself.
             try:
                 _export(module, args, folder, None)
             except Exception as problem:
-                raise _as_error(problem) from problem
+                raise torch_errors.explain(problem) from problem
             batch = next(arg.shape[axis] for arg, own in zip(args, axes) for axis in own)
-            return warnings.warn(f"the batch of {folder} is fixed to {batch}: {first}", stacklevel=2)
+            return warn(f"the batch of {folder} is fixed to {batch}: {first}")
         raise first
     finally:
         module.train(training)
-
-
-def _as_error(problem):
-    return problem if isinstance(problem, ExportError) else ExportError(first_line(problem))
 
 
 def _trace(module, args, axes):
@@ -90,8 +88,10 @@ def _same_shapes(program, results):
 def _export(module, args, folder, axes):
     from torch_mlir import ir
 
-    program = _trace(module, tuple(args), axes)
-    made = torch_lowering.lower(torch_graph.normalise(program))
+    with torch_errors.quiet():
+        program = _trace(module, tuple(args), axes)
+        graph = torch_graph.normalise(program)
+    made = torch_lowering.lower(graph)
     with made.context, ir.Location.unknown():
         kept = Weights()
         main = next(f for f in made.body.operations if ir.StringAttr(f.attributes["sym_name"]).value == "main")

@@ -1,9 +1,11 @@
 """From what torch.export gives to upstream MLIR, by torch-mlir: imported here, converted in a process of its own."""
 
 import io
+import re
 
 from . import child, joins, model, tm_tensor, torch_kept
 from .errors import ExportError, place_of
+from .torch_errors import place_of_node
 
 _PIPELINES = (
     "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline"
@@ -20,8 +22,49 @@ def lower(graph_module):
     """The module of MLIR, in upstream dialects, of a graph as torch_graph makes them: a function `main`."""
     from torch_mlir import ir
 
+    try:
+        made = child.call("torch_lowering", _import(graph_module))
+    except child.Ended:
+        raise ExportError(f"{_culprit(graph_module)} ends the process of torch-mlir; write it in another way") from None
     with ir.Context():
-        return ir.Module.parse(child.call("torch_lowering", _import(graph_module)))
+        return ir.Module.parse(made)
+
+
+def _culprit(graph_module):
+    """The place and name of the first operation that ends the converter, found by converting beginnings of the graph."""
+    calls = [node for node in graph_module.graph.nodes if node.op == "call_function"]
+    good, bad = 0, len(calls)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            child.call("torch_lowering", _import(_beginning(graph_module, calls[:middle])))
+        except child.Ended:
+            bad = middle
+        except Exception:
+            # An error is no end: what is cut off may be missing.
+            good = middle
+        else:
+            good = middle
+    return f"{place_of_node(calls[bad - 1])}: {_name(str(calls[bad - 1].target))}"
+
+
+def _beginning(graph_module, calls):
+    """A graph of these calls alone, whose results are what nobody uses there."""
+    from torch import Tensor
+    from torch.fx import Graph, GraphModule
+
+    graph, copies = Graph(), {}
+    for node in graph_module.graph.nodes:
+        if node.op == "placeholder" or node in calls:
+            copies[node] = graph.node_copy(node, copies.__getitem__)
+    ends = [node for node in copies.values() if not node.users and isinstance(node.meta.get("val"), Tensor)]
+    graph.output(tuple(ends))
+    return GraphModule(graph_module, graph)
+
+
+def _name(operation):
+    """An operation as a user of torch calls it."""
+    return re.sub(r"^(torch\.)?(aten|prims)\.(\w+)(\.\w+)?$", r"torch.\3", operation)
 
 
 def _import(graph_module):
@@ -53,8 +96,7 @@ def main(payload):
             try:
                 PassManager.parse(text.replace(_CHECK, "")).run(module.operation)
             except ir.MLIRError as problem:
-                first = problem.error_diagnostics[0]
-                raise ExportError(f"{place_of(str(first.location))}: {first.message}") from None
+                raise _error(problem.error_diagnostics) from None
         torch_kept.expand(ir, module, calls)
         tm_tensor.expand(ir, module)
         joins.keep(ir, module)
@@ -64,3 +106,13 @@ def main(payload):
         written = io.BytesIO()
         module.operation.write_bytecode(written)
         return written.getvalue()
+
+
+def _error(diagnostics):
+    """One line for what torch-mlir says, of the operation of the user that it cannot convert."""
+    said = [(place_of(str(each.location)), each.message) for each in diagnostics]
+    place, message = next((each for each in said if each[0] != "unknown location"), said[0])
+    named = re.search(r'name = "(torch\.[^"]+)"', message) or re.search(r"'(torch\.(?:aten|prims)\.[^']+)'", message)
+    if not named:
+        return ExportError(f"{place}: torch-mlir cannot convert this: {message.splitlines()[0]}")
+    return ExportError(f"{place}: torch-mlir cannot convert {_name(named[1])}; write it with other functions of torch")

@@ -1,5 +1,7 @@
 """Traces a graph a second time, with functions of ours in place of some operations."""
 
+from ..errors import ExportError, first_line
+from ..torch_errors import place_of_node
 from .row_lists import RowLists
 from .rows import real
 
@@ -26,23 +28,41 @@ def retrace(program, forms):
         def run_node(self, node):
             if node.op != "call_function":
                 return super().run_node(node)
-            with self._set_current_node(node):
-                return self.lists.call(node, *self.fetch_args_kwargs_from_env(node))
+            if isinstance(node.target, torch._ops.HigherOrderOperator) and node.target is not torch.ops.higher_order.cond:
+                raise ExportError(f"{place_of_node(node)}: {node.target.name()} of torch is not exported")
+            try:
+                with self._set_current_node(node):
+                    return self.lists.call(node, *self.fetch_args_kwargs_from_env(node))
+            except ExportError:
+                raise
+            except Exception as problem:
+                raise ExportError(f"{place_of_node(node)}: {first_line(problem)}") from problem
 
         def call_function(self, target, args, kwargs):
+            if target is torch.ops.higher_order.cond:
+                return self.choose(*args)
             form = forms.get(target)
             result = form(*args, **kwargs) if form else NotImplemented
             return super().call_function(target, args, kwargs) if result is NotImplemented else result
 
+        def choose(self, condition, then, otherwise, operands):
+            """torch.cond: the results of one of two graphs. Both are computed for a select, which may be raised."""
+            if not isinstance(condition, torch.Tensor):
+                condition = torch.scalar_tensor(condition, dtype=torch.bool)
+            results = [Forms(branch).run(*operands) for branch in (then, otherwise)]
+            return tuple(torch.where(condition, *pair) for pair in zip(*results))
+
         def output(self, target, args, kwargs):
-            # Buffers that the module changes are results too, which nobody asked for.
-            return tuple(real(value) for value, kind in zip(args[0], kinds) if kind == OutputKind.USER_OUTPUT)
+            return real(args[0])
 
     inputs = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"]
     mode = next(value.fake_mode for value in inputs if isinstance(value, torch.Tensor))
 
     def run(*values):
-        return Forms(program.graph_module).run(*(value for _, value in sorted(zip(order, values), key=lambda pair: pair[0])))
+        given = dict(zip(order, values))
+        results = Forms(program.graph_module).run(*(given[position] for position in range(len(order))))
+        # Buffers that the module changes are results too, which nobody asked for.
+        return tuple(value for value, kind in zip(results, kinds) if kind == OutputKind.USER_OUTPUT)
 
     # What operations are made of may be of these forms too.
     table = {**get_decomposition_table(), **forms}
