@@ -277,7 +277,11 @@ static void leaveOut(const MaskedTerms &terms, Term &term, bool assumeFinite,
     }
   if (shared) {
     rebuild();
-    if (!smaller->computes() || !isMaskedAlike())
+    if (!smaller->computes()) {
+      term.isShared = true;
+      return;
+    }
+    if (!isMaskedAlike())
       return refuse(term, shared, "computes rows that several tokens share");
     term.cone = std::move(smaller);
   }
@@ -408,8 +412,10 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
     if (terms.expertLoop && !terms.getNumStacked())
       refuse(term, term.where, "has a number of experts that is not static");
     leaveOut(terms, term, assumeFinite, analyses);
-    checkRows(terms, term);
-    term.isExpert = term.reason.empty() && term.cone->computes();
+    if (!term.isShared)
+      checkRows(terms, term);
+    term.isExpert =
+        term.reason.empty() && term.cone->computes() && !term.isShared;
   }
   for (Term &term : terms.terms) {
     bool masked = !term.guards.empty() || !term.masks.empty();
