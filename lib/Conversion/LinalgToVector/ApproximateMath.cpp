@@ -228,9 +228,8 @@ static void keepSignOfZero(Operation *root) {
 }
 
 /// What upstream expresses by other functions, and kernels have nothing for.
-static const SmallVector<StringRef> functionsWithoutInstruction = {
-    "acosh", "asinh", "atanh", "cosh", "exp2",      "fpowi",
-    "powf",  "round", "rsqrt", "sinh", "roundeven", "tan"};
+static const SmallVector<StringRef> functionsWithoutInstruction = {"roundeven",
+                                                                   "rsqrt"};
 
 namespace {
 struct ApproximateMathPass

@@ -61,6 +61,9 @@ public:
   Value erf(Value x);
   Value erfc(Value x);
   Value cbrt(Value x);
+  Value exp2(Value x) { return exp(multiply(x, ln2)); }
+  Value pow(Value x, Value y);
+  Value round(Value x);
 
 private:
   Value constant(double value) { return splat(b.getF64FloatAttr(value), type); }
@@ -304,6 +307,35 @@ Value DoubleBuilder::cbrt(Value x) {
   return withSign(select(ordinary, better, size), x);
 }
 
+/// Of a negative base only integers are exponents, and odd ones have its sign.
+Value DoubleBuilder::pow(Value x, Value y) {
+  Value size = magnitude(x);
+  Value power = exp(multiply(y, log(size)));
+  // Also where the other is infinite or NaN.
+  power = select(equals(size, 1), constant(1), power);
+  auto isWhole = [&](Value number) {
+    return compare(CmpFPredicate::OEQ, math::FloorOp::create(b, number),
+                   number);
+  };
+  Value whole = isWhole(y);
+  Value even = isWhole(multiply(y, 0.5));
+  Value negative = compare(CmpFPredicate::OLT, x, constant(0));
+  Value finite = compare(CmpFPredicate::OLT, size, constant(infinity));
+  Value wrong = select(whole, power, constant(notANumber));
+  power = select(arith::AndIOp::create(b, negative, finite), wrong, power);
+  power = select(even, power, select(whole, withSign(power, x), power));
+  Value one = arith::OrIOp::create(b, equals(x, 1), equals(y, 0));
+  return select(one, constant(1), power);
+}
+
+/// Half away from zero: what is cut off is exact.
+Value DoubleBuilder::round(Value x) {
+  Value size = magnitude(x);
+  Value floor = math::FloorOp::create(b, size);
+  Value up = compare(CmpFPredicate::OGE, subtract(size, floor), constant(0.5));
+  return withSign(select(up, add(floor, 1), floor), x);
+}
+
 //===----------------------------------------------------------------------===//
 // Angles
 //===----------------------------------------------------------------------===//
@@ -469,6 +501,31 @@ template <typename OpTy> struct ComputeInDouble : OpRewritePattern<OpTy> {
 };
 } // namespace
 
+namespace {
+/// A function of a shorter float by way of f64, where arithmetic on f32 is not
+/// exact enough.
+template <typename OpTy> struct WidenToDouble : OpRewritePattern<OpTy> {
+  WidenToDouble(MLIRContext *context)
+      : OpRewritePattern<OpTy>(context, /*benefit=*/3) {}
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType(), wide = rewriter.getF64Type();
+    if (getElementTypeOrSelf(type).isF64())
+      return rewriter.notifyMatchFailure(op, "is f64 already");
+    if (auto shaped = dyn_cast<ShapedType>(type))
+      wide = shaped.clone(wide);
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(arith::ExtFOp::create(b, wide, operand));
+    Value result = OpTy::create(b, wide, operands);
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, type, result);
+    return success();
+  }
+};
+} // namespace
+
 template <typename OpTy, Value (DoubleBuilder::*function)(Value)>
 static void addUnary(RewritePatternSet &patterns) {
   patterns.add<ComputeInDouble<OpTy>>(
@@ -503,6 +560,19 @@ void mlir::moe::populateDoubleMathPatterns(RewritePatternSet &patterns) {
   addUnary<math::ErfOp, &DoubleBuilder::erf>(patterns);
   addUnary<math::ErfcOp, &DoubleBuilder::erfc>(patterns);
   addUnary<math::CbrtOp, &DoubleBuilder::cbrt>(patterns);
+  addUnary<math::Exp2Op, &DoubleBuilder::exp2>(patterns);
+  addUnary<math::RoundOp, &DoubleBuilder::round>(patterns);
+  patterns.add<WidenToDouble<math::AcoshOp>, WidenToDouble<math::AsinhOp>,
+               WidenToDouble<math::Atan2Op>, WidenToDouble<math::AtanhOp>,
+               WidenToDouble<math::CbrtOp>, WidenToDouble<math::CosOp>,
+               WidenToDouble<math::CoshOp>, WidenToDouble<math::Exp2Op>,
+               WidenToDouble<math::PowFOp>, WidenToDouble<math::RoundOp>,
+               WidenToDouble<math::SinOp>, WidenToDouble<math::SinhOp>,
+               WidenToDouble<math::TanOp>>(patterns.getContext());
+  patterns.add<ComputeInDouble<math::PowFOp>>(
+      patterns.getContext(), +[](DoubleBuilder &b, ValueRange operands) {
+        return b.pow(operands[0], operands[1]);
+      });
   patterns.add<ComputeInDouble<math::Atan2Op>>(
       patterns.getContext(), +[](DoubleBuilder &b, ValueRange operands) {
         return b.atan2(operands[0], operands[1]);
