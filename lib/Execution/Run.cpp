@@ -197,8 +197,9 @@ llvm::Error Run::compileTo(Phase phase) {
 
 /// From SPECs that may have names to one for each input and result.
 llvm::Error Run::bindSpecs() {
-  if (llvm::Error error = entry.checkCount(options.inputs.size()))
-    return error;
+  size_t given = options.inputs.size();
+  if (given > entry.inputs.size())
+    return entry.checkCount(given);
   // Results for which nothing is said are printed, or dropped where times are.
   bool prints = options.benchmark == RunOptions::Format::None;
   auto bind = [&](const NamedSpecs &names, std::vector<std::string> &specs,
@@ -218,6 +219,9 @@ llvm::Error Run::bindSpecs() {
   if (llvm::Error error =
           bind({"--input", entry.name, "input", entry.inputs, entry.inputNames},
                options.inputs, ""))
+    return error;
+  // Each is for another one, so these are all, or too few.
+  if (llvm::Error error = entry.checkCount(given))
     return error;
   if (llvm::Error error =
           bind(ofResults("--output"), options.outputs, prints ? "-" : ""))
