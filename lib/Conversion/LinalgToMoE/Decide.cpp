@@ -244,10 +244,15 @@ static bool reducesRows(const MaskedTerms &terms, const Cone &cone) {
 /// Whether each row of what `op` computes is that of several tokens.
 static bool isShared(const MaskedTerms &terms, const Cone &cone,
                      Operation *op) {
+  auto type = cast<RankedTensorType>(terms.result.getType());
+  SmallVector<int64_t> several;
+  for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
+    if (terms.isToken(loop) && type.getDimSize(dim) != 1)
+      several.push_back(loop);
   return llvm::any_of(op->getResults(), [&](Value result) {
     if (!cone.knows(result) || !terms.hasRows(cone.labelsOf(result)))
       return false;
-    return !llvm::all_of(terms.tokens, [&](int64_t token) {
+    return !llvm::all_of(several, [&](int64_t token) {
       return llvm::is_contained(cone.labelsOf(result), token);
     });
   });
