@@ -14,7 +14,7 @@ import strict_json
 from internal_words import WORDS
 
 DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
-          "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_}
+          "I16": np.int16, "I8": np.int8, "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "BOOL": np.bool_}
 NAMES = {np.dtype(d): n for n, d in DTYPES.items()}
 
 
@@ -75,7 +75,8 @@ def load_safetensors(path):
             values = (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32)
             tensors[name] = BF16(values.reshape(entry["shape"]))
         else:
-            tensors[name] = np.frombuffer(part, DTYPES[entry["dtype"]]).reshape(entry["shape"])
+            # NumPy has no f8: its bits.
+            tensors[name] = np.frombuffer(part, DTYPES.get(entry["dtype"], np.uint8)).reshape(entry["shape"])
     return tensors
 
 

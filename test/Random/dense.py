@@ -13,6 +13,7 @@ import argparse
 import collections
 import concurrent.futures
 import functools
+import json
 import os
 import sys
 import tempfile

@@ -55,7 +55,7 @@ class Runner:
 
     def __init__(self, build, threads=1, limit=30):
         self.program = os.path.join(build, "bin", "MoERunMany")
-        self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "LLVM_DISABLE_SYMBOLIZATION": "1"}
+        self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive", "LLVM_DISABLE_SYMBOLIZATION": "1"}
         self.limit, self.process, self.done, self.refused = limit, None, 0, 0
         self.log = tempfile.TemporaryFile(prefix="moe-many-")
 

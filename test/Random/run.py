@@ -30,7 +30,7 @@ import meaning
 import strict_json
 import text
 from many import Runner
-from moe_run import BF16, load_safetensors, plain, save_safetensors
+from moe_run import load_safetensors, plain, save_safetensors
 
 # Relative to the largest finite value of the result. The weights of a routing are f32.
 TOLERANCE = {"f64": 2e-5, "f32": 2e-5, "f16": 5e-3, "bf16": 4e-2}

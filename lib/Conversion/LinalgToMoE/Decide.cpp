@@ -244,10 +244,15 @@ static bool reducesRows(const MaskedTerms &terms, const Cone &cone) {
 /// Whether each row of what `op` computes is that of several tokens.
 static bool isShared(const MaskedTerms &terms, const Cone &cone,
                      Operation *op) {
+  auto type = cast<RankedTensorType>(terms.result.getType());
+  SmallVector<int64_t> several;
+  for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
+    if (terms.isToken(loop) && type.getDimSize(dim) != 1)
+      several.push_back(loop);
   return llvm::any_of(op->getResults(), [&](Value result) {
     if (!cone.knows(result) || !terms.hasRows(cone.labelsOf(result)))
       return false;
-    return !llvm::all_of(terms.tokens, [&](int64_t token) {
+    return !llvm::all_of(several, [&](int64_t token) {
       return llvm::is_contained(cone.labelsOf(result), token);
     });
   });
@@ -277,7 +282,11 @@ static void leaveOut(const MaskedTerms &terms, Term &term, bool assumeFinite,
     }
   if (shared) {
     rebuild();
-    if (!smaller->computes() || !isMaskedAlike())
+    if (!smaller->computes()) {
+      term.isShared = true;
+      return;
+    }
+    if (!isMaskedAlike())
       return refuse(term, shared, "computes rows that several tokens share");
     term.cone = std::move(smaller);
   }
@@ -408,8 +417,10 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
     if (terms.expertLoop && !terms.getNumStacked())
       refuse(term, term.where, "has a number of experts that is not static");
     leaveOut(terms, term, assumeFinite, analyses);
-    checkRows(terms, term);
-    term.isExpert = term.reason.empty() && term.cone->computes();
+    if (!term.isShared)
+      checkRows(terms, term);
+    term.isExpert =
+        term.reason.empty() && term.cone->computes() && !term.isShared;
   }
   for (Term &term : terms.terms) {
     bool masked = !term.guards.empty() || !term.masks.empty();

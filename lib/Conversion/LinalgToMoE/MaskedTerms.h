@@ -39,6 +39,9 @@ struct Term {
   std::string reason;
   Operation *where = nullptr;
   bool isExpert = false;
+  /// Whether it has one row for several tokens: to compute each for all of them
+  /// is less work than for each that is chosen.
+  bool isShared = false;
 
   /// What a truth value is, as it is read there, wherever the expert runs.
   std::optional<bool> getKnown(const Read &condition) const;

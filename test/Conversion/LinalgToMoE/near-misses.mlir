@@ -237,7 +237,6 @@ func.func @all_returned(%x: tensor<?x4xf32>, %chosen: tensor<?xi1>, %m: tensor<?
 // CHECK-NOT: moe.dispatch
 func.func @shared_by_experts(%x: tensor<?x4xf32>, %chosen: tensor<3x?xi1>, %out: tensor<?x4xf32>, %wide: tensor<3x?x4xf32>) -> tensor<3x?x4xf32> {
   %zero = arith.constant 0.0 : f32
-  // expected-remark @+1 {{masked, but computed for all tokens: computes rows that several tokens share}}
   %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
   ^bb0(%e: f32, %o: f32):
     %t = math.tanh %e : f32

@@ -296,7 +296,6 @@ func.func @rectified(%x: tensor<?x3xf32>, %w: tensor<?x3x4xf32>, %r: tensor<?x4x
 // FINITE: moe.combine
 func.func @segments(%x: tensor<?x4xf32>, %list: tensor<?xindex>, %chosen: tensor<3x?xi1>, %w: tensor<3x4x4xf32>, %out: tensor<?x4xf32>, %wide: tensor<3x?x4xf32>) -> tensor<?x4xf32> {
   %zero = arith.constant 0.0 : f32
-  // expected-remark @+1 {{masked, but computed for all tokens: computes rows that several tokens share}}
   %g = linalg.generic {indexing_maps = [#rows, #all], iterator_types = ["parallel", "parallel"]} ins(%list : tensor<?xindex>) outs(%out : tensor<?x4xf32>) {
   ^bb0(%i: index, %o: f32):
     %j = linalg.index 1 : index

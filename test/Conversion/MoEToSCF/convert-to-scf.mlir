@@ -132,7 +132,8 @@ func.func @combine_integers(%rows: tensor<?xi64>, %mask: tensor<?x3xi1>) -> tens
 
 // CHECK-LABEL: func.func @pick
 // CHECK: %[[AT:.*]] = scf.index_switch %{{.*}} -> index
-// CHECK: scf.if %{{.*}} -> (tensor<4xf32>)
+// CHECK: %[[FIRST:.*]] = arith.cmpi ult, %[[AT]], %c1
+// CHECK: arith.select %[[FIRST]], %{{.*}}, %{{.*}} : tensor<4xf32>
 func.func @pick(%e: index, %a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
   %w = moe.pick %e [%a, %b] : tensor<4xf32>
   return %w : tensor<4xf32>

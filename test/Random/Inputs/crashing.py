@@ -20,7 +20,7 @@ for request in sys.stdin:
         elif "endless" in text:
             time.sleep(1000)
         elif "inside" in text:
-            code, message = 1, "op is left after phase 'regions'"
+            code, message = 1, "an unrealized conversion"
         elif "lines" in text:
             code, message = 1, "one\ntwo"
         elif "refused" in text:
