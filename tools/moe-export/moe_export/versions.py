@@ -9,7 +9,7 @@ from .errors import ExportError, warn
 # The oldest and the newest; the former are those of pyproject.toml.
 TESTED = {
     "jax": ("0.7.0", "0.12.0.1"),
-    "jaxlib": ("0.7.0", "0.12.0"),
+    "jaxlib": ("0.7.0", "0.12.0.1"),
     "keras": ("3.11.0", "3.15.1"),
     "torch": ("2.15.0", "2.15.0"),
     "torch-mlir": ("20261001", "20261001"),
