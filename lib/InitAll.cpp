@@ -13,6 +13,7 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "moe/Conversion/ExportPTX.h"
+#include "moe/Conversion/LegalizeForLLVM/Passes.h"
 #include "moe/Conversion/MoEToGPU/LaunchEffects.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -32,6 +33,7 @@ void mlir::moe::registerAllPasses() {
   mlir::registerAllPasses();
   registerMoEPasses();
   registerMoEConversionPasses();
+  registerMoELegalizeForLLVMPasses();
   registerCPUPipeline();
   registerGPUPipeline();
 }

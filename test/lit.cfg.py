@@ -5,10 +5,14 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 
 import lit.formats
 from lit.llvm import llvm_config
 from lit.llvm.subst import ToolSubst
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
+import internal_words
 
 config.name = "MoE"
 config.test_format = lit.formats.ShTest(execute_external=False)
@@ -38,7 +42,8 @@ moe_opt = os.path.join(config.moe_build, "bin", "moe-opt")
 if os.environ.get("MOE_VERIFY_ROUNDTRIP", "0") != "0":
     moe_opt += " --verify-roundtrip"
 tools = [ToolSubst("moe-opt", moe_opt), "moe-run", "moe-translate", "moe-lsp-server"]
-tools += ["mlir-opt", "FileCheck", "not", "count", "split-file"]
+tools += ["mlir-opt", "not", "count", "split-file"]
+tools += [ToolSubst("FileCheck", extra_args=[f"--implicit-check-not='{word}'" for word in internal_words.WORDS])]
 llvm_config.add_tool_substitutions(
     tools, [os.path.join(config.moe_build, "bin"), config.llvm_tools_dir]
 )
@@ -72,11 +77,20 @@ def has_terminal():
         return False
 
 
+def can_make_machines():
+    """Whether a new system can be made in a folder and entered."""
+    if os.geteuid() != 0 or not shutil.which("debootstrap") or not shutil.which("unshare"):
+        return False
+    return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+
+
 def frameworks():
     """Those that the interpreter for exports has; one that was named has some."""
     found = set()
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    for framework, modules in {"jax": "jax", "keras": "keras, jax", "torch": "torch, torch_mlir"}.items():
+    modules_of = {"jax": "jax", "flax": "flax.nnx", "keras": "keras, jax", "torch": "torch, torch_mlir"}
+    modules_of["transformers"] = "transformers"
+    for framework, modules in modules_of.items():
         probe = [export_python, "-c", f"import {modules}"]
         try:
             done = subprocess.run(probe, env=environment, capture_output=True, text=True)
@@ -92,6 +106,8 @@ def frameworks():
 config.available_features |= frameworks()
 if has_terminal():
     config.available_features.add("terminal")
+if can_make_machines():
+    config.available_features.add("bare-machine")
 if platform.machine() == "x86_64":
     config.available_features.add("x86")
 for flag, feature in (("avx2", "x86-avx2"), ("avx512f", "x86-avx512")):

@@ -424,6 +424,17 @@ RowListAnalysis::applySelect(ArrayRef<Symbol> operands) {
   return operands[1] == operands[2] ? operands[1] : Symbol();
 }
 
+/// Whether an integer type holds what a symbol is: any number of rows that a
+/// front end counts in 32 bits, fewer where it counts in less.
+bool RowListAnalysis::holdsRows(Type type, const Symbol &symbol) {
+  if (type.isIndex() || type.getIntOrFloatBitWidth() >= 32)
+    return true;
+  unsigned bits = type.getIntOrFloatBitWidth() - 1;
+  std::optional<int64_t> most = getRange(symbol).constant;
+  return symbol.kind == Kind::Mask ? bits > 0
+                                   : most && *most < (int64_t(1) << bits);
+}
+
 RowListAnalysis::Symbol RowListAnalysis::apply(Operation *op,
                                                ArrayRef<Symbol> operands) {
   if (operands.empty())
@@ -462,8 +473,10 @@ RowListAnalysis::Symbol RowListAnalysis::apply(Operation *op,
         return lhs.kind == Kind::Holds ? as(Kind::Mask) : lhs;
       })
       .Case<arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtSIOp,
-            arith::FPToSIOp, arith::FPToUIOp>(
-          [&](auto) { return keepIf(lhs.kind != Kind::Holds); })
+            arith::FPToSIOp, arith::FPToUIOp>([&](auto cast) {
+        return keepIf(lhs.kind != Kind::Holds &&
+                      holdsRows(cast.getType(), lhs));
+      })
       .Case<arith::SIToFPOp, arith::UIToFPOp>([&](auto cast) {
         // A double holds any number of rows that a machine could.
         int64_t bits = getExactBits(cast.getType());

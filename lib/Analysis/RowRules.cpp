@@ -28,7 +28,8 @@ static bool isGuard(Operation *op) {
 /// Whether `op`, its regions aside, can run where it would not have: on rows of
 /// other experts, and again for each block of rows.
 static bool mayRunMore(Operation *op) {
-  if (isGuard(op) || isa<ml_program::GlobalLoadOp>(op))
+  // A guard checks the number of a weight.
+  if (isGuard(op) || isa<ml_program::GlobalLoadOp, PickOp, ParameterOp>(op))
     return true;
   if (op->hasTrait<OpTrait::HasRecursiveMemoryEffects>())
     return true;

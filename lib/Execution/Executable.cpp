@@ -12,6 +12,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Emulator/Emulator.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/SymbolGate.h"
@@ -21,6 +22,21 @@
 
 using namespace mlir;
 using namespace mlir::moe;
+
+bool moe::isReservedName(StringRef name) {
+  for (const std::vector<rt::Symbol> *table :
+       {&rt::symbols(), &rt::deviceSymbols(), &emulatorSymbols()})
+    for (const rt::Symbol &symbol : *table)
+      if (name == symbol.name)
+        return true;
+  const StringRef prefixes[] = {"moe_rt_",    "moe_invoke_", expertPrefix,
+                                familyPrefix, "_mlir_",      "moe.",
+                                "llvm.",      "__"};
+  for (StringRef prefix : prefixes)
+    if (name.starts_with(prefix))
+      return true;
+  return name.empty() || name.contains('\0');
+}
 
 /// Adds a function that loads each argument of `callee` through an array of
 /// pointers, so that the host needs no signature.
@@ -58,11 +74,11 @@ translate(ModuleOp module, const EntryPoint &entry,
   if (!translated)
     return diagnostics.takeError("the module cannot be translated to LLVM IR");
   llvm::Function *callee =
-      translated->getFunction("_mlir_ciface_" + entry.name);
+      translated->getFunction("_mlir_ciface_" + entry.symbol);
   if (!callee || callee->isDeclaration())
     return makeError("function " + quote(entry.name) +
                      " has no C interface after lowering");
-  addWrapper(*callee, "moe_invoke_" + entry.name);
+  addWrapper(*callee, "moe_invoke_" + entry.symbol);
   return translated;
 }
 
@@ -105,7 +121,7 @@ Executable::create(ModuleOp module, EntryPoint entry,
 llvm::Error Executable::compile() {
   if (invoke)
     return llvm::Error::success();
-  auto address = code->lookup("moe_invoke_" + entry.name);
+  auto address = code->lookup("moe_invoke_" + entry.symbol);
   if (!address)
     return address.takeError();
   invoke = reinterpret_cast<void (*)(void **)>(*address);
@@ -114,13 +130,11 @@ llvm::Error Executable::compile() {
 
 llvm::Error Executable::checkInputs(const EntryPoint &entry,
                                     ArrayRef<HostTensor> inputs) {
-  if (inputs.size() != entry.inputs.size())
-    return usageError("function " + quote(entry.name) + " takes " +
-                      llvm::Twine(entry.inputs.size()) + " inputs, got " +
-                      llvm::Twine(inputs.size()));
+  if (llvm::Error error = entry.checkCount(inputs.size()))
+    return error;
   for (auto [index, input] : llvm::enumerate(inputs)) {
     const ValueType &type = entry.inputs[index];
-    std::string place = "input " + std::to_string(index);
+    std::string place = entry.inputNames[index].str("input", index);
     if (!type.accepts(input))
       return makeError(place + " is " + input.typeString() + ", function " +
                        quote(entry.name) + " takes " + type.str());

@@ -9,7 +9,7 @@
 
 #include "Interface.h"
 #include "mlir/IR/Builders.h"
-#include "moe/Execution/Model.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -23,6 +23,36 @@ static Type withoutTensors(Type type) {
                 : type;
 }
 
+/// The names in a list of `count` dictionaries of attributes, one for each
+/// argument or result; the list may be null.
+static std::vector<ValueName> readNames(ArrayAttr list, size_t count) {
+  std::vector<ValueName> names(count);
+  if (!list || list.size() != count)
+    return names;
+  for (auto [name, attributes] : llvm::zip(names, list)) {
+    auto dictionary = dyn_cast<DictionaryAttr>(attributes);
+    if (!dictionary)
+      continue;
+    if (auto text = dictionary.getAs<StringAttr>(nameAttr))
+      name.text = text.str();
+    name.keywordOnly = dictionary.contains(keywordOnlyAttr);
+  }
+  return names;
+}
+
+/// What readNames reads.
+static ArrayAttr writeNames(ArrayRef<ValueName> names, Builder &b) {
+  auto lists = llvm::map_to_vector(names, [&](const ValueName &name) {
+    NamedAttrList attributes;
+    if (!name.text.empty())
+      attributes.set(nameAttr, b.getStringAttr(name.text));
+    if (name.keywordOnly)
+      attributes.set(keywordOnlyAttr, b.getUnitAttr());
+    return Attribute(attributes.getDictionary(b.getContext()));
+  });
+  return b.getArrayAttr(lists);
+}
+
 void moe::recordInterface(ModuleOp module) {
   auto required = collectRequirements(module, "");
   if (!required) {
@@ -32,13 +62,16 @@ void moe::recordInterface(ModuleOp module) {
   }
   Builder b(module.getContext());
   NamedAttrList functions, parameters, families;
-  for (auto &[name, type] : getSignatures(module)) {
+  for (const Signature &signature : getSignatures(module)) {
     auto convert = [](TypeRange types) {
       return llvm::map_to_vector(types, withoutTensors);
     };
-    functions.set(name,
-                  TypeAttr::get(b.getFunctionType(convert(type.getInputs()),
-                                                  convert(type.getResults()))));
+    auto type = b.getFunctionType(convert(signature.type.getInputs()),
+                                  convert(signature.type.getResults()));
+    functions.set(signature.function,
+                  b.getArrayAttr({TypeAttr::get(type),
+                                  writeNames(signature.inputNames, b),
+                                  writeNames(signature.resultNames, b)}));
   }
   for (const RequiredParameter &parameter : required->parameters)
     parameters.set(parameter.name,
@@ -65,18 +98,31 @@ static ArrayRef<NamedAttribute> getRecorded(ModuleOp module, StringRef kind) {
   return entries ? entries.getValue() : ArrayRef<NamedAttribute>();
 }
 
-SmallVector<std::pair<std::string, FunctionType>>
-moe::getSignatures(ModuleOp module) {
-  SmallVector<std::pair<std::string, FunctionType>> signatures;
+static Signature makeSignature(StringRef name, FunctionType type,
+                               ArrayAttr inputs, ArrayAttr results) {
+  return {name.str(), type, readNames(inputs, type.getNumInputs()),
+          readNames(results, type.getNumResults())};
+}
+
+SmallVector<Signature> moe::getSignatures(ModuleOp module) {
+  SmallVector<Signature> signatures;
   for (func::FuncOp function : getEntryPoints(module))
-    signatures.emplace_back(function.getName().str(),
-                            function.getFunctionType());
+    signatures.push_back(
+        makeSignature(function.getName(), function.getFunctionType(),
+                      function.getArgAttrsAttr(), function.getResAttrsAttr()));
   if (!signatures.empty())
     return signatures;
-  for (NamedAttribute entry : getRecorded(module, "functions"))
-    if (auto type = dyn_cast<TypeAttr>(entry.getValue()))
-      if (auto function = dyn_cast<FunctionType>(type.getValue()))
-        signatures.emplace_back(entry.getName().str(), function);
+  for (NamedAttribute entry : getRecorded(module, "functions")) {
+    auto fields = dyn_cast<ArrayAttr>(entry.getValue());
+    if (!fields || fields.size() != 3)
+      continue;
+    auto type = dyn_cast<TypeAttr>(fields[0]);
+    auto function = type ? dyn_cast<FunctionType>(type.getValue()) : nullptr;
+    if (function)
+      signatures.push_back(makeSignature(entry.getName(), function,
+                                         dyn_cast<ArrayAttr>(fields[1]),
+                                         dyn_cast<ArrayAttr>(fields[2])));
+  }
   return signatures;
 }
 

@@ -12,6 +12,7 @@
 #ifndef MOE_LIB_EXECUTION_INTERFACE_H
 #define MOE_LIB_EXECUTION_INTERFACE_H
 
+#include "moe/Execution/Model.h"
 #include "moe/Execution/Parameters.h"
 
 namespace mlir::moe {
@@ -20,10 +21,17 @@ namespace mlir::moe {
 /// phase `machine`, to its attribute.
 void recordInterface(ModuleOp module);
 
-/// The public functions and their types: those of `module`, or, in phase
-/// `machine`, those that it had, with buffers in place of tensors.
-SmallVector<std::pair<std::string, FunctionType>>
-getSignatures(ModuleOp module);
+/// A public function, and what its arguments and results are called.
+struct Signature {
+  std::string function;
+  FunctionType type;
+  std::vector<ValueName> inputNames;
+  std::vector<ValueName> resultNames;
+};
+
+/// Those of `module`, or, in phase `machine`, those that it had, with buffers
+/// in place of tensors.
+SmallVector<Signature> getSignatures(ModuleOp module);
 
 /// Calls `parameter` and `family` for the recorded weights.
 void visitRecordedWeights(

@@ -19,6 +19,8 @@
 #include "Codegen.h"
 #include "Partition.h"
 #include "moe/Runtime/Runtime.h"
+#include "moe/Runtime/Trace.h"
+#include "moe/Tensor/File.h"
 
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/IndirectionUtils.h"
@@ -253,14 +255,12 @@ Error moe::LazyJIT::Impl::dumpObject(const Partition &partition,
   SmallString<128> path(options.dumpObjectsDir);
   sys::path::append(path, formatv("{0:d3}-{1}.o", objectsDumped++,
                                   makeFileName(partition.name)));
-  return writeToOutput(path, [&](raw_ostream &os) {
-    os << object.getBuffer();
-    return Error::success();
-  });
+  return writeFile(path, object.getBuffer());
 }
 
 Expected<std::unique_ptr<MemoryBuffer>>
 moe::LazyJIT::Impl::compile(Source &source, const Partition &partition) {
+  rt::TraceSpan span("code of " + partition.name);
   auto begin = std::chrono::steady_clock::now();
   ThreadSafeModule copy = cutPartition(source, partition);
   Expected<std::unique_ptr<MemoryBuffer>> object =

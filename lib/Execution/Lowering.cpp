@@ -14,6 +14,7 @@
 #include "moe/Conversion/Passes.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Model.h"
+#include "moe/Runtime/Trace.h"
 #include "moe/Tensor/File.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -22,15 +23,19 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-static llvm::Error writePhase(ModuleOp module, Phase phase, StringRef dir) {
-  if (std::error_code error = llvm::sys::fs::create_directories(dir))
-    return makeError(dir + ": " + error.message());
+std::string moe::phaseFile(StringRef dir, Phase phase) {
   SmallString<128> path(dir);
   llvm::sys::path::append(path, llvm::Twine(static_cast<int>(phase)) + "-" +
                                     stringifyPhase(phase) + ".mlir");
+  return path.str().str();
+}
+
+static llvm::Error writePhase(ModuleOp module, Phase phase, StringRef dir) {
+  if (std::error_code error = llvm::sys::fs::create_directories(dir))
+    return makeError(dir + ": " + error.message());
   std::string text;
   llvm::raw_string_ostream(text) << module << "\n";
-  return writeFile(path, text);
+  return writeFile(phaseFile(dir, phase), text);
 }
 
 static std::string reproducerPath() {
@@ -126,20 +131,23 @@ llvm::Error moe::lowerModule(ModuleOp module, const LoweringOptions &options,
                              StringRef fileName) {
   if (options.from < Phase::Machine && options.to == Phase::Machine)
     recordInterface(module);
-  if (options.dumpPhasesDir.empty()) {
+  bool dump = !options.dumpPhasesDir.empty();
+  if (!dump && !rt::Trace::isOn()) {
     if (options.from == options.to)
       return llvm::Error::success();
     return runPhases(module, options, options.from, options.to, fileName);
   }
   for (int phase = static_cast<int>(options.from);; ++phase) {
-    if (llvm::Error error = writePhase(module, static_cast<Phase>(phase),
-                                       options.dumpPhasesDir))
-      return error;
+    if (dump)
+      if (llvm::Error error = writePhase(module, static_cast<Phase>(phase),
+                                         options.dumpPhasesDir))
+        return error;
     if (phase >= static_cast<int>(options.to))
       return llvm::Error::success();
-    if (llvm::Error error =
-            runPhases(module, options, static_cast<Phase>(phase),
-                      static_cast<Phase>(phase + 1), fileName))
+    auto next = static_cast<Phase>(phase + 1);
+    rt::TraceSpan span("phase " + stringifyPhase(next).str());
+    if (llvm::Error error = runPhases(
+            module, options, static_cast<Phase>(phase), next, fileName))
       return error;
   }
 }

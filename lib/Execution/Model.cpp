@@ -12,6 +12,7 @@
 #include "Interface.h"
 #include "mlir/Parser/Parser.h"
 #include "moe/Execution/Error.h"
+#include "moe/Execution/TrialParse.h"
 #include "moe/Execution/Trust.h"
 #include "moe/Tensor/File.h"
 #include "llvm/Support/FileSystem.h"
@@ -29,7 +30,7 @@ using namespace mlir::moe;
 // Diagnostics
 //===----------------------------------------------------------------------===//
 
-static std::string place(Location location, StringRef fileName) {
+std::string moe::placeOf(Location location, StringRef fileName) {
   auto file = location->findInstanceOf<FileLineColLoc>();
   if (!file || file.getFilename().empty())
     return fileName.str();
@@ -56,8 +57,8 @@ DiagnosticCollector::DiagnosticCollector(MLIRContext *context,
     : ScopedDiagnosticHandler(context), fileName(fileName),
       onError(std::move(onError)), source(source) {
   setHandler([this](Diagnostic &diagnostic) {
-    std::string text = place(diagnostic.getLocation(), this->fileName) + ": " +
-                       reword(diagnostic, this->source);
+    std::string text = placeOf(diagnostic.getLocation(), this->fileName) +
+                       ": " + reword(diagnostic, this->source);
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
       if (!firstError.empty())
         return success();
@@ -171,9 +172,15 @@ static void parseAndCheck(const ModelSource &source, MLIRContext &context,
 
 llvm::Expected<OwningOpRef<ModuleOp>>
 moe::parseModel(const ModelSource &source, MLIRContext &context, bool trusted) {
-  if (!trusted)
-    if (llvm::Error error = checkSource(source.text->getBuffer(), source.path))
+  if (!trusted) {
+    StringRef text = source.text->getBuffer();
+    if (llvm::Error error = checkSource(text, source.path))
       return error;
+    DialectRegistry dialects;
+    registerModelDialects(dialects);
+    if (llvm::Error error = tryToParse(text, source.path, dialects))
+      return error;
+  }
   // What nests in other ways than by brackets, such as aliases of types, has
   // this much stack.
   constexpr unsigned stackBytes = 256 << 20;
@@ -210,6 +217,11 @@ bool ValueType::accepts(const HostTensor &tensor) const {
   });
 }
 
+std::string ValueName::str(StringRef kind, size_t index) const {
+  return (kind + " " + (text.empty() ? std::to_string(index) : quote(text)))
+      .str();
+}
+
 std::optional<ValueType> moe::getValueType(Type type) {
   ValueType value{ElementType::I8, {}, false};
   auto buffer = dyn_cast<MemRefType>(type);
@@ -230,6 +242,36 @@ std::optional<ValueType> moe::getValueType(Type type) {
   return value;
 }
 
+/// The name whole: a program may read it, and none has a control character.
+static std::string describe(StringRef kind, size_t index,
+                            ArrayRef<ValueType> types,
+                            ArrayRef<ValueName> names) {
+  std::string text = (kind + " " + llvm::Twine(index)).str();
+  if (index < names.size() && !names[index].text.empty())
+    text += " '" + names[index].text + "'";
+  return text + ": " + types[index].str();
+}
+
+std::string EntryPoint::describeInput(size_t index) const {
+  return describe("input", index, inputs, inputNames);
+}
+
+std::string EntryPoint::describeResult(size_t index) const {
+  return describe("result", index, results, resultNames);
+}
+
+llvm::Error EntryPoint::checkCount(size_t count) const {
+  if (count == inputs.size())
+    return llvm::Error::success();
+  std::string message = "function " + quote(name) + " takes " +
+                        std::to_string(inputs.size()) +
+                        (inputs.size() == 1 ? " input" : " inputs") + ", got " +
+                        std::to_string(count);
+  for (size_t index = 0; index < inputs.size(); ++index)
+    message += (index ? ", " : "; ") + describeInput(index);
+  return usageError(message);
+}
+
 SmallVector<func::FuncOp> moe::getEntryPoints(ModuleOp module) {
   return llvm::to_vector(llvm::make_filter_range(
       module.getOps<func::FuncOp>(),
@@ -239,11 +281,15 @@ SmallVector<func::FuncOp> moe::getEntryPoints(ModuleOp module) {
 llvm::Expected<EntryPoint> moe::findEntryPoint(ModuleOp module, StringRef name,
                                                StringRef fileName) {
   std::vector<std::string> names;
-  for (auto &[function, type] : getSignatures(module)) {
-    names.push_back(function);
-    if (function != name)
+  for (Signature &signature : getSignatures(module)) {
+    names.push_back(signature.function);
+    if (signature.function != name)
       continue;
-    EntryPoint entry{name.str(), {}, {}};
+    FunctionType type = signature.type;
+    EntryPoint entry;
+    entry.name = entry.symbol = name.str();
+    entry.inputNames = std::move(signature.inputNames);
+    entry.resultNames = std::move(signature.resultNames);
     auto add = [&](TypeRange types, std::vector<ValueType> &values) {
       for (Type type : types)
         if (std::optional<ValueType> value = getValueType(type))
@@ -258,7 +304,7 @@ llvm::Expected<EntryPoint> moe::findEntryPoint(ModuleOp module, StringRef name,
     std::string spelling;
     llvm::raw_string_ostream(spelling) << type;
     return makeError(
-        place(symbol ? symbol->getLoc() : module.getLoc(), fileName) +
+        placeOf(symbol ? symbol->getLoc() : module.getLoc(), fileName) +
         ": function " + quote(name) +
         " cannot be run: inputs and results are "
         "ranked tensors and numbers, its type is " +

@@ -8,10 +8,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Results.h"
+#include "NamedSpecs.h"
 #include "moe/Execution/Error.h"
 #include "moe/Import/TensorSpec.h"
 #include "moe/Tensor/Compare.h"
-#include "moe/Tensor/File.h"
 #include "moe/Tensor/Literal.h"
 
 using namespace mlir;
@@ -22,17 +22,7 @@ static constexpr int64_t maxPrintedElements = 1024;
 
 static bool isFile(StringRef spec) { return spec.starts_with("@"); }
 
-std::string moe::fileOfSpec(StringRef spec) {
-  if (!isFile(spec))
-    return "";
-  auto parsed = parseTensorSpec(spec);
-  if (parsed)
-    return parsed->path;
-  llvm::consumeError(parsed.takeError());
-  return "";
-}
-
-static llvm::Error checkOutputSpecs(const RunOptions &options) {
+llvm::Error moe::checkOutputSpecs(const RunOptions &options) {
   // The writer knows which specs do not go together.
   TensorWriter writer;
   HostTensor tensor;
@@ -48,32 +38,8 @@ static llvm::Error checkOutputSpecs(const RunOptions &options) {
   return llvm::Error::success();
 }
 
-llvm::Error moe::checkPlaces(const RunOptions &options, size_t numResults,
-                             ArrayRef<std::string> inputs) {
-  auto tooMany = [&](StringRef flag, size_t count) {
-    return usageError("function " + quote(options.function) + " has " +
-                      llvm::Twine(numResults) + " results, got " +
-                      llvm::Twine(count) + " " + flag);
-  };
-  if (options.outputs.size() > numResults)
-    return tooMany("--output", options.outputs.size());
-  if (options.expectedOutputs.size() > numResults)
-    return tooMany("--expected-output", options.expectedOutputs.size());
-  if (llvm::Error error = checkOutputSpecs(options))
-    return error;
-
-  std::vector<std::string> written = {options.statsOut, options.benchmarkOut};
-  for (StringRef spec : options.outputs)
-    written.push_back(fileOfSpec(spec));
-  for (StringRef output : written)
-    for (StringRef input : inputs)
-      if (!output.empty() && !input.empty() && sameFile(output, input))
-        return usageError(output + ": would be overwritten, though the run "
-                                   "reads it");
-  return llvm::Error::success();
-}
-
 llvm::Error moe::writeTo(StringRef path, raw_ostream &otherwise,
+                         OutputFiles &files,
                          llvm::function_ref<void(raw_ostream &)> print) {
   if (path.empty() || path == "-") {
     print(otherwise);
@@ -81,27 +47,24 @@ llvm::Error moe::writeTo(StringRef path, raw_ostream &otherwise,
     auto *file = static_cast<llvm::raw_fd_ostream *>(&otherwise);
     std::error_code error = file->error();
     file->clear_error();
-    return error ? makeError("standard output: " + error.message())
+    StringRef name = &otherwise == &llvm::errs() ? "error" : "output";
+    return error ? makeError("standard " + name + ": " + error.message())
                  : llvm::Error::success();
   }
-  auto file = OutputFile::create(path);
-  if (!file)
-    return file.takeError();
-  print(file->os());
-  return file->commit();
+  return files.add(path, [&](raw_ostream &os) {
+    print(os);
+    return llvm::Error::success();
+  });
 }
 
 llvm::Error moe::writeResults(const RunOptions &options,
-                              ArrayRef<HostTensor> results) {
+                              ArrayRef<ValueName> names,
+                              ArrayRef<HostTensor> results,
+                              OutputFiles &files) {
   TensorWriter writer;
-  bool benchmarking = options.benchmark != RunOptions::Format::None;
   llvm::Error problem = llvm::Error::success();
   for (auto [index, tensor] : llvm::enumerate(results)) {
-    StringRef spec = "-";
-    if (index < options.outputs.size())
-      spec = options.outputs[index];
-    else if (benchmarking)
-      continue;
+    StringRef spec = options.outputs[index];
     if (spec.empty() || problem)
       continue;
     if (isFile(spec)) {
@@ -109,17 +72,21 @@ llvm::Error moe::writeResults(const RunOptions &options,
       continue;
     }
     const HostTensor &result = tensor;
-    problem = writeTo("", llvm::outs(), [&](raw_ostream &os) {
+    StringRef name = names[index].text;
+    problem = writeTo("", llvm::outs(), files, [&](raw_ostream &os) {
+      if (!name.empty())
+        os << name << "=";
       printLiteral(os, result, maxPrintedElements);
       os << "\n";
     });
   }
   if (problem)
     return problem;
-  return writer.flush();
+  return writer.write(files);
 }
 
 llvm::Error moe::compareResults(const RunOptions &options,
+                                ArrayRef<ValueName> names,
                                 ArrayRef<HostTensor> results,
                                 ArrayRef<std::optional<HostTensor>> expected) {
   std::string message;
@@ -130,8 +97,8 @@ llvm::Error moe::compareResults(const RunOptions &options,
     Comparison comparison =
         compareTensors(result, *wanted, options.rtol, options.atol);
     if (!comparison.equal)
-      message += (message.empty() ? "result " : "; result ") +
-                 std::to_string(index) + ": " + comparison.message;
+      message += (message.empty() ? "" : "; ") +
+                 names[index].str("result", index) + ": " + comparison.message;
   }
   if (message.empty())
     return llvm::Error::success();

@@ -3,42 +3,39 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Checks the places for results before the work is done, and fills them after
-// it. Private to this room.
+// Checks what is to become of results before the work is done, and does it
+// after it. Private to this room.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef MOE_LIB_EXECUTION_RESULTS_H
 #define MOE_LIB_EXECUTION_RESULTS_H
 
+#include "moe/Execution/Model.h"
 #include "moe/Execution/Run.h"
+#include "moe/Tensor/File.h"
 #include "moe/Tensor/HostTensor.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace mlir::moe {
 
-/// An error if there are more --output or --expected-output than results, if
-/// one makes no sense, or if a file to be written is one of `inputs` or is
-/// written twice.
-llvm::Error checkPlaces(const RunOptions &options, size_t numResults,
-                        ArrayRef<std::string> inputs);
+/// An error if an --output makes no sense.
+llvm::Error checkOutputSpecs(const RunOptions &options);
 
-/// Prints and writes the results.
-llvm::Error writeResults(const RunOptions &options,
-                         ArrayRef<HostTensor> results);
+/// Prints results, and writes those that have files, to the outputs of
+/// `options`, one for each.
+llvm::Error writeResults(const RunOptions &options, ArrayRef<ValueName> names,
+                         ArrayRef<HostTensor> results, OutputFiles &files);
 
 /// An error with the code Mismatch that says how the results differ from
 /// `expected`, where there is an expected one.
-llvm::Error compareResults(const RunOptions &options,
+llvm::Error compareResults(const RunOptions &options, ArrayRef<ValueName> names,
                            ArrayRef<HostTensor> results,
                            ArrayRef<std::optional<HostTensor>> expected);
 
-/// The file of a SPEC, empty if it has none.
-std::string fileOfSpec(StringRef spec);
-
-/// Lets `print` write to the file `path`, which appears whole, or, if `path` is
-/// empty or "-", to `otherwise`.
-llvm::Error writeTo(StringRef path, raw_ostream &otherwise,
+/// Lets `print` write to one of `files` named `path`, or, if `path` is empty or
+/// "-", to `otherwise`.
+llvm::Error writeTo(StringRef path, raw_ostream &otherwise, OutputFiles &files,
                     llvm::function_ref<void(raw_ostream &)> print);
 
 } // namespace mlir::moe

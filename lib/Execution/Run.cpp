@@ -9,6 +9,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Run.h"
+#include "NamedSpecs.h"
+#include "Places.h"
 #include "Results.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Execution/Benchmark.h"
@@ -17,12 +19,14 @@
 #include "moe/Execution/Lowering.h"
 #include "moe/Execution/Monitor.h"
 #include "moe/Execution/Parameters.h"
+#include "moe/Execution/Profile.h"
 #include "moe/Execution/Statistics.h"
 #include "moe/Execution/Trust.h"
 #include "moe/Import/TensorSpec.h"
 #include "moe/Runtime/Runtime.h"
+#include "moe/Runtime/Trace.h"
 #include "moe/Tensor/File.h"
-#include "llvm/Support/FileSystem.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
 #include <unistd.h>
 
@@ -44,18 +48,22 @@ private:
   llvm::Error openWeights();
   llvm::Error describe();
   llvm::Error compileTo(Phase phase);
+  llvm::Error bindSpecs();
   llvm::Error readTensors();
+  llvm::Error bindWeights();
+  llvm::Error checkWeights(llvm::Error outcome);
   void isolateEntry();
   llvm::Error lower();
   llvm::Error execute();
   llvm::Error runOnce(std::vector<HostTensor> &results);
   llvm::Error measureRuns(std::vector<HostTensor> &results);
   llvm::Error measureGraph();
-  llvm::Error report();
+  llvm::Error report(OutputFiles &files);
+  llvm::Error reportTimes(OutputFiles &files);
   std::string benchmarkName() const;
-  std::vector<std::string> filesRead() const;
 
-  const RunOptions &options;
+  /// After bindSpecs(), inputs and outputs are those of the function, in order.
+  RunOptions options;
   MLIRContext context;
   Monitor monitor;
   /// Outlives whatever lies on the device.
@@ -82,10 +90,13 @@ static int64_t defaultMemoryLimit() {
 }
 
 llvm::Error Run::load() {
+  rt::TraceSpan span("read the model");
   auto found = findModel(options.model);
   if (!found)
     return found.takeError();
   source = std::move(*found);
+  if (llvm::Error error = checkPlaces(options, source))
+    return error;
   DialectRegistry dialects;
   registerModelDialects(dialects);
   context.appendDialectRegistry(dialects);
@@ -100,23 +111,9 @@ llvm::Error Run::load() {
   return llvm::Error::success();
 }
 
-static bool hasSafeTensors(StringRef directory) {
-  std::error_code error;
-  for (llvm::sys::fs::directory_iterator it(directory, error), end;
-       !error && it != end; it.increment(error))
-    if (llvm::sys::path::extension(it->path()) == ".safetensors")
-      return true;
-  return false;
-}
-
-/// Where nobody says, the files beside the model are taken.
 llvm::Error Run::openWeights() {
-  std::vector<std::string> paths = options.parameters;
-  if (paths.empty() && !source.weightsDirectory.empty() &&
-      hasSafeTensors(source.weightsDirectory))
-    paths.push_back(source.weightsDirectory);
-  if (paths.empty() && !source.weightsFile.empty())
-    paths.push_back(source.weightsFile);
+  rt::TraceSpan span("open the weights");
+  std::vector<std::string> paths = findWeights(options, source);
   if (paths.empty())
     return llvm::Error::success();
   auto opened = Checkpoint::open(paths);
@@ -132,15 +129,16 @@ llvm::Error Run::openWeights() {
 static void describeFunction(raw_ostream &os, ModuleOp module, StringRef name,
                              StringRef fileName) {
   auto entry = findEntryPoint(module, name, fileName);
-  os << "function " << name << "\n";
+  bool plain = !name.empty() && llvm::all_of(name, llvm::isPrint);
+  os << "function " << (plain ? name.str() : quote(name)) << "\n";
   if (!entry) {
     os << "  " << takeMessage(entry.takeError()).first << "\n";
     return;
   }
-  for (auto [index, type] : llvm::enumerate(entry->inputs))
-    os << "  input " << index << ": " << type.str() << "\n";
-  for (auto [index, type] : llvm::enumerate(entry->results))
-    os << "  result " << index << ": " << type.str() << "\n";
+  for (size_t index = 0; index < entry->inputs.size(); ++index)
+    os << "  " << entry->describeInput(index) << "\n";
+  for (size_t index = 0; index < entry->results.size(); ++index)
+    os << "  " << entry->describeResult(index) << "\n";
 }
 
 llvm::Error Run::describe() {
@@ -162,7 +160,8 @@ llvm::Error Run::describe() {
          findFaults(required, checkpoint ? &*checkpoint : nullptr, source.path))
       os << "lacks: " << fault << "\n";
   };
-  return writeTo("", llvm::outs(), print);
+  OutputFiles none;
+  return writeTo("", llvm::outs(), none, print);
 }
 
 llvm::Error Run::compileTo(Phase phase) {
@@ -170,17 +169,18 @@ llvm::Error Run::compileTo(Phase phase) {
   if (phase < from)
     return usageError("--compile-to=" + stringifyPhase(phase) +
                       " is before --compile-from=" + stringifyPhase(from));
-  if (!options.output.empty())
-    for (const std::string &file : filesRead())
-      if (!file.empty() && sameFile(options.output, file))
-        return usageError(options.output +
-                          ": would be overwritten, though the run reads it");
+  // What is compiled to the end keeps its names.
+  for (func::FuncOp function : getEntryPoints(*module))
+    if (phase == Phase::Machine && isReservedName(function.getName()))
+      return makeError(placeOf(function.getLoc(), source.path) + ": function " +
+                       quote(function.getName()) +
+                       " has a name of the runtime; give it another one");
   LoweringOptions lowering;
   lowering.from = from;
   lowering.to = phase;
   lowering.experts = options.experts;
   lowering.assumeFinite = options.assumeFinite;
-  lowering.stats = options.stats != RunOptions::Format::None;
+  lowering.stats = options.counts();
   lowering.checkAccesses = !options.trustModel;
   lowering.machine = *parseDevice(options.device);
   lowering.dumpPhasesDir = options.dumpPhasesDir;
@@ -188,32 +188,51 @@ llvm::Error Run::compileTo(Phase phase) {
   if (llvm::Error error = lowerModule(*module, lowering, source.path))
     return error;
   monitor.stop();
-  return writeTo(options.output, llvm::outs(),
-                 [&](raw_ostream &os) { os << *module << "\n"; });
+  auto print = [&](raw_ostream &os) { os << *module << "\n"; };
+  OutputFiles files;
+  if (llvm::Error error = writeTo(options.output, llvm::outs(), files, print))
+    return error;
+  return files.commit();
 }
 
-std::vector<std::string> Run::filesRead() const {
-  std::vector<std::string> files = {source.path == "-" ? "" : source.path};
-  for (StringRef spec : options.inputs)
-    files.push_back(fileOfSpec(spec));
-  for (StringRef spec : options.expectedOutputs)
-    files.push_back(fileOfSpec(spec));
-  if (checkpoint)
-    for (const CheckpointFile &file : checkpoint->files())
-      files.push_back(file.path);
-  return files;
+/// From SPECs that may have names to one for each input and result.
+llvm::Error Run::bindSpecs() {
+  if (llvm::Error error = entry.checkCount(options.inputs.size()))
+    return error;
+  // Results for which nothing is said are printed, or dropped where times are.
+  bool prints = options.benchmark == RunOptions::Format::None;
+  auto bind = [&](const NamedSpecs &names, std::vector<std::string> &specs,
+                  StringRef otherwise) -> llvm::Error {
+    auto bound = names.bind(specs);
+    if (!bound)
+      return bound.takeError();
+    specs.clear();
+    for (std::optional<std::string> &spec : *bound)
+      specs.push_back(spec ? *spec : otherwise.str());
+    return llvm::Error::success();
+  };
+  auto ofResults = [&](StringRef flag) {
+    return NamedSpecs{flag, entry.name, "result", entry.results,
+                      entry.resultNames};
+  };
+  if (llvm::Error error =
+          bind({"--input", entry.name, "input", entry.inputs, entry.inputNames},
+               options.inputs, ""))
+    return error;
+  if (llvm::Error error =
+          bind(ofResults("--output"), options.outputs, prints ? "-" : ""))
+    return error;
+  return bind(ofResults("--expected-output"), options.expectedOutputs, "");
 }
 
 llvm::Error Run::readTensors() {
-  if (options.inputs.size() != entry.inputs.size())
-    return usageError("function " + quote(entry.name) + " takes " +
-                      llvm::Twine(entry.inputs.size()) + " inputs, got " +
-                      llvm::Twine(options.inputs.size()));
-  if (llvm::Error error =
-          checkPlaces(options, entry.results.size(), filesRead()))
+  if (llvm::Error error = bindSpecs())
+    return error;
+  if (llvm::Error error = checkOutputSpecs(options))
     return error;
   int64_t limit = options.maxMemory ? options.maxMemory : defaultMemoryLimit();
   rt::setMemoryLimit(limit);
+  rt::setThreads(options.threads);
   for (StringRef spec : options.inputs) {
     auto tensor = readTensor(spec, limit);
     if (!tensor)
@@ -234,20 +253,42 @@ llvm::Error Run::readTensors() {
   return llvm::Error::success();
 }
 
-/// Leaves the function that runs as the only public one, under a name that no
-/// function of the runtime has: a model may well call its function "exp".
+/// The outcome of work that read weights, if they were all there.
+llvm::Error Run::checkWeights(llvm::Error outcome) {
+  llvm::Error missing =
+      checkpoint ? checkpoint->checkFiles() : llvm::Error::success();
+  if (!missing)
+    return outcome;
+  llvm::consumeError(std::move(outcome));
+  return missing;
+}
+
+llvm::Error Run::bindWeights() {
+  rt::MappedReads reads;
+  auto binding = BoundParameters::bind(
+      required, checkpoint ? &*checkpoint : nullptr, source.path,
+      options.allowUnusedParameters || options.parameters.empty());
+  if (!binding)
+    return checkWeights(binding.takeError());
+  bound = std::move(*binding);
+  return checkWeights(llvm::Error::success());
+}
+
+/// Leaves the function that runs as the only public one, under a name that
+/// means nothing else: a model may well call its function "exp".
 void Run::isolateEntry() {
   for (func::FuncOp function : getEntryPoints(*module))
     if (function.getName() != entry.name)
       function.setPrivate();
-  if (llvm::none_of(rt::symbols(), [&](const rt::Symbol &symbol) {
-        return entry.name == symbol.name;
-      }))
+  auto function = module->lookupSymbol<func::FuncOp>(entry.name);
+  if (!function || !isReservedName(entry.name))
     return;
   SymbolTable symbols(*module);
-  std::string name = "entry." + entry.name;
-  if (succeeded(symbols.rename(symbols.lookup(entry.name), name)))
-    entry.name = name;
+  entry.symbol = "entry";
+  while (symbols.lookup(entry.symbol))
+    entry.symbol += "_";
+  // Nothing but calls refers to a function.
+  (void)symbols.rename(function, entry.symbol);
 }
 
 /// From the parsed module to one whose code can be linked.
@@ -258,7 +299,7 @@ llvm::Error Run::lower() {
   lowering.from = options.compileFrom.value_or(Phase::Import);
   lowering.experts = options.experts;
   lowering.assumeFinite = options.assumeFinite;
-  lowering.stats = options.stats != RunOptions::Format::None;
+  lowering.stats = options.counts();
   lowering.checkAccesses = !options.trustModel;
   lowering.misaligned = bound->misaligned();
   lowering.machine = session->kind();
@@ -290,14 +331,19 @@ llvm::Error Run::lower() {
 }
 
 llvm::Error Run::runOnce(std::vector<HostTensor> &results) {
+  rt::TraceSpan span("run");
   auto made = executable->run(inputs);
   if (!made)
-    return made.takeError();
+    return checkWeights(made.takeError());
   results = std::move(*made);
-  return llvm::Error::success();
+  if (options.observe)
+    options.observe(inputs, results);
+  return checkWeights(llvm::Error::success());
 }
 
 llvm::Error Run::measureRuns(std::vector<HostTensor> &results) {
+  if (options.observe)
+    options.observe(inputs, results);
   auto once = [&] { return runOnce(results); };
   monitor.setActivity("running");
   auto first = measure(once);
@@ -338,7 +384,7 @@ llvm::Error Run::measureGraph() {
   return llvm::Error::success();
 }
 
-llvm::Error Run::report() {
+llvm::Error Run::report(OutputFiles &files) {
   if (options.stats != RunOptions::Format::None) {
     Statistics statistics = table->collect(executable->jit());
     statistics.alignedCopies = checkpoint ? checkpoint->numAlignedCopies() : 0;
@@ -349,17 +395,37 @@ llvm::Error Run::report() {
       else
         statistics.printText(os);
     };
-    if (llvm::Error error = writeTo(options.statsOut, llvm::errs(), print))
+    if (llvm::Error error =
+            writeTo(options.statsOut, llvm::errs(), files, print))
       return error;
   }
+  if (llvm::Error error = reportTimes(files))
+    return error;
   if (!benchmark)
     return llvm::Error::success();
-  return writeTo(options.benchmarkOut, llvm::outs(), [&](raw_ostream &os) {
+  auto print = [&](raw_ostream &os) {
     if (options.benchmark == RunOptions::Format::JSON)
       benchmark->printJSON(os);
     else
       benchmark->printConsole(os);
-  });
+  };
+  return writeTo(options.benchmarkOut, llvm::outs(), files, print);
+}
+
+llvm::Error Run::reportTimes(OutputFiles &files) {
+  if (!rt::Trace::isOn())
+    return llvm::Error::success();
+  Profile profile(rt::Trace::events(), rt::Trace::dropped(),
+                  table->locations());
+  if (options.profile)
+    if (llvm::Error error =
+            writeTo("", llvm::errs(), files,
+                    [&](raw_ostream &os) { profile.printTable(os); }))
+      return error;
+  if (options.traceOut.empty())
+    return llvm::Error::success();
+  return writeTo(options.traceOut, llvm::outs(), files,
+                 [&](raw_ostream &os) { profile.printTrace(os); });
 }
 
 std::string Run::benchmarkName() const {
@@ -380,13 +446,8 @@ llvm::Error Run::execute() {
   entry = std::move(*found);
   if (llvm::Error error = readTensors())
     return error;
-  bool named = !options.parameters.empty();
-  auto binding = BoundParameters::bind(
-      required, checkpoint ? &*checkpoint : nullptr, source.path,
-      options.allowUnusedParameters || !named);
-  if (!binding)
-    return binding.takeError();
-  bound = std::move(*binding);
+  if (llvm::Error error = bindWeights())
+    return error;
 
   if (options.benchmark != RunOptions::Format::None)
     benchmark.emplace(benchmarkName());
@@ -403,14 +464,20 @@ llvm::Error Run::execute() {
     return error;
   // What is written from here on is written whole.
   monitor.stop();
-  if (llvm::Error error = writeResults(options, results))
+  OutputFiles files;
+  if (llvm::Error error =
+          writeResults(options, entry.resultNames, results, files))
     return error;
-  if (llvm::Error error = report())
+  if (llvm::Error error = report(files))
     return error;
-  return compareResults(options, results, expected);
+  if (llvm::Error error = files.commit())
+    return error;
+  return compareResults(options, entry.resultNames, results, expected);
 }
 
 llvm::Error Run::run() {
+  if (options.profile || !options.traceOut.empty())
+    rt::Trace::start();
   if (llvm::Error error = load())
     return error;
   bool wantsWeights = !options.compileTo;

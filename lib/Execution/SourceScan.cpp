@@ -3,9 +3,10 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The parser recurses on nesting and believes the alignment of resources. One
-// pass over the characters, which skips strings and comments as the lexer does,
-// finds what would exhaust its stack or the memory.
+// The parser recurses on nesting and believes the alignment of resources, and
+// aliases of aliases stand for texts that double with each line. One pass over
+// the characters, which skips strings and comments as the lexer does, finds
+// what would exhaust its stack, the memory or the time.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,6 +33,7 @@ private:
   void close(char bracket);
   llvm::Error scanString();
   llvm::Error checkResource(StringRef string) const;
+  llvm::Error scanAlias();
   bool startsWith(StringRef token) const {
     return text.substr(position).starts_with(token);
   }
@@ -42,6 +44,10 @@ private:
   std::string brackets;
   int64_t signs = 0; // unary signs in a row nest as well
   bool inResources = false;
+  /// The references that each alias stands for, and the one being defined.
+  llvm::StringMap<int64_t> aliases;
+  StringRef defined;
+  size_t valueStart = 0;
 };
 
 } // namespace
@@ -99,6 +105,33 @@ llvm::Error SourceScan::scanString() {
   return llvm::Error::success();
 }
 
+static bool isNameCharacter(char c) {
+  return llvm::isAlnum(c) || c == '_' || c == '$' || c == '.' || c == '-';
+}
+
+/// At the `#` or `!` of a name: an alias, or of a dialect, which has a period.
+llvm::Error SourceScan::scanAlias() {
+  StringRef name = text.substr(position, 1);
+  StringRef rest = text.drop_front(position + 1);
+  name = StringRef(name.data(), 1 + rest.take_while(isNameCharacter).size());
+  rest = text.drop_front(position + name.size()).ltrim();
+  if (brackets.empty() && rest.starts_with("=") && !rest.starts_with("==")) {
+    defined = name;
+    aliases[defined] = 1;
+    valueStart = rest.drop_front().ltrim().data() - text.data();
+  } else if (auto known = aliases.find(name);
+             !defined.empty() && name != defined && known != aliases.end()) {
+    int64_t &references = aliases[defined];
+    references += known->second;
+    if (references > kMaxAliasReferences)
+      return errorHere("the alias '" + defined + "' stands for more than " +
+                       llvm::Twine(kMaxAliasReferences) +
+                       " others, those in others counted");
+  }
+  position += name.size();
+  return llvm::Error::success();
+}
+
 llvm::Error SourceScan::run() {
   while (position < text.size()) {
     if (!inResources && position > kMaxSourceBytes)
@@ -112,6 +145,10 @@ llvm::Error SourceScan::run() {
     } else if (!llvm::isSpace(c)) {
       signs = 0;
     }
+    // Not where the value of an alias begins: this is an operation.
+    if ((c == '{' || c == '@' || c == '"') && brackets.empty() &&
+        position != valueStart)
+      defined = "";
     if (c == '"') {
       if (llvm::Error error = scanString())
         return error;
@@ -128,6 +165,11 @@ llvm::Error SourceScan::run() {
     }
     if (startsWith("{-#"))
       inResources = true;
+    if (!inResources && (c == '#' || c == '!')) {
+      if (llvm::Error error = scanAlias())
+        return error;
+      continue;
+    }
     if (c == '(' || c == '[' || c == '{' || c == '<')
       if (llvm::Error error = open(c))
         return error;

@@ -89,6 +89,13 @@ StatisticsTable::StatisticsTable(ModuleOp module) {
   functionsTotal = bodies.size();
 }
 
+std::vector<std::string> StatisticsTable::locations() const {
+  std::vector<std::string> places;
+  for (const Dispatch &dispatch : dispatches)
+    places.push_back(dispatch.location);
+  return places;
+}
+
 DispatchStatistics StatisticsTable::join(const Dispatch &dispatch,
                                          rt::DispatchCounters counters) const {
   DispatchStatistics joined;
@@ -153,8 +160,7 @@ static void printDispatch(llvm::json::OStream &json,
   json.attribute("tokens", counters.tokens);
   json.attribute("assignments", counters.assignments);
   printPerExpert(json, "tokens_per_expert", counters.tokensPerExpert);
-  if (dispatch.kernelsLaunched)
-    json.attribute("kernels_launched", *dispatch.kernelsLaunched);
+  json.attribute("kernels_launched", dispatch.kernelsLaunched.value_or(0));
   if (!dispatch.kernelsPerExpert.empty())
     printPerExpert(json, "kernels_per_expert", dispatch.kernelsPerExpert);
   if (!counters.tilesPerExpert.empty())
@@ -170,7 +176,6 @@ static void printDispatch(llvm::json::OStream &json,
     json.attribute("touched", counters.weightBytes);
     json.attribute("total", dispatch.totalWeightBytes);
   });
-  json.attribute("kernels_launched", 0);
 }
 
 void Statistics::printJSON(raw_ostream &os) const {
@@ -245,6 +250,7 @@ void Statistics::printText(raw_ostream &os) const {
     os << "\n";
     printKernels(os, dispatch);
   }
-  os << "functions compiled: " << functionsCompiled << " of " << functionsTotal
-     << "\n";
+  if (functionsTotal)
+    os << "functions compiled: " << functionsCompiled << " of "
+       << functionsTotal << "\n";
 }

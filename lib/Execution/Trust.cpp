@@ -243,16 +243,34 @@ LogicalResult ModelCheck::checkOperation(Operation *op) {
   return checkConstant(op);
 }
 
+/// Callees come before their callers. `sizes` are the operations that functions
+/// have once all calls are inlined.
 LogicalResult ModelCheck::checkCalls(ModuleOp module) {
   CallGraph graph(module);
+  llvm::StringMap<int64_t> sizes;
+  int64_t inlined = 0;
   for (auto cycle = llvm::scc_begin<const CallGraph *>(&graph);
        !cycle.isAtEnd(); ++cycle) {
     CallGraphNode *node = cycle->front();
-    if (node->isExternal() || !cycle.hasCycle())
+    if (node->isExternal())
       continue;
     Operation *function = node->getCallableRegion()->getParentOp();
-    return function->emitError() << "the function calls itself; recursion is "
-                                    "not allowed in a model";
+    if (cycle.hasCycle())
+      return function->emitError() << "the function calls itself; recursion is "
+                                      "not allowed in a model";
+    int64_t size = 0, called = 0;
+    node->getCallableRegion()->walk([&](Operation *op) {
+      ++size;
+      if (auto call = dyn_cast<func::CallOp>(op))
+        called = std::min(called + sizes.lookup(call.getCallee()),
+                          kMaxInlinedOperations + 1);
+    });
+    sizes[SymbolTable::getSymbolName(function)] = size + called;
+    inlined += called;
+    if (inlined > kMaxInlinedOperations)
+      return function->emitError()
+             << "calls up to this function stand for more than "
+             << kMaxInlinedOperations << " operations";
   }
   return success();
 }
@@ -269,12 +287,26 @@ LogicalResult moe::checkModel(ModuleOp module) {
   return ModelCheck().run(module);
 }
 
+/// The attributes of the dialect in a list of dictionaries; it verifies them.
+static ArrayAttr onlyNames(ArrayAttr lists) {
+  auto kept = llvm::map_to_vector(lists, [](Attribute list) -> Attribute {
+    NamedAttrList names;
+    for (NamedAttribute each : cast<DictionaryAttr>(list))
+      if (each.getName().strref().starts_with("moe."))
+        names.append(each);
+    return names.getDictionary(list.getContext());
+  });
+  return ArrayAttr::get(lists.getContext(), kept);
+}
+
 void moe::dropAnnotations(ModuleOp module) {
   module->walk([](Operation *op) {
     op->setDiscardableAttrs(ArrayRef<NamedAttribute>());
     if (auto function = dyn_cast<func::FuncOp>(op)) {
-      function.removeArgAttrsAttr();
-      function.removeResAttrsAttr();
+      if (ArrayAttr lists = function.getArgAttrsAttr())
+        function.setArgAttrsAttr(onlyNames(lists));
+      if (ArrayAttr lists = function.getResAttrsAttr())
+        function.setResAttrsAttr(onlyNames(lists));
     }
   });
 }

@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace mlir;
@@ -28,6 +29,7 @@ using llvm::Error;
 using llvm::Expected;
 
 Checkpoint::Region::~Region() {
+  mapped.clear();
   if (base)
     ::munmap(base, bytes);
 }
@@ -145,6 +147,8 @@ Error Checkpoint::Builder::mapFile(unsigned file) {
   if (mapped == MAP_FAILED)
     return createStringError(files[file].path() +
                              ": cannot map: " + std::strerror(errno));
+  result.region->mapped.push_back(std::make_unique<rt::MappedFile>(
+      where, files[file].size(), files[file].path().str()));
   return Error::success();
 }
 
@@ -208,6 +212,7 @@ Expected<Checkpoint> Checkpoint::open(ArrayRef<std::string> paths) {
       return std::move(failed);
   if (Error failed = builder.map())
     return std::move(failed);
+  builder.result.region->files = std::move(builder.files);
   return std::move(builder.result);
 }
 
@@ -252,4 +257,19 @@ Error Checkpoint::checkBooleans(const Parameter &parameter) const {
   return moe::checkBooleans(parameter.address, parameter.bytes,
                             origins[parameter.file].path + ": tensor " +
                                 quote(parameter.name));
+}
+
+Error Checkpoint::checkFiles() const {
+  for (auto [file, mapped] : llvm::zip_equal(region->files, region->mapped)) {
+    struct stat status;
+    // The rest of a page that a file ends in reads as zeros without a signal.
+    if (::fstat(file.descriptor(), &status) == 0 &&
+        status.st_size < file.size())
+      return createStringError(
+          file.path() + ": was shortened from " + Twine(file.size()) + " to " +
+          Twine(status.st_size) + " bytes while it was in use");
+    if (std::string failure = mapped->failure(); !failure.empty())
+      return createStringError(failure);
+  }
+  return Error::success();
 }

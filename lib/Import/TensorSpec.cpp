@@ -8,7 +8,6 @@
 #include "moe/Import/TensorSpec.h"
 
 #include "moe/Import/SafeTensors.h"
-#include "moe/Tensor/File.h"
 #include "moe/Tensor/Literal.h"
 #include "moe/Tensor/Npy.h"
 #include "moe/Tensor/Npz.h"
@@ -158,24 +157,16 @@ Error TensorWriter::add(StringRef spec, const HostTensor &tensor) {
   return Error::success();
 }
 
-Error TensorWriter::flush() {
-  std::vector<OutputFile> pending;
+Error TensorWriter::write(OutputFiles &output) {
   for (const File &file : files) {
-    Expected<OutputFile> output = OutputFile::create(file.path);
-    if (!output)
-      return output.takeError();
-    Error failed = file.kind == TensorSpec::Kind::Npy
-                       ? writeNpy(output->os(), *file.tensors.front().second)
-                       : writeSafeTensors(output->os(), file.tensors);
-    if (failed)
+    auto print = [&](raw_ostream &os) {
+      return file.kind == TensorSpec::Kind::Npy
+                 ? writeNpy(os, *file.tensors.front().second)
+                 : writeSafeTensors(os, file.tensors);
+    };
+    if (Error failed = output.add(file.path, print))
       return failed;
-    if (Error unwritten = output->finish())
-      return unwritten;
-    pending.push_back(std::move(*output));
   }
-  for (OutputFile &output : pending)
-    if (Error failed = output.commit())
-      return failed;
   files.clear();
   return Error::success();
 }
@@ -184,5 +175,8 @@ Error mlir::moe::writeTensor(StringRef spec, const HostTensor &tensor) {
   TensorWriter writer;
   if (Error failed = writer.add(spec, tensor))
     return failed;
-  return writer.flush();
+  OutputFiles files;
+  if (Error failed = writer.write(files))
+    return failed;
+  return files.commit();
 }

@@ -37,10 +37,12 @@ static void populateRegionsPipeline(OpPassManager &pm,
 
 static void populateTiledPipeline(OpPassManager &pm,
                                   const CPUPipelineOptions &options) {
+  // First, since the time of what follows grows with more than the number of
+  // operations.
+  pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   // Results are computed where they are wanted, before loops hide it.
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   OpPassManager &functions = pm.nest<func::FuncOp>();
-  functions.addPass(createFuseElementwisePass());
   addSimplification(functions);
   VectorizeContractionsPassOptions contractions;
   contractions.targetName = options.target;
@@ -66,6 +68,7 @@ static void populateBuffersPipeline(OpPassManager &pm) {
 }
 
 static void populateMachinePipeline(OpPassManager &pm) {
+  pm.addPass(createCheckAllocationsPass());
   VectorTransferToSCFOptions transfers;
   transfers.enableFullUnroll();
   transfers.setTargetRank(1);
@@ -84,7 +87,9 @@ void mlir::moe::buildCPUPipeline(OpPassManager &pm,
                                  const CPUPipelineOptions &options, Phase from,
                                  Phase to) {
   Road road(pm, from, to, /*toDevice=*/false);
-  road.add(Phase::Routed, [&] { addRoutedPhase(pm, options.assumeFinite); });
+  road.add(Phase::Routed, [&] {
+    addRoutedPhase(pm, options.checkAccesses, options.assumeFinite);
+  });
   road.add(Phase::Grouped, [&] {
     addGroupedPhase(pm, options.checkAccesses, /*parallel=*/false);
   });

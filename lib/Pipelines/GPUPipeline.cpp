@@ -17,6 +17,7 @@
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "moe/Conversion/LegalizeForLLVM/Passes.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 #include "llvm/Transforms/Scalar/LoopIdiomRecognize.h"
@@ -43,19 +44,21 @@ static void populateRegionsPipeline(OpPassManager &pm,
 }
 
 static void populateTiledPipeline(OpPassManager &pm) {
+  // First, since the time of what follows grows with more than the number of
+  // operations.
+  pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   // Results are computed where they are wanted, before loops hide it.
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   OpPassManager &functions = pm.nest<func::FuncOp>();
-  functions.addPass(createFuseElementwisePass());
   addSimplification(functions);
 }
 
 static void populateBuffersPipeline(OpPassManager &pm) {
   addBufferization(pm);
   pm.addPass(memref::createExpandReallocPass());
-  pm.addPass(createCanonicalizerPass());
+  addCanonicalization(pm);
   pm.addPass(bufferization::createOwnershipBasedBufferDeallocationPass());
-  pm.addPass(createCanonicalizerPass());
+  addCanonicalization(pm);
   pm.addPass(bufferization::createBufferDeallocationSimplificationPass());
   // In buffers, captures of a body are arguments that cost nothing.
   pm.addPass(createOutlineExpertsPass());
@@ -67,10 +70,12 @@ static void populateBuffersPipeline(OpPassManager &pm) {
 }
 
 static void populateKernelPipeline(OpPassManager &kernels) {
+  kernels.addPass(createExpandMathPass());
   ApproximateMathPassOptions math;
   math.targetName = "gpu";
   kernels.addPass(createApproximateMathPass(math));
   addSimplification(kernels);
+  kernels.addPass(createLowerExpandShapePass());
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(createLowerAffinePass());
   addSimplification(kernels);
@@ -83,6 +88,7 @@ static void populateKernelPipeline(OpPassManager &kernels) {
 
 static void populateMachinePipeline(OpPassManager &pm,
                                     const GPUPipelineOptions &options) {
+  pm.addPass(createCheckAllocationsPass());
   pm.addPass(createConvertAssertToTrapPass());
   pm.addPass(createGpuLaunchSinkIndexComputationsPass());
   pm.addPass(createGpuKernelOutliningPass());
@@ -108,7 +114,9 @@ void mlir::moe::buildGPUPipeline(OpPassManager &pm,
   target.ptxVersion = options.ptxVersion;
   pm.addPass(createCheckTargetPass(target));
   Road road(pm, from, to, /*toDevice=*/true);
-  road.add(Phase::Routed, [&] { addRoutedPhase(pm, options.assumeFinite); });
+  road.add(Phase::Routed, [&] {
+    addRoutedPhase(pm, options.checkAccesses, options.assumeFinite);
+  });
   road.add(Phase::Grouped, [&] {
     addGroupedPhase(pm, options.checkAccesses, /*parallel=*/true);
   });

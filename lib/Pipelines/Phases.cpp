@@ -17,7 +17,9 @@
 #include "mlir/Dialect/LLVMIR/Transforms/RequestCWrappers.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Tosa/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
+#include "moe/Conversion/LegalizeForLLVM/Passes.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 
@@ -38,33 +40,57 @@ std::optional<Phase> mlir::moe::parsePhase(StringRef name) {
   return std::nullopt;
 }
 
+void mlir::moe::addCanonicalization(OpPassManager &pm) {
+  // Upstream gives a loop that starts from a tensor of static size this size
+  // throughout, whatever the loop makes of it. The name is that of the type,
+  // which compilers spell differently.
+  static const std::string narrowing[] = {
+      "(anonymous namespace)::ForOpTensorCastFolder",
+      "{anonymous}::ForOpTensorCastFolder"};
+  pm.addPass(createCanonicalizerPass(GreedyRewriteConfig(), narrowing));
+}
+
 void mlir::moe::addSimplification(OpPassManager &pm) {
-  pm.addPass(createCanonicalizerPass());
+  addCanonicalization(pm);
   pm.addPass(createCSEPass());
 }
 
 /// Front ends that speak TOSA, by upstream's conversions. Scatter has one to
-/// loops alone, which has to come before those that refuse it.
+/// loops alone, which has to come before those that refuse it. Upstream's own
+/// list of these passes has its canonicalizer among them.
 static void addTosaConversion(OpPassManager &pm) {
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createTosaToSCFPass());
-  TosaToLinalgOptions toLinalg;
-  toLinalg.aggressiveReduceConstant = false;
-  tosa::addTosaToLinalgPasses(pm, toLinalg, TosaToLinalgNamedOptions(),
-                              /*validationOptions=*/std::nullopt);
-  OpPassManager &rest = pm.nest<func::FuncOp>();
-  rest.addPass(createTosaToTensorPass());
-  rest.addPass(createTosaToArithPass());
+  functions.addPass(tosa::createTosaOptionalDecompositionsPass());
+  addCanonicalization(functions);
+  functions.addPass(tosa::createTosaInferShapesPass());
+  functions.addPass(tosa::createTosaMakeBroadcastablePass());
+  functions.addPass(tosa::createTosaToLinalgNamed());
+  addCanonicalization(functions);
+  functions.addPass(tosa::createTosaLayerwiseConstantFoldPass());
+  functions.addPass(tosa::createTosaMakeBroadcastablePass());
+  functions.addPass(tosa::createTosaToLinalg());
+  functions.addPass(createTosaToTensorPass());
+  functions.addPass(createTosaToArithPass());
 }
 
-void mlir::moe::addRoutedPhase(OpPassManager &pm, bool assumeFinite) {
+void mlir::moe::addRoutedPhase(OpPassManager &pm, bool checkAccesses,
+                               bool assumeFinite) {
+  pm.addPass(createCheckTypesPass());
+  // Before a rewrite believes a cast.
+  if (checkAccesses)
+    pm.addPass(createGuardCastsPass());
   addTosaConversion(pm);
+  // Again: what TOSA did with numbers is said by others now.
+  pm.addPass(createCheckTypesPass());
+  // Analyses read arithmetic on indices, not maps.
+  pm.addPass(createLowerAffinePass());
   // Operations on whole tensors have no buffers; linalg does. First of all,
   // since upstream folds some of them to constants of dynamic shape.
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createDecomposeAggregatesPass());
   // Calls are inlined, so that a dispatch has one static call path.
-  pm.addPass(createInlinerPass());
+  pm.addPass(createInlinerPass({}, addCanonicalization));
   pm.addPass(createSymbolDCEPass());
   addSimplification(pm);
   RaiseDensePassOptions raise;
@@ -85,12 +111,16 @@ void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
   GuardAccessesPassOptions guard;
   guard.numbersOnly = !checkAccesses;
   pm.addPass(createGuardAccessesPass(guard));
+  pm.addPass(createWidenAccumulatorsPass());
+  if (checkAccesses)
+    pm.addPass(createDefineEmptyTensorsPass());
   DecomposeGatePassOptions gate;
   gate.parallel = parallel;
   pm.addNestedPass<func::FuncOp>(createDecomposeGatePass(gate));
   // Gates of the same scores share one routing.
   addSimplification(pm);
   // While all functions are entry points: those made later are internal.
+  pm.addNestedPass<func::FuncOp>(createProtectArgumentsPass());
   pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
 }
 
@@ -103,12 +133,14 @@ void mlir::moe::addBufferization(OpPassManager &pm) {
   bufferize.allowReturnAllocsFromLoops = true;
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
   addSimplification(pm);
-  pm.addPass(createCanonicalizerPass());
+  addCanonicalization(pm);
 }
 
 void mlir::moe::addHostLowering(
     OpPassManager &pm, function_ref<void(OpPassManager &)> addBuffers) {
+  pm.addPass(createExpandMathPass());
   pm.addPass(memref::createExpandOpsPass());
+  pm.addPass(createLowerExpandShapePass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   addSimplification(pm);
@@ -121,6 +153,7 @@ void mlir::moe::addHostLowering(
   pm.addPass(createConvertMathToLibmPass());
   pm.addPass(createConvertVectorToLLVMPass());
   addBuffers(pm);
+  pm.addPass(createDropNamesPass());
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());

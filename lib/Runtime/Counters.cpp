@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Invocation.h"
+#include "moe/Runtime/Trace.h"
 
 #include <algorithm>
 #include <atomic>
@@ -160,6 +161,7 @@ void rt::Counters::reset() {
 extern "C" void moe_rt_dispatch(int64_t dispatch, int64_t instance,
                                 int64_t tokens, int64_t experts,
                                 const int64_t *offsets) {
+  rt::beginTraceEvent(rt::TraceEvent::Kind::Dispatch, dispatch, instance, -1);
   Entry &entry = lookUp(dispatch, instance);
   std::lock_guard<std::mutex> guard(entry.lock);
   if (!rt::threadState.inParallelLoop)
@@ -183,11 +185,23 @@ extern "C" void moe_rt_dispatch(int64_t dispatch, int64_t instance,
 extern "C" void moe_rt_evaluate(int64_t dispatch, int64_t instance,
                                 int64_t expert) {
   Entry &entry = lookUp(dispatch, instance);
-  std::lock_guard<std::mutex> guard(entry.lock);
-  std::vector<bool> &evaluated = entry.counters.evaluated;
-  if (static_cast<size_t>(expert) >= evaluated.size())
-    evaluated.resize(expert + 1);
-  evaluated[expert] = true;
+  {
+    std::lock_guard<std::mutex> guard(entry.lock);
+    std::vector<bool> &evaluated = entry.counters.evaluated;
+    if (static_cast<size_t>(expert) >= evaluated.size())
+      evaluated.resize(expert + 1);
+    evaluated[expert] = true;
+  }
+  rt::beginTraceEvent(rt::TraceEvent::Kind::Expert, dispatch, instance, expert);
+}
+
+extern "C" void moe_rt_dispatch_end(int64_t dispatch, int64_t instance) {
+  rt::endTraceEvent(rt::TraceEvent::Kind::Dispatch, dispatch, instance, -1);
+}
+
+extern "C" void moe_rt_evaluate_end(int64_t dispatch, int64_t instance,
+                                    int64_t expert) {
+  rt::endTraceEvent(rt::TraceEvent::Kind::Expert, dispatch, instance, expert);
 }
 
 extern "C" void moe_rt_count_flops(int64_t dispatch, int64_t instance,

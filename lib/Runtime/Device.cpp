@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DeviceState.h"
+#include "moe/Runtime/Trace.h"
 
 #include <cstring>
 
@@ -209,7 +210,13 @@ static std::string launchOn(rt::Device &device, MoEKernel &kernel,
   if (!launch.grid[0] || !launch.grid[1] || !launch.grid[2])
     return "";
   deviceState.copies.clear();
-  problem = device.launch(kernel, launch);
+  {
+    // A step that is captured is not executed, and must not be waited for.
+    rt::TraceSpan span(kernel.name, rt::TraceEvent::Kind::Kernel);
+    problem = device.launch(kernel, launch);
+    if (problem.empty() && rt::Trace::isOn() && !device.capturing())
+      problem = device.synchronize();
+  }
   if (!problem.empty())
     return problem;
   ++deviceState.counters.kernelsLaunched;

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Invocation.h"
+#include "moe/Runtime/MappedFiles.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -42,18 +43,25 @@ bool rt::isOnInvokedStack(const void *address) {
 }
 
 rt::Result rt::invoke(const std::function<void()> &body) {
+  MappedReads reads;
   BlockList blocks;
   FailureFrame frame;
   const ThreadState outer = threadState;
   if (setjmp(frame.target) == 0) {
     threadState = {&frame, &blocks, outer.inParallelLoop};
     body();
-    threadState = outer;
+  }
+  threadState = outer;
+  // Whatever came of bytes that are not there says nothing.
+  if (std::string missing = reads.failure(); !missing.empty()) {
+    frame.status = Status::Error;
+    frame.message = std::move(missing);
+  }
+  if (frame.status == Status::Ok) {
     blocks.release();
     releaseDeviceBlocks(&blocks);
     return {};
   }
-  threadState = outer;
   blocks.clear();
   clearDeviceBlocks(&blocks);
   return {frame.status, std::move(frame.message)};

@@ -9,7 +9,9 @@
 
 #include "moe/Tensor/HostTensor.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
@@ -17,6 +19,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,13 +126,79 @@ static std::string canonicalPath(StringRef path) {
   return real.str().str();
 }
 
+Error mlir::moe::checkWritable(StringRef path) {
+  fs::file_status status;
+  std::string name = canonicalPath(path);
+  if (fs::status(name, status))
+    return Error::success();
+  if (fs::is_directory(status))
+    return createStringError(path + ": is a directory");
+  // The superuser may write to any file; its owner said no all the same.
+  if (!(status.permissions() & fs::all_write) ||
+      ::access(name.c_str(), W_OK) != 0)
+    return createStringError(path + ": is read-only");
+  return Error::success();
+}
+
+static std::string temporaryModel(StringRef name) {
+  return (name + ".%%%%%%%%.tmp").str();
+}
+
+/// Whether `name` is one that a temporary file for `target` may get.
+static bool isTemporaryOf(StringRef name, StringRef target) {
+  return name.consume_front(target) && name.consume_front(".") &&
+         name.consume_back(".tmp") && name.size() == 8 &&
+         llvm::all_of(name, llvm::isHexDigit);
+}
+
+/// Removes the temporary files of processes that were killed: whoever lives
+/// holds a lock on his.
+static void removeAbandoned(StringRef target) {
+  StringRef directory = llvm::sys::path::parent_path(target);
+  std::error_code code;
+  for (fs::directory_iterator it(directory, code), end; !code && it != end;
+       it.increment(code)) {
+    if (!isTemporaryOf(llvm::sys::path::filename(it->path()),
+                       llvm::sys::path::filename(target)))
+      continue;
+    int fd = ::open(it->path().c_str(),
+                    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+      continue;
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0)
+      fs::remove(it->path());
+    ::close(fd);
+  }
+}
+
+/// Creates a locked file beside `target`.
+static std::error_code createTemporary(StringRef target, int &descriptor,
+                                       std::string &name) {
+  while (true) {
+    SmallString<256> path;
+    if (std::error_code code =
+            fs::createUniqueFile(temporaryModel(target), descriptor, path,
+                                 fs::OF_None, fs::all_read | fs::all_write))
+      return code;
+    struct stat status;
+    // Where there are no locks, nobody removes what is not locked.
+    bool locked = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+    if (!locked || ::fstat(descriptor, &status) != 0 || status.st_nlink > 0) {
+      name = path.str().str();
+      return {};
+    }
+    // Another process took it for abandoned before it was locked.
+    ::close(descriptor);
+  }
+}
+
 Expected<OutputFile> OutputFile::create(StringRef path) {
+  if (Error refused = checkWritable(path))
+    return std::move(refused);
   OutputFile file;
   file.name = canonicalPath(path);
   fs::file_status status;
   std::error_code missing = fs::status(file.name, status);
-  if (!missing && fs::is_directory(status))
-    return createStringError(path + ": is a directory");
   if (!missing && !fs::is_regular_file(status)) {
     std::error_code code;
     file.stream = std::make_unique<llvm::raw_fd_ostream>(
@@ -138,14 +207,14 @@ Expected<OutputFile> OutputFile::create(StringRef path) {
       return systemError(path, "cannot write", code.value());
     return file;
   }
-  SmallString<256> temporary;
-  if (std::error_code code = fs::createUniqueFile(
-          file.name + ".%%%%%%%%.tmp", file.descriptor, temporary, fs::OF_None,
-          fs::all_read | fs::all_write))
+  removeAbandoned(file.name);
+  if (std::error_code code =
+          createTemporary(file.name, file.descriptor, file.temporary))
     return systemError(path, "cannot write", code.value());
-  file.temporary = temporary.str().str();
   file.stream = std::make_unique<llvm::raw_fd_ostream>(file.descriptor, true);
   llvm::sys::RemoveFileOnSignal(file.temporary);
+  if (!missing)
+    ::fchmod(file.descriptor, status.permissions());
   return file;
 }
 
@@ -174,20 +243,42 @@ Error OutputFile::finish() {
 Error OutputFile::commit() {
   if (Error error = finish())
     return error;
-  if (!temporary.empty() && ::fsync(descriptor) < 0)
-    return systemError(name, "cannot write", errno);
-  stream->close();
-  if (stream->has_error()) {
-    int code = stream->error().value();
-    stream->clear_error();
-    return systemError(name, "cannot write", code);
-  }
+  // Closing lets go of the lock, so the file has its name by then.
   if (!temporary.empty()) {
+    if (::fsync(descriptor) < 0)
+      return systemError(name, "cannot write", errno);
     if (std::error_code code = fs::rename(temporary, name))
       return systemError(name, "cannot write", code.value());
     llvm::sys::DontRemoveFileOnSignal(temporary);
+    temporary.clear();
   }
+  stream->close();
+  Error error = Error::success();
+  if (stream->has_error())
+    error = systemError(name, "cannot write", stream->error().value());
+  stream->clear_error();
   stream.reset();
+  return error;
+}
+
+Error OutputFiles::add(StringRef path,
+                       llvm::function_ref<Error(raw_ostream &)> print) {
+  Expected<OutputFile> file = OutputFile::create(path);
+  if (!file)
+    return file.takeError();
+  if (Error failed = print(file->os()))
+    return failed;
+  if (Error failed = file->finish())
+    return failed;
+  files.push_back(std::move(*file));
+  return Error::success();
+}
+
+Error OutputFiles::commit() {
+  for (OutputFile &file : files)
+    if (Error failed = file.commit())
+      return failed;
+  files.clear();
   return Error::success();
 }
 

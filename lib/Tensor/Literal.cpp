@@ -117,8 +117,8 @@ static Expected<uint64_t> parseElement(StringRef token, ElementType type) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Reads values, separated by spaces, commas and brackets. Where there are
-/// brackets they must show the shape.
+/// Reads values, separated by spaces, single commas and brackets. Where there
+/// are brackets they must show the shape.
 class ValueParser {
 public:
   ValueParser(StringRef text, HostTensor &tensor)
@@ -204,19 +204,34 @@ Error ValueParser::finish() {
 
 Error ValueParser::parse() {
   bool ended = false;
+  // What stands right before: an item that a comma may follow, or a comma that
+  // an item must follow.
+  bool afterItem = false, afterComma = false;
   while (true) {
-    rest = rest.ltrim(" \t\n\r,");
+    rest = rest.ltrim(" \t\n\r");
+    if (afterItem && rest.consume_front(",")) {
+      afterItem = false;
+      afterComma = true;
+      continue;
+    }
+    if (rest.starts_with(",") ||
+        (afterComma && (rest.empty() || rest.starts_with("]"))))
+      return error("a ',' has no value before it or none after it");
     if (rest.empty())
       return finish();
     if (ended)
       return error("text after the closing ']'");
     Error failed = Error::success();
-    if (rest.consume_front("["))
+    afterItem = true;
+    afterComma = false;
+    if (rest.consume_front("[")) {
+      afterItem = false;
       failed = open();
-    else if (rest.consume_front("]"))
+    } else if (rest.consume_front("]")) {
       failed = close();
-    else
+    } else {
       failed = parseValue();
+    }
     if (failed)
       return failed;
     ended = bracketed && items.empty();

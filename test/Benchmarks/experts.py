@@ -8,7 +8,6 @@ ratio: time of --experts=active over --experts=all, E = 8, 32, 128, k = 2
 Weights are random; the model is docs/examples/mlp_top2.mlir with other sizes.
 """
 
-import json
 import os
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.abspath(os.path.join(HERE, "..", ".."))
 sys.path.insert(0, os.path.join(HERE, "..", "Inputs"))
 import moe_run
+import strict_json
 
 BUILD = sys.argv[1]
 SCRATCH = tempfile.mkdtemp(prefix="moe-benchmark-")
@@ -57,7 +57,7 @@ def seconds(model, tokens, hidden, form, repetitions=7, threads=None):
          f"--experts={form}", "--benchmark", "--benchmark-format=json", f"--repetitions={repetitions}", "--warmup=2"],
         timeout=1200, env=environment)
     unit = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
-    steady = [b["real_time"] * unit[b["time_unit"]] for b in json.loads(out)["benchmarks"]
+    steady = [b["real_time"] * unit[b["time_unit"]] for b in strict_json.loads(out)["benchmarks"]
               if b["name"].endswith("/steady") and b.get("run_type", "iteration") == "iteration"]
     return statistics.median(steady)
 

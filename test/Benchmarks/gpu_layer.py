@@ -17,6 +17,7 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "Inputs"))
 import moe_run
+import strict_json
 
 GLOBALS = """
 ml_program.global private @rows(#ml_program.extern<tensor<@Nx@Hxbf16>>) : tensor<@Nx@Hxbf16>
@@ -167,7 +168,7 @@ class Layer:
         out = moe_run.execute([os.path.join(self.build, "bin", "moe-run"), self.path(model + ".mlir"), f"--device={self.device}",
                                f"--parameters={self.weights}", "--benchmark", "--benchmark-format=json", "--warmup=3",
                                f"--repetitions={repetitions}", *flags], timeout=600)
-        rows = [b for b in json.loads(out)["benchmarks"] if b["run_type"] == "iteration"]
+        rows = [b for b in strict_json.loads(out)["benchmarks"] if b["run_type"] == "iteration"]
         families = {b["name"].rsplit("/", 1)[1] for b in rows}
         return {family: statistics.median(b["real_time"] * 1e-9 for b in rows if b["name"].endswith("/" + family))
                 for family in families}

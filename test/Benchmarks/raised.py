@@ -10,7 +10,6 @@ Each expert is a perceptron of two layers, computed for all tokens and multiplie
 its column of a mask. Weights are random.
 """
 
-import json
 import os
 import statistics
 import sys
@@ -21,6 +20,7 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "Inputs"))
 import moe_run
+import strict_json
 
 BUILD = sys.argv[1]
 SCRATCH = tempfile.mkdtemp(prefix="moe-benchmark-")
@@ -122,7 +122,7 @@ def run(path, tokens, hidden, experts, raised, repetitions):
          "--output=", "--benchmark", "--benchmark-format=json", f"--repetitions={repetitions}", "--warmup=1", *flags], timeout=1200)
     unit = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
     steady, first = [], 0
-    for each in json.loads(out)["benchmarks"]:
+    for each in strict_json.loads(out)["benchmarks"]:
         seconds = each["real_time"] * unit[each["time_unit"]]
         if each["name"].endswith(("/compile", "/first")):
             first += seconds

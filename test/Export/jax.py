@@ -4,6 +4,7 @@
 
 import os
 import sys
+import tempfile
 import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
@@ -12,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import moe_export
 import numpy as np
-from export import exports, refused, rows
+from export import exports, refused, rows, same
 from jax import lax
 from models_jax import top_2, weights_of_top_2
 
@@ -36,6 +37,10 @@ assert text.count("ml_program.global private @constants.") == 3 and 'dense<"0x' 
 strange = x.copy()
 strange[1, 3], strange[2], strange[3, 2:] = np.nan, -np.inf, -np.inf
 check("positions of the largest", lambda x: lax.top_k(x, 3)[1], strange)
+check("largest twice", lambda x: jnp.concatenate([lax.top_k(x, 2)[0], lax.top_k(-x, 3)[0], lax.top_k(x + 1, 2)[0]], 1))
+check("cumulative sum", lambda x: jnp.cumsum(x, 0) + lax.cumsum(x, 1, reverse=True))
+check("cumulative maximum", lambda x: lax.cummax(x, 0) * lax.cummin(x.astype(jnp.int8), 1) + lax.cumprod(x, 1))
+check("cumulative sum of narrow numbers", lambda x: jnp.cumsum(jnp.ones_like(x, jnp.bfloat16), 1).astype(jnp.float32))
 check("scatter", lambda x: jnp.zeros((x.shape[0], 8)).at[jnp.arange(x.shape[0]), jnp.argmax(x, -1)].add(x[:, 0]))
 check("scatter outside", lambda x: x.at[:, 9].set(1.0, mode="drop").at[:, 2].max(0.5))
 check("sort", lambda x: jnp.sort(x, axis=-1) + jnp.argsort(x, axis=0))
@@ -46,14 +51,30 @@ check("gather", lambda x: jnp.take(jnp.stack([square, square.T]), jnp.argmax(x[:
 check("reshape", lambda x: x.reshape(-1, 2, 4).transpose(0, 2, 1).reshape(-1, 2) @ square[:2])
 check("random", lambda x: x + jax.random.normal(jax.random.key(0), (8,)))
 
+# Inputs and results in dictionaries have names.
+pair = {"tokens": x, "scale": x[:, :1]}
+scaled = lambda pair, add: {"out": pair["tokens"] * pair["scale"], "both": [add, pair["scale"]]}
+with tempfile.TemporaryDirectory() as folder:
+    moe_export.jax(scaled, (pair, x), folder)
+    made, wanted = moe_export.run(folder, pair, x), scaled(pair, x)
+    same("named result", made["out"], wanted["out"])
+    same("result in a list", made["both"][1], wanted["both"][1])
+    moe_export.jax(lambda pair: pair["scale"] + pair["tokens"], (pair,), folder)
+    same("one dictionary", moe_export.run(folder, pair), x + x[:, :1])
+
 warnings.simplefilter("default")
 with warnings.catch_warnings(record=True) as given:
     warnings.simplefilter("always")
-    cumulate = lambda x: jnp.cumsum(x, 0)
-    exports("fixed", lambda f: moe_export.jax(cumulate, [x], f), cumulate, x, sizes=(7,))
-assert len(given) == 1 and "is fixed to 7" in str(given[0].message), given
+    flatten = lambda x: jnp.resize(x, (7, 8)) + x
+    exports("fixed", lambda f: moe_export.jax(flatten, [x], f), flatten, x, sizes=(7,))
+(warning,) = given
+assert "is fixed to 7" in str(warning.message) and warning.filename == __file__, warning
 
 factor = lambda x: jnp.linalg.cholesky(x.T @ x + jnp.eye(8))
-refused("operation", lambda f: moe_export.jax(factor, [x], f), "jax.py:", "lapack_spotrf")
-refused("dynamic", lambda f: moe_export.jax(cumulate, [x], f, dynamic=True), "dynamic_reduce_window")
-refused("tracing", lambda f: moe_export.jax(lambda x: x if x[0, 0] > 0 else -x, [x], f), "boolean")
+refused("operation", lambda f: moe_export.jax(factor, [x], f), "jax.py:", "lapack_spotrf", "outside of the model")
+refused("dynamic", lambda f: moe_export.jax(flatten, [x], f, dynamic=True), "jax.py:")
+refused("tracing", lambda f: moe_export.jax(lambda x: x if x[0, 0] > 0 else -x, [x], f), "jax.py:", "jnp.where")
+refused("NumPy", lambda f: moe_export.jax(lambda x: np.tanh(x), [x], f), "jax.py:", "jax.numpy")
+refused("mask", lambda f: moe_export.jax(lambda x: x[x > 0], [x], f), "jax.py:", "jnp.where(mask")
+refused("complex", lambda f: moe_export.jax(lambda x: jnp.fft.fft(x).real, [x], f), "jax.py:", "imaginary")
+refused("callback", lambda f: moe_export.jax(lambda x: jax.pure_callback(np.sin, x, x), [x], f), "jax.py:", "callback")

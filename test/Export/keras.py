@@ -45,7 +45,7 @@ def functional(layer, shape=(8,)):
 
 x = rows(7, 8, seed=2)
 text, weights = check("two experts", two_experts(), x)
-assert "func.func public @main(%arg0: tensor<?x8xf32>) -> tensor<?x6xf32>" in text
+assert 'func.func public @main(%arg0: tensor<?x8xf32> {moe.name = "x"}) -> tensor<?x6xf32>' in text
 assert text.count("ml_program.global private") == 12 and '@"b_in/kernel"' in text and b'"b_in/kernel"' in weights
 
 norm = layers.BatchNormalization(name="norm")
@@ -60,9 +60,10 @@ assert any("seed" in variable.path for variable in model.non_trainable_variables
 assert "seed" not in text and b"seed" not in weights
 
 check("top two", functional(TopTwo()), x)
+check("top two, twice", functional(lambda x: TopTwo()(layers.Dense(8)(TopTwo()(x)))), x)
 check("attention", functional(lambda x: layers.MultiHeadAttention(2, 4)(x, x), (5, 8)), rows(7, 5, 8, seed=5))
 check("recurrence", functional(layers.LSTM(4), (5, 8)), rows(7, 5, 8, seed=6))
 
 refused("operation", lambda f: moe_export.keras(functional(Whiten(name="white")), f), "'white'", "lapack_spotrf")
-refused("tracing", lambda f: moe_export.keras(functional(OnHost(name="host")), f), "'host' (OnHost)", "numpy")
+refused("tracing", lambda f: moe_export.keras(functional(OnHost(name="host")), f), "'host' (OnHost)", "keras.ops")
 refused("no inputs", lambda f: moe_export.keras(keras.Sequential([layers.Dense(2)]), f), "no inputs")

@@ -20,7 +20,7 @@ ROOMS = [
     ["Dialect/MoE/Transforms"],
     ["Conversion", "Conversion/LinalgToMoE", "Conversion/MoEToSCF", "Conversion/ParametersToMemRef"]
     + ["Conversion/LinalgToVector", "Conversion/LinalgToGPU"]
-    + ["Conversion/SCFToRuntime", "Conversion/GPUToRuntime"]
+    + ["Conversion/SCFToRuntime", "Conversion/GPUToRuntime", "Conversion/LegalizeForLLVM"]
     + ["Conversion/NVVMToEmulator"],
     ["Conversion/MoEToGPU"],
     ["Pipelines"],

@@ -10,9 +10,11 @@ import struct
 import subprocess
 
 import numpy as np
+import strict_json
+from internal_words import WORDS
 
 DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
-          "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_}
+          "I16": np.int16, "I8": np.int8, "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "BOOL": np.bool_}
 NAMES = {np.dtype(d): n for n, d in DTYPES.items()}
 
 
@@ -64,7 +66,7 @@ def load_safetensors(path):
         raw = f.read()
     size, = struct.unpack_from("<Q", raw)
     tensors = {}
-    for name, entry in json.loads(raw[8:8 + size]).items():
+    for name, entry in strict_json.loads(raw[8:8 + size]).items():
         if name == "__metadata__":
             continue
         begin, end = entry["data_offsets"]
@@ -73,7 +75,8 @@ def load_safetensors(path):
             values = (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32)
             tensors[name] = BF16(values.reshape(entry["shape"]))
         else:
-            tensors[name] = np.frombuffer(part, DTYPES[entry["dtype"]]).reshape(entry["shape"])
+            # NumPy has no f8: its bits.
+            tensors[name] = np.frombuffer(part, DTYPES.get(entry["dtype"], np.uint8)).reshape(entry["shape"])
     return tensors
 
 
@@ -88,6 +91,8 @@ def execute(command, timeout=300, **options):
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
     except subprocess.TimeoutExpired:
         raise Failed(f"more than {timeout} s: {' '.join(command)}") from None
+    inside = [word for word in [*WORDS, "<unknown>"] if word in done.stderr]
+    assert not inside, f"{inside} in {done.stderr}"
     if done.returncode:
         raise Failed(f"exit {done.returncode}: {done.stderr.strip()[-1000:]}\n  {' '.join(command)}")
     return done.stdout
@@ -105,5 +110,4 @@ def run(build, model, inputs, results, scratch, parameters=None, flags=(), prefi
     if parameters:
         command.append(f"--parameters={parameters}")
     execute(command, **options)
-    with open(stats) as f:
-        return [np.load(o) for o in outputs], json.load(f)
+    return [np.load(o) for o in outputs], strict_json.load(stats)

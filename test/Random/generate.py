@@ -8,8 +8,9 @@ import zlib
 
 import numpy as np
 from meaning import dialect
-from moe_run import BF16, to_bf16
+from moe_run import BF16, plain
 
+TYPES = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64}
 WIDTHS = [1, 2, 3, 5, 7, 8, 13, 16, 17, 24, 31, 32, 33, 40, 48]
 
 
@@ -26,18 +27,23 @@ class Drawing:
         alike = experts > 8 or self.maybe(0.5)
         self.program = p = {
             "seed": seed, "tokens": self.count([0, 1, 2, 3, 7], 33, 70), "experts": experts,
-            "width": one(WIDTHS), "element": "bf16" if self.maybe(0.25) else "f32",
+            "width": one(WIDTHS), "element": one(["f32", "f32", "f32", "bf16", "f16", "f64"]), "static": self.maybe(0.25),
             "alike": alike, "takes_weights": self.maybe(0.3), "unweighted": self.maybe(0.3), "into": self.maybe(0.25),
-            "around": one([None, None, None, None, "for", "if", "while", "switch"]), "rounds": self.below(4), "gate_inside": self.maybe(0.3),
+            "around": one([None, None, None, None, None, "for", "if", "while", "switch", "grow"]), "rounds": self.below(4), "gate_inside": self.maybe(0.3),
             "second": one([None, None, None, "vector", "integers", "cube"]),
-            "inner": {"experts": one([1, 2, 3, 5])} if self.maybe(0.2) else None,
+            "growth": one(["double", "append", "halve"]),
+            "inner": {"experts": one([1, 2, 3, 5])} if self.maybe(0.3) else None,
             "packed": self.maybe(0.3), "rows": self.below(experts) if self.maybe(0.3) else None,
-            "values": one(["plain", "plain", "plain", "nan", "inf"]), "trusted": seed % 2 == 0, "tensors": {}}
+            "values": one(["plain", "plain", "plain", "nan", "inf"]), "trusted": seed % 2 == 0, "threads": 1 + 2 * (seed // 2 % 2),
+            "tensors": {}}
         if p["inner"]:
-            p["inner"]["k"] = self.below(p["inner"]["experts"] + 1)
+            p["inner"].update(k=self.below(p["inner"]["experts"] + 1), deep=self.maybe(0.4), unlike=p["inner"]["experts"] <= 3 and self.maybe(0.3))
         if p["around"]:
             p["second"] = None
-        p["router"] = self.gate() if self.maybe(0.7) else self.plain_route()
+        if p["around"] == "grow":
+            p["inner"] = None
+        p["second_element"] = one(["i8", "i16", "i32", "i64"] if p["second"] == "integers" else ["f32", "f32", "f64", "f16", "bf16"])
+        p["router"] = self.gate() if self.maybe(0.7) or p["around"] == "grow" else self.plain_route()
         # What moe.indices needs; a repeated expert number counts twice.
         router = p["router"]
         p["columns"] = 1 if router.get("argmax") else router.get("top_k") or router.get("columns") or experts
@@ -98,21 +104,22 @@ class Drawing:
         return min(self.one([0, 1, 1, 2, 2, 2, 3, 4, 8, experts]), experts)
 
     def scores(self):
-        return {"spread": self.one(["even", "even", "few", "one", "ties"]),
+        return {"spread": self.one(["even", "even", "few", "one", "ties"]), "element": self.one(["f32", "f32", "f32", "f64", "bf16", "f16"]),
                 "special": self.one([None, None, None, "equal", "nan", "inf", "minus_inf", "huge", "all_minus_inf"])}
 
     def plain_route(self):
-        router = {"kind": self.one(["mask", "numbers"]), "weights": self.one([None, "f32", "f32", "bf16"]),
+        router = {"kind": self.one(["mask", "numbers"]), "weights": self.one([None, "f32", "f32", "bf16", "f16", "f64"]),
                   "dense": self.one([0.0, 0.1, 0.5, 1.0])}
         if router["kind"] == "numbers":
-            router.update(columns=self.one([0, 1, 1, 2, 3, 5]), type=self.one(["i64", "i32"]))
+            router.update(columns=self.one([0, 1, 1, 2, 3, 5]), type=self.one(["i64", "i32", "i16", "i8"]))
         return router
 
     # What an expert computes.
 
-    def tensor(self, name, shape, family, element="f32"):
+    def tensor(self, name, shape, family, element=None):
         """Declares a weight; of a family one for each expert. Returns its name."""
         p = self.program
+        element = element or ("f64" if p["element"] == "f64" else "f32")
         sources = ["input", "global"]
         if family:
             sources = ["stack", "parameters"] + (["pick"] if family[-1] <= 6 else [])
@@ -136,19 +143,20 @@ class Drawing:
             op["bias_first"] = self.maybe(0.5)
         return op
 
-    def body(self, width, name, family=None, nested=False):
+    def body(self, width, name, family=None, depth=0):
         p = self.program
         if family is None:
             family = (p["experts"],) if p["alike"] else ()
         ops, now = [], width
         kinds = ["linear"] * 5 + ["activation"] * 4 + ["residual", "uniform", "uniform", "norm", "loop", "branch", "switch"]
+        nested = depth > 0
+        kinds += ["nested"] * 12 if p["inner"] and (depth == 0 or depth == 1 and p["inner"]["deep"]) else []
         if not nested:
             kinds += ["centre", *(["settle"] if p["element"] == "f32" else [])] if self.maybe(0.2) else []
             kinds += ["second"] * 2 if p["second"] == "vector" else []
             kinds += ["weigh"] * 3 if p["takes_weights"] else []
-            kinds += ["nested"] * 4 if p["inner"] else []
             kinds += ["number"] if p["alike"] else []
-        for i in range(self.below(3 if nested or p["experts"] > 64 or not p["alike"] and p["experts"] > 2 else 6)):
+        for i in range(self.below(3 if nested or p["experts"] > 64 or not p["alike"] and p["experts"] > 2 else 5)):
             kind, at = self.one(kinds), f"{name}.{i}"
             # Matrices take most of the time to compile.
             if kind in ("linear", "loop") and self.matrices >= 2:
@@ -174,9 +182,10 @@ class Drawing:
             elif kind == "nested":
                 if now != width:
                     continue
-                inner = (*family, p["inner"]["experts"])
-                op = {"op": kind, "k": p["inner"]["k"], "experts": p["inner"]["experts"],
-                      "body": self.body(width, f"{at}.inner", inner, nested=True)}
+                count, unlike = p["inner"]["experts"], p["inner"]["unlike"]
+                inner = family if unlike else (*family, count)
+                op = {"op": kind, "k": p["inner"]["k"], "experts": count,
+                      "bodies": [self.body(width, f"{at}.inner{e}", inner, depth + 1) for e in range(count if unlike else 1)]}
             else:
                 op = {"op": kind}
             ops.append({**op, "width": now})
@@ -191,8 +200,8 @@ def operations(bodies):
     for body in bodies:
         for op in body["ops"]:
             yield op
-            if "body" in op:
-                yield from operations([op["body"]])
+            if "bodies" in op:
+                yield from operations(op["bodies"])
 
 
 def used_tensors(program):
@@ -225,13 +234,16 @@ def tensors_of(program):
     if p["second"]:
         shape = {"vector": (n,), "integers": (n,), "cube": (n, 3, 2)}[p["second"]]
         second = result.normal("second", shape)
-        result["second"] = (second * 10).astype(np.int64) if p["second"] == "integers" else second
+        result.put("second", second * 10 if p["second"] == "integers" else second, p["second_element"])
     if p["inner"]:
         result["inner_scores"] = result.grid("inner_scores", n, p["inner"]["experts"])
     result["flag"] = result.generator("flag").integers(0, 2, 1).astype(np.int64)
     result["choice_flag"] = result.generator("choice_flag").integers(0, 2, 1).astype(np.int64)
     result["rounds"] = result.generator("rounds").integers(0, 4, 1).astype(np.int64)
     result["limit"] = np.array([p["rounds"]], np.int64)
+    if p["around"] == "grow":
+        result.put("extra", result.normal("extra", (2, p["width"])), p["element"])
+        result.put("extra_scores", result.grid("extra_scores", 2, p["experts"]), router["scores"]["element"])
     used = used_tensors(p)
     for name, tensor in p["tensors"].items():
         if name not in used:
@@ -257,7 +269,7 @@ class Values(dict):
         return self.generator(name).normal(0, 1, shape).astype(np.float32)
 
     def put(self, name, values, element):
-        self[name] = BF16(values) if element == "bf16" else values.astype(np.float32)
+        self[name] = BF16(values) if element == "bf16" else values.astype(TYPES[element])
 
     def grid(self, name, n, experts):
         """Scores that differ clearly, so that rounding changes no choice."""
@@ -272,8 +284,7 @@ class Values(dict):
         if router["kind"] == "mask":
             self["choice"] = rng.random((n, experts)) < router["dense"]
         else:
-            dtype = np.int64 if router["type"] == "i64" else np.int32
-            self["choice"] = rng.integers(-1, experts + 1, (n, router["columns"])).astype(dtype)
+            self["choice"] = rng.integers(-1, experts + 1, (n, router["columns"])).astype(TYPES[router["type"]])
         if router["weights"]:
             self.put("weights", self.normal("weights", self["choice"].shape), router["weights"])
 
@@ -288,7 +299,7 @@ class Values(dict):
         elif spread == "ties":
             z = np.round(z)
         if router.get("bias"):
-            self["bias"] = (rng.integers(-16, 17, experts) / 64).astype(np.float32)
+            self.put("bias", (rng.integers(-16, 17, experts) / 64).astype(np.float32), router["scores"]["element"])
         for t in range(n):
             if special is None or rng.random() < 0.6:
                 continue
@@ -298,10 +309,11 @@ class Values(dict):
             elif special == "all_minus_inf":
                 z[t] = -np.inf
             else:
-                z[t, e] = {"nan": np.nan, "inf": np.inf, "minus_inf": -np.inf, "huge": 100 if router["function"] == "identity" else 1e30}[special]
+                z[t, e] = {"nan": np.nan, "inf": np.inf, "minus_inf": -np.inf, "huge": 100 if router["function"] == "identity" else 1e4 if router["scores"]["element"] == "f16" else 1e30}[special]
         if router.get("groups") and router["groups"][2] == "top2_sum" and special in ("inf", "huge"):
             z = np.where(z > 50, np.float32(7), z)
-        self["scores"] = self.decided(z)
+        self.put("scores", z, router["scores"]["element"])
+        self.put("scores", self.decided(plain(self["scores"]).copy()), router["scores"]["element"])
 
     def decided(self, z):
         """Rows whose choice hangs on the last bits become rows of equal scores."""
@@ -311,7 +323,8 @@ class Values(dict):
         knobs = {k: v for k, v in router.items() if k not in ("kind", "function", "bias", "scores", "capacity", "capacity_factor")}
 
         def chosen(scores):
-            return dialect.mask(dialect.gate(scores, router["function"], bias=self.get("bias"), **knobs))
+            bias = plain(self["bias"]) if router.get("bias") else None
+            return dialect.mask(dialect.gate(scores, router["function"], bias=bias, **knobs))
 
         with np.errstate(all="ignore"):
             as_is = chosen(z)

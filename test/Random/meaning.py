@@ -34,6 +34,14 @@ def specification():
 
 
 dialect = specification()
+# How values of a type are rounded, where it is narrower than what is computed in.
+ROUND = {"bf16": to_bf16, "f16": lambda v: np.asarray(v).astype(np.float16)}
+
+
+def rounded(values, element):
+    return ROUND[element](values).astype(np.float64) if element in ROUND else values
+
+
 erf = np.vectorize(math.erf, otypes=[float])
 
 ACTIVATIONS = {
@@ -49,7 +57,7 @@ class Body:
 
     def __init__(self, program, body, tensors):
         self.program, self.ops, self.tensors = program, body["ops"], tensors
-        self.narrow = program["element"] == "bf16"
+        self.element = program["element"]
 
     def weight(self, name, experts):
         """A tensor of the expert; of a family, the part with its number."""
@@ -65,7 +73,7 @@ class Body:
 
     def linear(self, x, op, experts):
         w = self.weight(op["weight"], experts)
-        x = to_bf16(x).astype(np.float64) if self.narrow else x
+        x = rounded(x, self.element)
         y = x @ (w.T if op["transposed"] else w)
         return y + self.weight(op["bias"], experts) if op.get("bias") else y
 
@@ -73,15 +81,12 @@ class Body:
         x = rows.astype(np.float64)
         for op in self.ops:
             x = getattr(self, "do_" + op["op"])(x, op, experts, rows, second, inner_scores, weights)
-        if self.narrow:
-            x = to_bf16(x)
-        results = [x]
-        if self.program["second"] == "vector":
-            results.append(second.astype(np.float64) * 2 + 1)
-        elif self.program["second"] == "integers":
-            results.append(second + 1)
-        elif self.program["second"] == "cube":
-            results.append(second.astype(np.float64) - 1)
+        results = [rounded(x, self.element)]
+        if self.program["second"] == "integers":
+            results.append(second + second.dtype.type(1))
+        elif self.program["second"]:
+            second = second.astype(np.float64)
+            results.append(rounded(second * 2 + 1 if self.program["second"] == "vector" else second - 1, self.program["second_element"]))
         return results
 
     def do_linear(self, x, op, experts, *rest):
@@ -132,28 +137,35 @@ class Body:
         return x + experts[0] * 0.125
 
     def do_nested(self, x, op, experts, rows, second, inner_scores, weights):
-        x = to_bf16(x).astype(np.float64) if self.narrow else x
+        x = rounded(x, self.element)
         r = dialect.gate(inner_scores, "softmax", top_k=op["k"], normalize=True)
-        body = Body({**self.program, "second": None}, op["body"], self.tensors)
-        packed, = dialect.dispatch([x], r, lambda e, mine: body([*experts, e], mine), [(x.shape[1:], np.float64)])
-        return x * 0.5 + combine(packed, r, self.narrow)
+        bodies = [Body({**self.program, "second": None}, body, self.tensors) for body in op["bodies"]]
+        unlike = self.program["inner"]["unlike"]
+
+        def call(e, mine, scores):
+            numbers = experts if unlike else [*experts, e]
+            return bodies[e if unlike else 0](numbers, mine, inner_scores=scores)
+
+        one_for_each = [lambda *rows, e=e: call(e, *rows) for e in range(op["experts"])]
+        packed, = dialect.dispatch([x, inner_scores], r, one_for_each if unlike else call, [(x.shape[1:], np.float64)])
+        return x * 0.5 + combine(packed, r, self.element)
 
 
 def pattern(name, tensor):
     return name + "".join(".{%d}" % i for i in range(len(tensor["of"])))
 
 
-def combine(packed, r, narrow, init=None, unweighted=False):
-    y = dialect.combine(packed.astype(np.float64), r, init, unweighted)
-    return to_bf16(y).astype(np.float64) if narrow else y
+def combine(packed, r, element, init=None, unweighted=False):
+    return rounded(dialect.combine(packed.astype(np.float64), r, init, unweighted), element)
 
 
-def route(program, tensors):
+def route(program, tensors, scores=None):
     router = program["router"]
     if router["kind"] == "gate":
         knobs = {k: v for k, v in router.items() if k not in ("kind", "function", "bias", "scores")}
-        bias = tensors["bias"] if router.get("bias") else None
-        return dialect.gate(tensors["scores"], router["function"], bias=bias, **knobs)
+        bias = plain(tensors["bias"]) if router.get("bias") else None
+        scores = plain(tensors["scores"]) if scores is None else scores
+        return dialect.gate(scores, router["function"], bias=bias, **knobs)
     weights = plain(tensors["weights"]) if router.get("weights") else None
     return dialect.route(tensors["choice"], weights, experts=program["experts"])
 
@@ -165,14 +177,13 @@ def evaluate(program, tensors):
 
 
 def _evaluate(program, tensors):
-    narrow = program["element"] == "bf16"
     r = route(program, tensors)
     x = plain(tensors["x"]).astype(np.float64)
     operands, shapes = [], [(x.shape[1:], np.float64)]
     if program["second"]:
-        second = tensors["second"]
+        second = plain(tensors["second"])
         operands.append(second)
-        dtype = np.int64 if program["second"] == "integers" else np.float64
+        dtype = second.dtype if program["second"] == "integers" else np.float64
         shapes.append((second.shape[1:], dtype))
     if program["inner"]:
         operands.append(tensors["inner_scores"])
@@ -186,28 +197,46 @@ def _evaluate(program, tensors):
         weights = others.pop(0) if program["takes_weights"] else None
         return bodies[0 if alike else e]([e], rows, second, inner, weights)
 
-    def layer(h):
+    def layer(h, r):
         packed = dialect.dispatch([h, *operands], r, call, shapes, program["takes_weights"])
         init = h if program["into"] else None
-        return packed, combine(packed[0], r, narrow, init, program["unweighted"])
+        return packed, combine(packed[0], r, program["element"], init, program["unweighted"])
 
     results = {}
     h, packed = x, None
+    if program["around"] == "grow":
+        return {"y": grow(program, tensors, x, layer), **readings(program, r)}, r
     rounds = {"for": program["rounds"], "while": program["rounds"], None: 1, "switch": min(program["rounds"], 2),
               "if": 1 if program["around"] == "if" and tensors["flag"][0] > 0 else 0}[program["around"]]
     for _ in range(rounds):
-        packed, h = layer(h)
+        packed, h = layer(h, r)
     results["y"] = h
     if program["around"] is None:
         if program["second"]:
-            results["y_second"] = dialect.combine(packed[1], r, unweighted=True)
+            results["y_second"] = rounded(dialect.combine(packed[1], r, unweighted=True), program["second_element"])
         if program["packed"]:
             results["packed"] = packed[0]
         if program["rows"] is not None:
             results["rows"] = dialect.rows(packed[0], r, program["rows"])
-    for reader in program["readers"]:
-        if reader == "indices":
-            results[reader] = dialect.indices(r, program["columns"])
+    return {**results, **readings(program, r)}, r
+
+
+def grow(program, tensors, h, layer):
+    """Rounds after each of which there is another number of tokens."""
+    scores = plain(tensors["scores"])
+    for _ in range(program["rounds"]):
+        _, h = layer(h, route(program, tensors, scores))
+        if program["growth"] == "double":
+            h, scores = np.concatenate([h, h]), np.concatenate([scores, scores])
+        elif program["growth"] == "append":
+            h = np.concatenate([h, plain(tensors["extra"]).astype(np.float64)])
+            scores = np.concatenate([scores, plain(tensors["extra_scores"])])
         else:
-            results[reader] = getattr(dialect, reader)(r)
-    return results, r
+            h, scores = h[:len(h) // 2], scores[:len(scores) // 2]
+    return h
+
+
+def readings(program, r):
+    """What the readers of a routing say."""
+    return {reader: dialect.indices(r, program["columns"]) if reader == "indices" else getattr(dialect, reader)(r)
+            for reader in program["readers"]}

@@ -2,25 +2,7 @@
 
 from generate import instances, used_tensors
 from meaning import pattern
-
-TRANSPOSED = ("affine_map<(t, o, i) -> (t, i)>", "affine_map<(t, o, i) -> (o, i)>", "affine_map<(t, o, i) -> (t, o)>")
-STRAIGHT = ("affine_map<(t, o, i) -> (t, i)>", "affine_map<(t, o, i) -> (i, o)>", "affine_map<(t, o, i) -> (t, o)>")
-ROWS, ROW, COLUMN = "affine_map<(t, i) -> (t, i)>", "affine_map<(t, i) -> (i)>", "affine_map<(t, i) -> (t)>"
-
-# The scalar code of an activation: from %v to the value named last.
-CODE = {
-    "relu": ["%z = arith.constant 0.0 : f32", "%r = arith.maximumf %v, %z : f32"],
-    "tanh": ["%r = math.tanh %v : f32"],
-    "silu": ["%one = arith.constant 1.0 : f32", "%n = arith.negf %v : f32", "%p = math.exp %n : f32",
-             "%s = arith.addf %p, %one : f32", "%r = arith.divf %v, %s : f32"],
-    "gelu": ["%one = arith.constant 1.0 : f32", "%half = arith.constant 0.5 : f32", "%c = arith.constant 0.707106781 : f32",
-             "%a = arith.mulf %v, %c : f32", "%e = math.erf %a : f32", "%s = arith.addf %e, %one : f32",
-             "%h = arith.mulf %v, %half : f32", "%r = arith.mulf %h, %s : f32"],
-}
-
-
-def shaped(shape, element="f32"):
-    return "tensor<" + "".join(f"{d}x" for d in shape) + element + ">"
+from text_bodies import Bodies, shaped
 
 
 def model(program, result_names):
@@ -28,30 +10,12 @@ def model(program, result_names):
     return Printer(program).module(result_names)
 
 
-class Printer:
+class Printer(Bodies):
+    """The module around the bodies: inputs, routings, dispatches, what repeats them."""
+
     def __init__(self, program):
-        self.p, self.lines, self.head, self.arguments = program, [], [], {}
-        self.indent, self.counter = 1, 0
-        self.element = program["element"]
+        super().__init__(program)
         self.used = used_tensors(program)
-
-    def line(self, text):
-        self.lines.append("  " * self.indent + text)
-
-    def value(self, text):
-        """Defines a new value."""
-        self.counter += 1
-        self.line(f"%{self.counter - 1} = {text}")
-        return f"%{self.counter - 1}"
-
-    def names(self, count):
-        self.counter += count
-        return [f"%{self.counter - count + i}" for i in range(count)]
-
-    def argument(self, name, kind):
-        """An input of the model, under its name."""
-        self.arguments[name] = kind
-        return "%" + name.replace(".", "_")
 
     # The whole.
 
@@ -59,10 +23,10 @@ class Printer:
         p = self.p
         width, n = p["width"], "?"
         x_type = shaped([n, width], self.element)
-        x = self.argument("x", x_type)
+        x = self.rows_of("x", [width], self.element)
         for c in (0, 1):
             self.line(f"%c{c} = arith.constant {c} : index")
-        self.line("%zero = arith.constant 0.0 : f32")
+        self.line(f"%zero = arith.constant 0.0 : {self.wide}")
         # Inputs are declared first, those of bodies too.
         if p["second"]:
             self.argument("second", self.second_type())
@@ -70,7 +34,9 @@ class Printer:
             self.argument("inner_scores", self.inner_type())
         for name in sorted(self.used):
             self.declare(name, p["tensors"][name])
-        inside = p["gate_inside"] and p["around"]
+        if p["static"] and p["router"]["kind"] == "gate":
+            self.rows_of("scores", [p["experts"]], p["router"]["scores"]["element"])
+        inside = p["gate_inside"] and p["around"] or p["around"] == "grow"
         routing = self.routing() if not inside or p["readers"] else None
         values = {}
         if p["around"] is None:
@@ -95,6 +61,16 @@ class Printer:
         text = [*self.head, f"func.func @main({inputs}) -> ({', '.join(kinds)}) {{", *self.lines, "}", ""]
         return "\n".join(text), list(self.arguments)
 
+    def rows_of(self, name, shape, element):
+        """An input with a row for each token; their number may be in its type."""
+        kind = shaped(["?", *shape], element)
+        if not self.p["static"]:
+            return self.argument(name, kind)
+        given = shaped([self.p["tokens"], *shape], element)
+        if name not in self.arguments:
+            self.line(f"%{name}_any = tensor.cast {self.argument(name, given)} : {given} to {kind}")
+        return f"%{name}_any"
+
     def declare(self, name, tensor):
         kind = shaped(tensor["shape"], tensor["element"])
         if tensor["source"] == "global":
@@ -111,20 +87,22 @@ class Printer:
         return f"!moe.routing<{self.p['experts']}>"
 
     def second_type(self):
-        return {"vector": "tensor<?xf32>", "integers": "tensor<?xi64>", "cube": "tensor<?x3x2xf32>"}[self.p["second"]]
+        element = self.p["second_element"]
+        return {"vector": f"tensor<?x{element}>", "integers": f"tensor<?x{element}>", "cube": f"tensor<?x3x2x{element}>"}[self.p["second"]]
 
     def inner_type(self):
         return shaped(["?", self.p["inner"]["experts"]])
 
-    def routing(self):
+    def routing(self, scores=None):
         p, router = self.p, self.p["router"]
         if router["kind"] == "gate":
-            kind = shaped(["?", p["experts"]])
-            operand, kinds = self.argument("scores", kind), [kind]
+            element = router["scores"]["element"]
+            kind = shaped(["?", p["experts"]], element)
+            operand, kinds = scores or self.rows_of("scores", [p["experts"]], element), [kind]
             words = [router["function"]]
             if router.get("bias"):
-                words.append(f"bias({self.argument('bias', shaped([p['experts']]))})")
-                kinds.append(shaped([p["experts"]]))
+                kinds.append(shaped([p["experts"]], element))
+                words.append(f"bias({self.argument('bias', kinds[1])})")
             words += gate_words(router)
             return self.value(f"moe.gate {operand} {' '.join(words)} : ({', '.join(kinds)}) -> {self.routing_type()}")
         columns = p["experts"] if router["kind"] == "mask" else router["columns"]
@@ -158,6 +136,34 @@ class Printer:
         self.indent -= 1
         self.line("}")
         return result
+
+    def around_grow(self, x, kind, _):
+        """The number of tokens changes from round to round, and their scores with it."""
+        p, experts = self.p, self.p["experts"]
+        element = p["router"]["scores"]["element"]
+        scores_kind = shaped(["?", experts], element)
+        scores = self.rows_of("scores", [experts], element)
+        count = self.value(f"arith.constant {p['rounds']} : index")
+        result, i, h, s = self.names(4)
+        self.line(f"{result}:2 = scf.for {i} = %c0 to {count} step %c1 iter_args({h} = {x}, {s} = {scores}) -> ({kind}, {scores_kind}) {{")
+        self.indent += 1
+        y = self.layer(h, self.routing(s))
+        grown = [self.grown(y, kind, p["width"], self.element, "extra"), self.grown(s, scores_kind, experts, element, "extra_scores")]
+        self.line(f"scf.yield {', '.join(grown)} : {kind}, {scores_kind}")
+        self.indent -= 1
+        self.line("}")
+        return f"{result}#0"
+
+    def grown(self, value, kind, width, element, extra):
+        how = self.p["growth"]
+        if how == "double":
+            return self.value(f"tensor.concat dim(0) {value}, {value} : ({kind}, {kind}) -> {kind}")
+        if how == "append":
+            more = shaped([2, width], element)
+            return self.value(f"tensor.concat dim(0) {value}, {self.argument(extra, more)} : ({kind}, {more}) -> {kind}")
+        rows = self.value(f"tensor.dim {value}, %c0 : {kind}")
+        half = self.value(f"arith.divui {rows}, {self.value('arith.constant 2 : index')} : index")
+        return self.value(f"tensor.extract_slice {value}[0, 0] [{half}, {width}] [1, 1] : {kind} to {kind}")
 
     def around_if(self, x, kind, routing):
         flag = self.flag("flag")
@@ -262,264 +268,6 @@ class Printer:
             types.append(kinds[1])
         self.line(f"moe.yield {', '.join(results)} : {', '.join(types)}")
         self.indent -= 1
-
-    def second_result(self, mine):
-        kind = self.second_type()
-        if self.p["second"] == "integers":
-            code = ["%one = arith.constant 1 : i64", "%r = arith.addi %v, %one : i64"]
-        elif self.p["second"] == "vector":
-            code = ["%two = arith.constant 2.0 : f32", "%one = arith.constant 1.0 : f32", "%d = arith.mulf %v, %two : f32", "%r = arith.addf %d, %one : f32"]
-        else:
-            code = ["%one = arith.constant 1.0 : f32", "%r = arith.subf %v, %one : f32"]
-        return self.map([mine], kind, code, of=["%v"])
-
-    def operations(self, body, where):
-        """The rows after all operations, in the element type of the program."""
-        where["m"] = self.value(f"tensor.dim {where['rows']}, %c0 : {shaped(['?', where['width']], self.element)}")
-        now, width, wide = where["rows"], where["width"], self.element == "f32"
-        for op in body["ops"]:
-            if op["op"] == "linear":
-                now = self.linear(now if not wide or self.element == "f32" else self.cast(now, width, "truncf"), op, where)
-            else:
-                now = getattr(self, "print_" + op["op"])(now if wide else self.cast(now, width, "extf"), op, where, width)
-            wide, width = True, op["width"]
-        return self.cast(now, width, "truncf") if wide and self.element != "f32" else now
-
-    def cast(self, value, width, how):
-        source, target = ("f32", "bf16") if how == "truncf" else ("bf16", "f32")
-        return self.value(f"arith.{how} {value} : {shaped(['?', width], source)} to {shaped(['?', width], target)}")
-
-    def weight(self, name, where):
-        tensor = self.p["tensors"][name]
-        kind = shaped(tensor["shape"], tensor["element"])
-        if tensor["source"] == "global":
-            return self.value(f"ml_program.global_load_const @{name} : {kind}")
-        if tensor["source"] == "parameters":
-            numbers = where["experts"][-len(tensor["of"]):]
-            return self.value(f"moe.parameter @{name}[{', '.join(numbers)}] : {kind}")
-        if tensor["source"] == "pick":
-            all_of = ", ".join("%" + single.replace(".", "_") for single in instances(name, tensor))
-            return self.value(f"moe.pick {where['experts'][-1]} [{all_of}] : {kind}")
-        whole = "%" + name.replace(".", "_")
-        if tensor["source"] == "input":
-            return whole
-        shape = tensor["shape"]
-        offsets = ", ".join([where["experts"][-1], *["0"] * len(shape)])
-        sizes = ", ".join(["1", *map(str, shape)])
-        ones = ", ".join(["1"] * (len(shape) + 1))
-        return self.value(f"tensor.extract_slice {whole}[{offsets}] [{sizes}] [{ones}] : "
-                          f"{shaped([*tensor['of'], *shape], tensor['element'])} to {kind}")
-
-    def linear(self, x, op, where):
-        out, element = op["out"], self.element
-        kind = shaped(["?", out])
-        empty = self.value(f"tensor.empty({where['m']}) : {kind}")
-        weight = self.weight(op["weight"], where)
-        bias = self.weight(op["bias"], where) if op.get("bias") else None
-        if bias and op["bias_first"]:
-            start = self.value(f"linalg.broadcast ins({bias} : {shaped([out])}) outs({empty} : {kind}) dimensions = [0]")
-        else:
-            start = self.value(f"linalg.fill ins(%zero : f32) outs({empty} : {kind}) -> {kind}")
-        weight_kind = shaped(self.p["tensors"][op["weight"]]["shape"], element)
-        operands = f"ins({x}, {weight} : {shaped(['?', op['in']], element)}, {weight_kind}) outs({start} : {kind})"
-        maps = ", ".join(TRANSPOSED if op["transposed"] else STRAIGHT)
-        if op["style"] == "generic":
-            result, = self.names(1)
-            self.line(f'{result} = linalg.generic {{indexing_maps = [{maps}], iterator_types = ["parallel", "parallel", "reduction"]}} {operands} {{')
-            self.line(f"^bb0(%a: {element}, %b: {element}, %acc: f32):")
-            a, b = "%a", "%b"
-            if element != "f32":
-                self.line("  %aw = arith.extf %a : bf16 to f32")
-                self.line("  %bw = arith.extf %b : bf16 to f32")
-                a, b = "%aw", "%bw"
-            self.line(f"  %product = arith.mulf {a}, {b} : f32")
-            self.line("  %sum = arith.addf %acc, %product : f32")
-            self.line("  linalg.yield %sum : f32")
-            self.line(f"}} -> {kind}")
-        else:
-            words = f" indexing_maps = [{maps}]" if op["transposed"] else ""
-            result = self.value(f"linalg.matmul{words} {operands} -> {kind}")
-        if bias and not op["bias_first"]:
-            result = self.generic([(result, ROWS, kind), (bias, ROW, shaped([out]))], kind, ["%r = arith.addf %v0, %v1 : f32"], where)
-        return result
-
-    def map(self, values, kind, code, of, out=None):
-        element = kind[:-1].split("x")[-1].replace("tensor<", "")
-        result, = self.names(1)
-        inputs = ", ".join(values) + " : " + ", ".join([kind] * len(values))
-        self.line(f"{result} = linalg.map ins({inputs}) outs({out or values[0]} : {kind}) "
-                  f"({', '.join(f'{v}: {element}' for v in of)}, %old: {element}) {{")
-        for scalar in code:
-            self.line("  " + scalar)
-        self.line(f"  linalg.yield %r : {element}")
-        self.line("}")
-        return result
-
-    def generic(self, operands, kind, code, where):
-        """operands: (value, map, type); the scalars are %v0, %v1, ..."""
-        empty = self.value(f"tensor.empty({where['m']}) : {kind}")
-        result, = self.names(1)
-        values, maps, kinds = zip(*operands)
-        self.line(f'{result} = linalg.generic {{indexing_maps = [{", ".join([*maps, ROWS])}], iterator_types = ["parallel", "parallel"]}} '
-                  f"ins({', '.join(values)} : {', '.join(kinds)}) outs({empty} : {kind}) {{")
-        self.line(f"^bb0({', '.join(f'%v{i}: f32' for i in range(len(values)))}, %old: f32):")
-        for scalar in code:
-            self.line("  " + scalar)
-        self.line("  linalg.yield %r : f32")
-        self.line(f"}} -> {kind}")
-        return result
-
-    # The operations of bodies, on f32.
-
-    def print_activation(self, x, op, where, width):
-        kind = shaped(["?", width])
-        if op["style"] == "map":
-            return self.map([x], kind, CODE[op["name"]], ["%v"])
-        return self.generic([(x, ROWS, kind)], kind, [c.replace("%v", "%v0") for c in CODE[op["name"]]], where)
-
-    def print_residual(self, x, op, where, width):
-        rows = where["rows"] if self.element == "f32" else self.cast(where["rows"], width, "extf")
-        return self.value(f"arith.addf {x}, {rows} : {shaped(['?', width])}")
-
-    def print_uniform(self, x, op, where, width):
-        kind = shaped(["?", width])
-        vector = self.weight(op["vector"], where)
-        return self.generic([(x, ROWS, kind), (vector, ROW, shaped([width]))], kind, [f"%r = arith.{op['how']}f %v0, %v1 : f32"], where)
-
-    def print_weigh(self, x, op, where, width):
-        kind = shaped(["?", width])
-        return self.generic([(x, ROWS, kind), (where["weights"], COLUMN, "tensor<?xf32>")], kind, ["%r = arith.mulf %v0, %v1 : f32"], where)
-
-    def print_second(self, x, op, where, width):
-        kind = shaped(["?", width])
-        return self.generic([(x, ROWS, kind), (where["second"], COLUMN, "tensor<?xf32>")], kind, ["%r = arith.addf %v0, %v1 : f32"], where)
-
-    def reduced(self, x, width, code, where, over_rows=False):
-        kind = shaped([width] if over_rows else ["?"])
-        empty = self.value(f"tensor.empty({'' if over_rows else where['m']}) : {kind}")
-        start = self.value(f"linalg.fill ins(%zero : f32) outs({empty} : {kind}) -> {kind}")
-        result, = self.names(1)
-        types = '"reduction", "parallel"' if over_rows else '"parallel", "reduction"'
-        self.line(f"{result} = linalg.generic {{indexing_maps = [{ROWS}, {ROW if over_rows else COLUMN}], iterator_types = [{types}]}} "
-                  f"ins({x} : {shaped(['?', width])}) outs({start} : {kind}) {{")
-        self.line("^bb0(%v: f32, %acc: f32):")
-        for scalar in code:
-            self.line("  " + scalar)
-        self.line("  linalg.yield %r : f32")
-        self.line(f"}} -> {kind}")
-        return result, kind
-
-    def print_norm(self, x, op, where, width):
-        kind = shaped(["?", width])
-        total, total_kind = self.reduced(x, width, ["%s = arith.mulf %v, %v : f32", "%r = arith.addf %acc, %s : f32"], where)
-        return self.generic([(x, ROWS, kind), (total, COLUMN, total_kind)], kind,
-                            ["%one = arith.constant 1.0 : f32", "%d = arith.addf %v1, %one : f32", "%r = arith.divf %v0, %d : f32"], where)
-
-    def print_centre(self, x, op, where, width):
-        kind = shaped(["?", width])
-        total, total_kind = self.reduced(x, width, ["%r = arith.addf %acc, %v : f32"], where, over_rows=True)
-        integer = self.value(f"arith.index_cast {where['m']} : index to i64")
-        count = self.value(f"arith.sitofp {integer} : i64 to f32")
-        return self.generic([(x, ROWS, kind), (total, ROW, total_kind)], kind,
-                            [f"%mean = arith.divf %v1, {count} : f32", "%r = arith.subf %v0, %mean : f32"], where)
-
-    def print_number(self, x, op, where, width):
-        integer = self.value(f"arith.index_cast {where['experts'][0]} : index to i64")
-        number = self.value(f"arith.sitofp {integer} : i64 to f32")
-        kind = shaped(["?", width])
-        return self.map([x], kind, ["%c = arith.constant 0.125 : f32", f"%s = arith.mulf {number}, %c : f32", "%r = arith.addf %v, %s : f32"], ["%v"])
-
-    def print_loop(self, x, op, where, width):
-        rounds = self.limit(op["rounds"])
-        result, i, h = self.names(3)
-        kind = shaped(["?", width])
-        self.line(f"{result} = scf.for {i} = %c0 to {rounds} step %c1 iter_args({h} = {x}) -> {kind} {{")
-        self.indent += 1
-        narrow = h if self.element == "f32" else self.cast(h, width, "truncf")
-        mixed = self.linear(narrow, op, where)
-        done = self.value(f"math.tanh {mixed} : {kind}")
-        self.line(f"scf.yield {done} : {kind}")
-        self.indent -= 1
-        self.line("}")
-        return result
-
-    def print_branch(self, x, op, where, width):
-        flag = self.flag(op["flag"])
-        kind = shaped(["?", width])
-        result, = self.names(1)
-        self.line(f"{result} = scf.if {flag} -> {kind} {{")
-        self.line(f"  %double = arith.addf {x}, {x} : {kind}")
-        self.line(f"  scf.yield %double : {kind}")
-        self.line("} else {")
-        self.line(f"  %tanh = math.tanh {x} : {kind}")
-        self.line(f"  scf.yield %tanh : {kind}")
-        self.line("}")
-        return result
-
-    def print_switch(self, x, op, where, width):
-        number, kind = self.limit(op["number"]), shaped(["?", width])
-        result, = self.names(1)
-        self.line(f"{result} = scf.index_switch {number} -> {kind}")
-        for label, code in (("case 0", f"arith.mulf {x}, {x}"), ("case 1", f"arith.negf {x}")):
-            self.line(f"{label} {{")
-            self.line(f"  %case = {code} : {kind}")
-            self.line(f"  scf.yield %case : {kind}")
-            self.line("}")
-        self.line("default {")
-        self.line(f"  scf.yield {x} : {kind}")
-        self.line("}")
-        return result
-
-    def print_settle(self, x, op, where, width):
-        kind = shaped(["?", width])
-        limit, most = self.value("arith.constant 3.0 : f32"), self.value("arith.constant 4 : index")
-        last, result, i, h, i2, h2 = self.names(6)
-        self.line(f"{last}, {result} = scf.while ({i} = %c0, {h} = {x}) : (index, {kind}) -> (index, {kind}) {{")
-        self.indent += 1
-        empty = self.value("tensor.empty() : tensor<f32>")
-        start = self.value(f"linalg.fill ins(%zero : f32) outs({empty} : tensor<f32>) -> tensor<f32>")
-        total, = self.names(1)
-        self.line(f'{total} = linalg.generic {{indexing_maps = [{ROWS}, affine_map<(t, i) -> ()>], iterator_types = ["reduction", "reduction"]}} '
-                  f"ins({h} : {kind}) outs({start} : tensor<f32>) {{")
-        self.line("^bb0(%v: f32, %acc: f32):")
-        self.line("  %a = math.absf %v : f32")
-        self.line("  %r = arith.addf %acc, %a : f32")
-        self.line("  linalg.yield %r : f32")
-        self.line("} -> tensor<f32>")
-        sum_of = self.value(f"tensor.extract {total}[] : tensor<f32>")
-        large = self.value(f"arith.cmpf ogt, {sum_of}, {limit} : f32")
-        more = self.value(f"arith.cmpi ult, {i}, {most} : index")
-        go_on = self.value(f"arith.andi {large}, {more} : i1")
-        self.line(f"scf.condition({go_on}) {i}, {h} : index, {kind}")
-        self.indent -= 1
-        self.line("} do {")
-        self.line(f"^bb0({i2}: index, {h2}: {kind}):")
-        self.indent += 1
-        next_i = self.value(f"arith.addi {i2}, %c1 : index")
-        halved = self.map([h2], kind, ["%half = arith.constant 0.5 : f32", "%r = arith.mulf %v, %half : f32"], ["%v"])
-        self.line(f"scf.yield {next_i}, {halved} : index, {kind}")
-        self.indent -= 1
-        self.line("}")
-        return result
-
-    def print_nested(self, x, op, where, width):
-        kind, routing_type = shaped(["?", width], self.element), f"!moe.routing<{op['experts']}>"
-        x = x if self.element == "f32" else self.cast(x, width, "truncf")
-        routing = self.value(f"moe.gate {where['inner_scores']} softmax top_k({op['k']}) normalize : ({self.inner_type()}) -> {routing_type}")
-        packed, expert, mine = self.names(3)
-        self.line(f"{packed} = moe.dispatch {x} by {routing} : ({kind}, {routing_type}) -> {kind} {{")
-        self.line(f"^each({expert}: index, {mine}: {kind}):")
-        self.indent += 1
-        inner = {"experts": [*where["experts"], expert], "rows": mine, "width": width}
-        self.line(f"moe.yield {self.operations(op['body'], inner)} : {kind}")
-        self.indent -= 1
-        self.line("}")
-        y = self.combine(packed, routing, None, kind, routing_type)
-        if self.element != "f32":
-            x, y = self.cast(x, width, "extf"), self.cast(y, width, "extf")
-        code = ["%half = arith.constant 0.5 : f32", "%h = arith.mulf %v0, %half : f32", "%r = arith.addf %h, %v1 : f32"]
-        wide = shaped(["?", width])
-        return self.generic([(x, ROWS, wide), (y, ROWS, wide)], wide, code, where)
 
 
 def gate_words(router):

@@ -101,8 +101,9 @@ struct Flags {
                        "Format of --benchmark (console)", "console"};
   Text benchmarkOut{"benchmark-out", "file",
                     "Where --benchmark goes (standard output)"};
-  Switch profile{"profile", "Print a table of times"};
-  Text trace{"trace", "file", "Write a Chrome trace"};
+  Switch profile{"profile",
+                 "Print a table of times: steps, dispatches, experts"};
+  Text trace{"trace", "file", "Write these times in Chrome's trace format"};
   Text compileTo{"compile-to", "phase",
                  "Print the module after import, routed, grouped, regions, "
                  "tiled, buffers or machine; no run"};
@@ -112,6 +113,9 @@ struct Flags {
   Text dumpPhases{"dump-phases-to", "dir", "Write the module after each phase"};
   Text dumpObjects{"dump-objects-to", "dir",
                    "Write each object file when it is generated"};
+  Text threads{"threads", "n",
+               "Threads of a parallel loop (OMP_NUM_THREADS, "
+               "else one for each core)"};
   Text maxMemory{
       "max-memory", "size",
       "Memory of a run, such as 1GiB (80% of the machine's); exit 4"};
@@ -168,6 +172,15 @@ static llvm::Error readNumber(const Text &flag, double &value) {
 static llvm::Error readCount(const Text &flag, int64_t least, int64_t &value) {
   if (StringRef(flag.getValue()).getAsInteger(10, value) || value < least)
     return badValue(flag, "an integer of at least " + llvm::Twine(least));
+  return llvm::Error::success();
+}
+
+static llvm::Error readThreads(const Text &flag, int &threads) {
+  // More than any machine has, and few enough that a system starts them.
+  constexpr int most = 4096;
+  if (StringRef(flag.getValue()).getAsInteger(10, threads) || threads < 1 ||
+      threads > most)
+    return badValue(flag, "an integer from 1 to " + llvm::Twine(most));
   return llvm::Error::success();
 }
 
@@ -234,6 +247,9 @@ static llvm::Error readValues(const Flags &flags, RunOptions &run) {
     return badValue(flags.experts, "active or all");
   if (llvm::Error error = readDevice(flags.device, run.device))
     return error;
+  if (flags.threads.getNumOccurrences())
+    if (llvm::Error error = readThreads(flags.threads, run.threads))
+      return error;
   if (flags.maxMemory.getNumOccurrences())
     if (llvm::Error error = readSize(flags.maxMemory, run.maxMemory))
       return error;
@@ -255,10 +271,10 @@ static llvm::Error readValues(const Flags &flags, RunOptions &run) {
 
 /// Flags that do not go together, or ask for what there is not.
 static llvm::Error checkFlags(const Flags &flags, const CommandLine &line) {
-  if (flags.profile)
-    return usageError("--profile is not built yet");
-  if (flags.trace.getNumOccurrences())
-    return usageError("--trace is not built yet");
+  if ((flags.profile || flags.trace.getNumOccurrences()) &&
+      (line.run.compileTo || line.run.describe))
+    return usageError("--profile and --trace need a run; there is none with "
+                      "--compile-to and --describe");
   if (line.run.compileFrom && !line.run.trustModel)
     return usageError("--compile-from needs --trust-model");
   if (flags.o.getNumOccurrences() && !line.run.compileTo)
@@ -297,6 +313,8 @@ llvm::Expected<CommandLine> moe::parseCommandLine(int argc, char **argv) {
   run.assumeFinite = flags.assumeFinite;
   run.statsOut = flags.statsOut;
   run.benchmarkOut = flags.benchmarkOut;
+  run.profile = flags.profile;
+  run.traceOut = flags.trace;
   run.output = flags.o;
   run.dumpPhasesDir = flags.dumpPhases;
   run.dumpObjectsDir = flags.dumpObjects;

@@ -16,6 +16,7 @@
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
+#include <cstdlib>
 #include <unistd.h>
 
 using namespace mlir;
@@ -50,8 +51,27 @@ static void failFatally(void *, const char *reason, bool isCrash) {
   _exit(static_cast<int>(moe::ExitCode::Bug));
 }
 
+/// What LLVM prints by itself, such as --help, ends in exit(), and an error of
+/// standard output would end that in a crash.
+static void reportLostOutput() {
+  llvm::outs().flush();
+  std::error_code error = llvm::outs().error();
+  llvm::outs().clear_error();
+  if (error)
+    llvm::errs() << "moe-run: error: standard output: " << error.message()
+                 << "\n";
+  // Where standard error is lost as well there is nobody to tell.
+  llvm::errs().clear_error();
+  if (error)
+    _exit(static_cast<int>(moe::ExitCode::Error));
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  // The streams exist before the handler, so that it runs before they end.
+  llvm::outs();
+  llvm::errs();
+  std::atexit(reportLostOutput);
   llvm::setBugReportMsg("moe-run: this is a bug of MoE, not of the model; "
                         "please report it with the model and what follows\n");
   llvm::install_bad_alloc_error_handler(failOutOfMemory);

@@ -93,6 +93,7 @@ private:
   bool isBelow(const Symbol &position, const Symbol &size);
   bool isSameSize(const Extent &a, const Extent &b);
   Extent getRange(const Symbol &position);
+  bool holdsRows(Type type, const Symbol &symbol);
 
   static Symbol makeConstant(TypedAttr constant);
 

@@ -330,6 +330,31 @@ def ConvertForallToRuntimePass
                            "::mlir::LLVM::LLVMDialect"];
 }
 
+def CheckAllocationsPass
+    : Pass<"moe-check-allocations", "::mlir::ModuleOp"> {
+  let summary = "Check that the bytes of an allocation can be counted";
+  let description = [{
+    The lowering of allocations multiplies sizes without a check, so that a
+    product that wraps around gives less memory than is then written to. In
+    front of each allocation of the host (`memref.alloc`, `gpu.alloc`) the sizes
+    are multiplied with overflow checks:
+
+    ```mlir
+    %m = memref.alloc(%n) : memref<?x4xf32>
+    ==>
+    %low, %high = arith.mului_extended %c16, %n
+    // no high half, and at most 2^48 bytes
+    cf.assert %fits, "size of a tensor is negative or too large"
+    %m = memref.alloc(%n) : memref<?x4xf32>
+    ```
+
+    A size of 0 counts as 1, so that no size of a tensor is too large, be the
+    tensor empty or not.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::cf::ControlFlowDialect"];
+}
+
 def ConvertAssertToRuntimePass
     : Pass<"moe-convert-assert-to-runtime", "::mlir::ModuleOp"> {
   let summary = "End the run with a message where cf.assert fails";

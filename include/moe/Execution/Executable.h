@@ -30,6 +30,10 @@ struct ExecutableOptions {
   MachineKind machine = MachineKind::CPU;
 };
 
+/// Whether compiled code has another meaning for that name, or no symbol can
+/// have it. A function that is to run gets another one.
+bool isReservedName(StringRef name);
+
 class Executable {
 public:
   /// `module` is in phase `machine`; `entry` is what it was when imported.

@@ -35,6 +35,9 @@ struct LoweringOptions {
   std::string dumpPhasesDir;
 };
 
+/// The file of `dir` that the module goes to after a phase: "2-grouped.mlir".
+std::string phaseFile(StringRef dir, Phase phase);
+
 /// Takes `module` from phase `from` to phase `to`. `fileName` is for messages.
 llvm::Error lowerModule(ModuleOp module, const LoweringOptions &options,
                         StringRef fileName);

@@ -21,6 +21,9 @@
 
 namespace mlir::moe {
 
+/// "FILE:line:col" where a location has it, otherwise `fileName`.
+std::string placeOf(Location location, StringRef fileName);
+
 /// Keeps the first error that is emitted while it lives, in the form
 /// "FILE:line:col: what"; prints remarks and warnings.
 class DiagnosticCollector : public ScopedDiagnosticHandler {
@@ -78,11 +81,32 @@ struct ValueType {
 /// None if no host tensor has such a type.
 std::optional<ValueType> getValueType(Type type);
 
+/// What an input or result is called; the text is empty if it has no name.
+struct ValueName {
+  std::string text;
+  /// Whether only the name says which it is (moe.keyword_only).
+  bool keywordOnly = false;
+
+  /// "input 0", or "input 'x'".
+  std::string str(StringRef kind, size_t index) const;
+};
+
 /// A function that can be run.
 struct EntryPoint {
   std::string name;
   std::vector<ValueType> inputs;
   std::vector<ValueType> results;
+  std::vector<ValueName> inputNames;
+  std::vector<ValueName> resultNames;
+  /// What the function is called in the module: not its name, if the runtime
+  /// has one of that name.
+  std::string symbol;
+
+  /// "input 0: ?x8xf32", "result 1 'score': f32"
+  std::string describeInput(size_t index) const;
+  std::string describeResult(size_t index) const;
+  /// An error that says what the function takes, if that is not `count` inputs.
+  llvm::Error checkCount(size_t count) const;
 };
 
 /// The public functions, in the order of the file.

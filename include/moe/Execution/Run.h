@@ -12,7 +12,9 @@
 
 #include "mlir/IR/DialectRegistry.h"
 #include "moe/Pipelines/Pipelines.h"
+#include "moe/Tensor/HostTensor.h"
 #include "llvm/Support/Error.h"
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,12 +51,18 @@ struct RunOptions {
   int64_t warmup = 1;
   int64_t repetitions = 10;
 
+  /// Print a table of times; write a trace to the file, unless it is empty.
+  bool profile = false;
+  std::string traceOut;
+
   std::optional<Phase> compileTo;
   std::optional<Phase> compileFrom;
   std::string output; // of compileTo
   std::string dumpPhasesDir;
   std::string dumpObjectsDir;
 
+  /// Of a parallel loop; 0 is what OpenMP says.
+  int threads = 0;
   /// Bytes that a run may hold at a time; 0 is the default, eight tenths of
   /// the machine's memory.
   int64_t maxMemory = 0;
@@ -62,8 +70,18 @@ struct RunOptions {
   double timeout = 0;
   bool trustModel = false;
 
+  /// Is shown inputs and results: before the first run, when there are no
+  /// results, and after each.
+  std::function<void(ArrayRef<HostTensor> inputs, ArrayRef<HostTensor> results)>
+      observe;
+
   /// What a lowering needs beyond the dialects of a model.
   const DialectRegistry *registry = nullptr;
+
+  /// Whether compiled code counts what it does.
+  bool counts() const {
+    return stats != Format::None || profile || !traceOut.empty();
+  }
 };
 
 /// Does what the options say. An error carries its exit code; a comparison that

@@ -53,6 +53,8 @@ public:
   explicit StatisticsTable(ModuleOp module);
   /// Joined with the counters of the runtime.
   Statistics collect(const LazyJIT &jit) const;
+  /// The place of each dispatch in the model, by its number.
+  std::vector<std::string> locations() const;
 
 private:
   struct Dispatch {

@@ -31,6 +31,12 @@ constexpr int64_t kMaxTensorBytes = int64_t(1) << 46;
 /// The most bytes of all constants of a model together.
 constexpr int64_t kMaxConstantBytes = int64_t(4) << 30;
 
+/// The most references that an alias of a type or an attribute may stand for,
+/// those of the aliases in it included.
+constexpr int64_t kMaxAliasReferences = 1 << 16;
+/// The most operations that calls may stand for, all functions together.
+constexpr int64_t kMaxInlinedOperations = 1 << 17;
+
 /// The dialects that a model may use, and no others.
 void registerModelDialects(DialectRegistry &registry);
 
@@ -45,6 +51,7 @@ LogicalResult checkModel(ModuleOp module);
 
 /// Removes the annotations that front ends leave: nothing of a model's meaning
 /// is in them, and passes that find their own must not take them for theirs.
+/// The names of arguments and results stay: the dialect has verified them.
 void dropAnnotations(ModuleOp module);
 
 } // namespace mlir::moe

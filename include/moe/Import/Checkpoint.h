@@ -13,6 +13,8 @@
 #ifndef MOE_IMPORT_CHECKPOINT_H
 #define MOE_IMPORT_CHECKPOINT_H
 
+#include "moe/Runtime/MappedFiles.h"
+#include "moe/Tensor/File.h"
 #include "moe/Tensor/HostTensor.h"
 
 #include "llvm/ADT/StringMap.h"
@@ -82,6 +84,11 @@ public:
   /// the pages of boolean parameters, of others nothing.
   llvm::Error checkBooleans(const Parameter &parameter) const;
 
+  /// An error if a file has become shorter than it was when it was opened, or
+  /// could not be read: what was read of it since may be zeros. Reads happen
+  /// under rt::MappedReads.
+  llvm::Error checkFiles() const;
+
 private:
   /// Reserved addresses: the files one after another, each from a page's
   /// start, then writable memory for aligned copies.
@@ -90,6 +97,8 @@ private:
     int64_t bytes = 0;
     std::unique_ptr<std::once_flag[]> copied; // one for each parameter
     std::atomic<int64_t> copies{0};
+    std::vector<InputFile> files;
+    std::vector<std::unique_ptr<rt::MappedFile>> mapped; // one for each file
     ~Region();
   };
   struct Builder;

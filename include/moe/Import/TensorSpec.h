@@ -11,6 +11,7 @@
 #ifndef MOE_IMPORT_TENSORSPEC_H
 #define MOE_IMPORT_TENSORSPEC_H
 
+#include "moe/Tensor/File.h"
 #include "moe/Tensor/HostTensor.h"
 
 #include <vector>
@@ -33,14 +34,14 @@ llvm::Expected<HostTensor> readTensor(StringRef spec,
                                       int64_t maxBytes = HostTensor::kNoLimit);
 
 /// Writes outputs to "@y.npy" and "@y.safetensors[key]". Tensors for one
-/// safetensors file are gathered; files appear in flush(), each whole, and none
-/// unless all could be written.
+/// safetensors file are gathered.
 class TensorWriter {
 public:
   /// Checks the spec against those added before. `tensor` must live until
-  /// flush().
+  /// write().
   llvm::Error add(StringRef spec, const HostTensor &tensor);
-  llvm::Error flush();
+  /// Writes all files, for `output` to give them their names.
+  llvm::Error write(OutputFiles &output);
 
 private:
   using Tensors = std::vector<std::pair<std::string, const HostTensor *>>;

@@ -42,7 +42,9 @@ void moe_rt_parallel_for(void (*body)(int64_t index, void *context),
 
 void moe_rt_dispatch(int64_t dispatch, int64_t instance, int64_t tokens,
                      int64_t experts, const int64_t *offsets);
+void moe_rt_dispatch_end(int64_t dispatch, int64_t instance);
 void moe_rt_evaluate(int64_t dispatch, int64_t instance, int64_t expert);
+void moe_rt_evaluate_end(int64_t dispatch, int64_t instance, int64_t expert);
 void moe_rt_count_flops(int64_t dispatch, int64_t instance, int64_t flops);
 void moe_rt_count_tiles(int64_t dispatch, int64_t instance, int64_t expert,
                         int64_t tiles);

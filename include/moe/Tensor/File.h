@@ -13,6 +13,7 @@
 #define MOE_TENSOR_FILE_H
 
 #include "mlir/Support/LLVM.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -20,6 +21,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace mlir::moe {
 
@@ -55,10 +57,12 @@ llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 readFile(StringRef path, int64_t maxBytes = INT64_MAX);
 
 /// A file under construction. It is written beside its name and takes the name
-/// in commit(); without a commit nothing is left behind. A path that names a
+/// in commit(); without a commit nothing is left behind, and what a killed
+/// process left is removed when the file is next created. A path that names a
 /// device or a pipe is written directly.
 class OutputFile {
 public:
+  /// An error for a directory, and for a file that nobody may write to.
   static llvm::Expected<OutputFile> create(StringRef path);
   OutputFile(OutputFile &&) = default;
   OutputFile &operator=(OutputFile &&) = delete;
@@ -78,6 +82,22 @@ private:
   int descriptor = -1;   // of the temporary file, owned by the stream
   std::unique_ptr<llvm::raw_fd_ostream> stream;
 };
+
+/// Files of which each takes its name only when all have been written.
+class OutputFiles {
+public:
+  /// Creates a file and lets `print` write it.
+  llvm::Error add(StringRef path,
+                  llvm::function_ref<llvm::Error(raw_ostream &)> print);
+  /// An error leaves those that have no name yet without one.
+  llvm::Error commit();
+
+private:
+  std::vector<OutputFile> files;
+};
+
+/// An error if OutputFile::create refuses what is at the path.
+llvm::Error checkWritable(StringRef path);
 
 /// Writes `contents` to a file that appears whole or not at all.
 llvm::Error writeFile(StringRef path, StringRef contents);

@@ -26,6 +26,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "moe/Conversion/Passes.h"
 
@@ -53,7 +54,7 @@ struct ConvertKernelsToNVVMPass
 
   void runOnOperation() final {
     MLIRContext *context = &getContext();
-    if (failed(checkFunctions()))
+    if (failed(checkCode()))
       return signalPassFailure();
     RewritePatternSet inDialect(context);
     populateGpuRewritePatterns(inDialect);
@@ -86,8 +87,11 @@ struct ConvertKernelsToNVVMPass
       signalPassFailure();
   }
 
-  LogicalResult checkFunctions() {
+  LogicalResult checkCode() {
     WalkResult result = getOperation().walk([](Operation *op) -> WalkResult {
+      if (isa<memref::AllocOp>(op))
+        return op->emitError("a tensor is made here for each element of "
+                             "another, and a kernel has no memory for that");
       if (!isa<math::MathDialect>(op->getDialect()) || hasInstruction(op))
         return WalkResult::advance();
       return op->emitError("'")

@@ -26,7 +26,8 @@ bool moe::isRemade(Value value) {
 Cone::Cone(Value term, const Labels &where,
            const llvm::SmallPtrSetImpl<Operation *> &sinks,
            ConeAnalyses &analyses,
-           llvm::function_ref<bool(Operation *)> isGiven)
+           llvm::function_ref<bool(Operation *)> isGiven,
+           const llvm::SmallPtrSetImpl<Operation *> *outside)
     : analyses(analyses), block((*sinks.begin())->getBlock()),
       entersMasks(isGiven) {
   inside.insert(sinks.begin(), sinks.end());
@@ -38,17 +39,77 @@ Cone::Cone(Value term, const Labels &where,
       Operation *user = block->findAncestorOpInBlock(*use.getOwner());
       return user && (inside.contains(user) || isa<tensor::DimOp>(user));
     });
-    if (alone && !(isGiven ? isGiven(op) : isSumOfMasked(op))) {
+    bool mask =
+        llvm::any_of(op->getResults(), [&](Value v) { return isMask(v); });
+    if (alone && !mask && !(outside && outside->contains(op)) &&
+        !(isGiven ? isGiven(op) : isSumOfMasked(op))) {
       inside.insert(op);
+      for (Value result : op->getResults())
+        mixReadings(result);
       expand(op);
       continue;
     }
     for (Value value : op->getResults())
-      if (labels.contains(value))
-        inputs.insert(value);
+      addInput(value);
   }
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (i == 0 || inputs[i].value != inputs[i - 1].value)
+      mixReadings(inputs[i].value);
   for (Operation *op : sinks)
     inside.erase(op);
+}
+
+/// Whether `value` is given to the cone as a mask.
+bool Cone::isMask(Value value) const {
+  return llvm::any_of(
+      maskUses, [&](const MaskUse &use) { return use.mask.value == value; });
+}
+
+void Cone::addInput(Value value) {
+  for (const Reading &reading : readingsOf(value)) {
+    Read read{value, reading.labels};
+    if (!llvm::is_contained(inputs, read))
+      inputs.push_back(read);
+  }
+}
+
+/// Each row of a value is known by one labelling, unless it is a mask.
+void Cone::mixReadings(Value value) {
+  ArrayRef<Reading> all = readingsOf(value);
+  if (isMask(value))
+    return;
+  for (const Reading &other : all.drop_front(!all.empty())) {
+    SmallVector<int64_t> differ;
+    for (auto [a, b] : llvm::zip_equal(all.front().labels, other.labels))
+      if (a != b) {
+        differ.push_back(a);
+        differ.push_back(b);
+      }
+    mix(other.user, differ, "combines different rows");
+  }
+}
+
+/// The loop of the root that each loop of an operation inside is.
+SmallVector<int64_t> Cone::getLoops(linalg::GenericOp op) const {
+  SmallVector<int64_t> loops(op.getNumLoops(), kInner);
+  for (OpResult result : op->getResults())
+    if (knows(result))
+      for (auto [label, index] : llvm::zip_equal(
+               labelsOf(result),
+               op.getIndexingMapMatchingResult(result).getResults()))
+        if (auto dim = dyn_cast<AffineDimExpr>(index))
+          loops[dim.getPosition()] = label;
+  return loops;
+}
+
+Labels Cone::labelsBy(linalg::GenericOp op, AffineMap map) const {
+  SmallVector<int64_t> loops = getLoops(op);
+  Labels labels;
+  for (AffineExpr index : map.getResults()) {
+    auto dim = dyn_cast<AffineDimExpr>(index);
+    labels.push_back(dim ? loops[dim.getPosition()] : kInner);
+  }
+  return labels;
 }
 
 /// Whether `op` adds up experts, with which they are decided.
@@ -71,46 +132,39 @@ bool Cone::isSumOfMasked(Operation *op) {
   llvm::SmallPtrSet<Operation *, 2> sinks{op};
   Cone probe(sum->factors.front()->get(), loops, sinks, analyses);
   bool masked = llvm::any_of(probe.getMasks(), [&](const MaskUse &use) {
-    return use.labels.size() > 1 &&
-           llvm::is_contained(use.labels, reductions.front());
+    return use.mask.labels.size() > 1 &&
+           llvm::is_contained(use.mask.labels, reductions.front());
   });
   return analyses.sumsOfMasked[op] = masked;
 }
 
-void Cone::mix(Operation *op, ArrayRef<int64_t> where, StringRef reason) {
+void Cone::mix(Operation *op, ArrayRef<int64_t> where, StringRef reason,
+               Obstacle::Kind kind) {
   SmallVector<int64_t> loops;
   for (int64_t loop : where)
     if (loop != kInner && !llvm::is_contained(loops, loop))
       loops.push_back(loop);
   if (!loops.empty())
-    obstacles.push_back({op, loops, reason});
+    obstacles.push_back({kind, op, loops, reason});
 }
 
 void Cone::visit(Value value, Labels where, Operation *user) {
   if (!isa<RankedTensorType>(value.getType()) || isRemade(value))
     return;
-  auto [known, isNew] = labels.try_emplace(value, where);
-  if (!isNew) {
-    SmallVector<int64_t> differ;
-    for (auto [a, b] : llvm::zip_equal(known->second, where))
-      if (a != b) {
-        differ.push_back(a);
-        differ.push_back(b);
-      }
-    mix(user, differ, "combines different rows");
+  SmallVector<Reading, 1> &known = readings[value];
+  if (llvm::any_of(known, [&](const Reading &r) { return r.labels == where; }))
     return;
-  }
+  known.push_back({where, user});
   Operation *op = value.getDefiningOp();
   if (!op || op->getBlock() != block)
-    inputs.insert(value);
+    addInput(value);
   else
     pending.insert(op);
 }
 
 /// Finds row-level factors and conditions of an elementwise operation: they are
 /// constant along a loop over features, and read as they are.
-bool Cone::findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops,
-                     llvm::SmallPtrSetImpl<Value> &stop) {
+bool Cone::findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops) {
   auto elementwise = matchElementwise(op);
   if (!elementwise || entersMasks)
     return false;
@@ -119,6 +173,7 @@ bool Cone::findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops,
     return false;
   auto type = cast<RankedTensorType>(op.getResult(0).getType());
   AffineMap out = op.getIndexingMapsArray().back();
+  bool found = false;
   for (auto indexed : llvm::enumerate(elementwise->operands)) {
     size_t number = indexed.index();
     const ScalarOperand &operand = indexed.value();
@@ -140,30 +195,26 @@ bool Cone::findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops,
       continue;
     if (product && !analyses.masks.isMask(operand.tensor)) {
       if (analyses.masks.isNearMask(operand.tensor))
-        nearMasks.push_back({operand.tensor, where, product});
+        nearMasks.push_back({{operand.tensor, where}, product});
       continue;
     }
-    if (llvm::none_of(maskUses, [&](const MaskUse &use) {
-          return use.mask == operand.tensor;
-        }))
-      maskUses.push_back({operand.tensor, where, product});
-    stop.insert(operand.tensor);
-    if (labels.try_emplace(operand.tensor, where).second)
-      inputs.insert(operand.tensor);
+    Read mask{operand.tensor, where};
+    if (llvm::none_of(maskUses,
+                      [&](const MaskUse &use) { return use.mask == mask; }))
+      maskUses.push_back({mask, product});
+    found = true;
   }
-  return !stop.empty();
+  return found;
 }
 
 void Cone::expandGeneric(linalg::GenericOp op) {
   SmallVector<int64_t> loops(op.getNumLoops(), kInner);
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   for (OpResult result : op->getResults()) {
-    auto known = labels.find(result);
-    if (known == labels.end())
+    if (!knows(result))
       continue;
-    AffineMap map = maps[op.getNumDpsInputs() + result.getResultNumber()];
+    AffineMap map = op.getIndexingMapMatchingResult(result);
     for (auto [label, index] :
-         llvm::zip_equal(known->second, map.getResults())) {
+         llvm::zip_equal(labelsOf(result), map.getResults())) {
       auto dim = dyn_cast<AffineDimExpr>(index);
       if (!dim) {
         mix(op, label, "writes rows at computed positions");
@@ -175,12 +226,10 @@ void Cone::expandGeneric(linalg::GenericOp op) {
       loop = label;
     }
   }
-  llvm::SmallPtrSet<Value, 2> stop;
-  if (!findMasks(op, loops, stop) && !isCopy(op))
+  if (!findMasks(op, loops) && !isCopy(op))
     work = true;
   for (OpOperand &operand : op->getOpOperands()) {
-    if (!op.payloadUsesValueFromOperand(&operand) ||
-        stop.contains(operand.get()))
+    if (!op.payloadUsesValueFromOperand(&operand))
       continue;
     Labels where;
     for (AffineExpr index : op.getMatchingIndexingMap(&operand).getResults()) {
@@ -198,14 +247,15 @@ void Cone::expandGeneric(linalg::GenericOp op) {
   }
   op.getBody()->walk([&](Operation *nested) {
     if (auto index = dyn_cast<linalg::IndexOp>(nested))
-      mix(op, loops[index.getDim()], "uses the position of a row");
+      mix(op, loops[index.getDim()], "uses the position of a row",
+          Obstacle::UsesPosition);
     else if (!isMemoryEffectFree(nested) ||
              (nested->getNumRegions() == 0 && !isPure(nested) &&
               !nested->hasTrait<OpTrait::IsTerminator>()))
       mix(op, loops, "may fail or has side effects");
     for (Value operand : nested->getOperands())
       if (isa<RankedTensorType>(operand.getType()))
-        mix(op, loops, "may read any row");
+        mix(op, loops, "may read any row", Obstacle::ReadsAny);
   });
 }
 
@@ -247,7 +297,7 @@ void Cone::expand(Operation *op) {
     }
   }
   Value result = op->getResults().empty() ? Value() : op->getResult(0);
-  Labels where = result && labels.contains(result) ? labels[result] : Labels();
+  Labels where = result && knows(result) ? labelsOf(result) : Labels();
   bool known =
       llvm::TypeSwitch<Operation *, bool>(op)
           .Case([&](tensor::CastOp cast) {
@@ -334,12 +384,12 @@ void Cone::expand(Operation *op) {
   // Not ours to move: a value of the row alone is an input like any other.
   inside.erase(op);
   for (Value value : op->getResults()) {
-    auto found = labels.find(value);
-    if (found == labels.end())
+    if (!knows(value))
       continue;
-    inputs.insert(value);
-    obstacles.push_back({op, {}, "is not known to keep rows apart"});
-    for (int64_t loop : found->second)
-      obstacles.back().loops.push_back(loop);
+    addInput(value);
+    obstacles.push_back(
+        {Obstacle::Mixes, op, {}, "is not known to keep rows apart"});
+    for (const Reading &reading : readingsOf(value))
+      llvm::append_range(obstacles.back().loops, reading.labels);
   }
 }

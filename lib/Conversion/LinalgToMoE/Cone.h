@@ -23,11 +23,21 @@ namespace mlir::moe {
 using Labels = SmallVector<int64_t>;
 constexpr int64_t kInner = -1;
 
+/// A value as it is read: one value may be read along different loops, and what
+/// is known of one reading is not known of the others.
+struct Read {
+  Value value;
+  Labels labels;
+
+  bool operator==(const Read &other) const {
+    return value == other.value && labels == other.labels;
+  }
+};
+
 /// A row-level value that decides which rows are needed: those where a truth
 /// value is `needed`, or where a number is not zero.
 struct MaskUse {
-  Value mask;
-  Labels labels;
+  Read mask;
   bool isNumber;
   bool needed = true;
 };
@@ -43,27 +53,45 @@ public:
   /// An operation that keeps rows along `loops` from being told apart, or all
   /// operations of a kind that is not known.
   struct Obstacle {
+    enum Kind { Mixes, UsesPosition, ReadsAny } kind;
     Operation *op;
     SmallVector<int64_t> loops;
     StringRef reason;
   };
 
   /// Walks back from `term`, whose only users may be `sinks`, to what is used
-  /// elsewhere. With `isGiven` everything is entered but what that says, masks
-  /// too.
+  /// elsewhere and to the results of `outside`. With `isGiven` everything is
+  /// entered but what that says, masks too.
   Cone(Value term, const Labels &labels,
        const llvm::SmallPtrSetImpl<Operation *> &sinks, ConeAnalyses &analyses,
-       llvm::function_ref<bool(Operation *)> isGiven = nullptr);
+       llvm::function_ref<bool(Operation *)> isGiven = nullptr,
+       const llvm::SmallPtrSetImpl<Operation *> *outside = nullptr);
 
   bool contains(Operation *op) const { return inside.contains(op); }
-  bool isInput(Value value) const { return inputs.contains(value); }
-  const Labels &labelsOf(Value value) const {
-    return labels.find(value)->second;
+  bool isInput(Value value) const {
+    return llvm::any_of(inputs,
+                        [&](const Read &r) { return r.value == value; });
   }
-  bool knows(Value value) const { return labels.contains(value); }
+  /// The loops along which a value that is computed inside runs.
+  const Labels &labelsOf(Value value) const {
+    return readings.find(value)->second.front().labels;
+  }
+  bool knows(Value value) const { return readings.contains(value); }
+  /// All the ways in which a value is read.
+  struct Reading {
+    Labels labels;
+    Operation *user;
+  };
+  ArrayRef<Reading> readingsOf(Value value) const {
+    auto found = readings.find(value);
+    return found == readings.end() ? ArrayRef<Reading>() : found->second;
+  }
+  /// What an operation that is computed inside reads by `map`.
+  Labels labelsBy(linalg::GenericOp op, AffineMap map) const;
 
-  /// Values that are computed outside, in the order they were met.
-  ArrayRef<Value> getInputs() const { return inputs.getArrayRef(); }
+  /// Values that are computed outside as they are read, in the order they were
+  /// met.
+  ArrayRef<Read> getInputs() const { return inputs; }
   /// Row-level masks of products and selects.
   ArrayRef<MaskUse> getMasks() const { return maskUses; }
   /// Row-level factors that are no masks, although they look like some.
@@ -84,21 +112,25 @@ private:
   };
 
   bool isSumOfMasked(Operation *op);
+  bool isMask(Value value) const;
+  void addInput(Value value);
+  SmallVector<int64_t> getLoops(linalg::GenericOp op) const;
+  void mixReadings(Value value);
   void visit(Value value, Labels where, Operation *user);
   void expand(Operation *op);
   void expandGeneric(linalg::GenericOp op);
-  bool findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops,
-                 llvm::SmallPtrSetImpl<Value> &stop);
-  void mix(Operation *op, ArrayRef<int64_t> where, StringRef reason);
+  bool findMasks(linalg::GenericOp op, ArrayRef<int64_t> loops);
+  void mix(Operation *op, ArrayRef<int64_t> where, StringRef reason,
+           Obstacle::Kind kind = Obstacle::Mixes);
 
   ConeAnalyses &analyses;
   Block *block;
   bool entersMasks;
-  llvm::SmallDenseMap<Value, Labels> labels;
+  llvm::SmallDenseMap<Value, SmallVector<Reading, 1>> readings;
   std::set<Operation *, Later> pending;
   llvm::SmallDenseSet<Operation *> inside;
   SmallVector<Operation *> order;
-  llvm::SetVector<Value> inputs;
+  SmallVector<Read> inputs;
   SmallVector<MaskUse> maskUses, nearMasks;
   SmallVector<Obstacle> obstacles;
   bool work = false;

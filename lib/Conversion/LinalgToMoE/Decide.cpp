@@ -64,7 +64,9 @@ TypedAttr Evaluation::ofElementwise(const Elementwise &op) {
   SmallVector<TypedAttr> constants;
   for (const ScalarOperand &operand : op.operands) {
     TypedAttr constant = operand.constant;
-    if (operand.tensor && operand.tensor == mask.mask) {
+    if (operand.tensor &&
+        Read{operand.tensor, cone.labelsBy(op.generic, operand.map)} ==
+            mask.mask) {
       Type type = getElementTypeOrSelf(operand.tensor.getType());
       constant = mask.isNumber ? cast<TypedAttr>(b.getZeroAttr(type))
                                : b.getIntegerAttr(type, condition);
@@ -134,20 +136,23 @@ TypedAttr Evaluation::compute(Value value) {
   return source ? of(source) : nullptr;
 }
 
-/// The masks without which the term is zero.
-static void findMasks(Term &term, bool assumeFinite) {
-  for (MaskUse use : term.cone->getMasks())
+/// The masks without which `value` is zero.
+static SmallVector<MaskUse, 2> findMasks(const Cone &cone, Value value,
+                                         bool assumeFinite) {
+  SmallVector<MaskUse, 2> masks;
+  for (MaskUse use : cone.getMasks())
     for (bool needed : {true, false}) {
       if (use.isNumber && !needed)
         continue;
-      Evaluation evaluation(*term.cone, use, !needed);
-      if (!isZero(evaluation.of(term.value)) ||
+      Evaluation evaluation(cone, use, !needed);
+      if (!isZero(evaluation.of(value)) ||
           (evaluation.needsFinite && !assumeFinite))
         continue;
       use.needed = needed;
-      term.masks.push_back(use);
+      masks.push_back(use);
       break;
     }
+  return masks;
 }
 
 static void refuse(Term &term, Operation *where, const Twine &reason) {
@@ -162,7 +167,7 @@ static void checkNearMasks(Term &term) {
   for (const MaskUse &use : term.cone->getNearMasks()) {
     Evaluation evaluation(*term.cone, use, false);
     if (isZero(evaluation.of(term.value)))
-      return refuse(term, use.mask.getDefiningOp(),
+      return refuse(term, use.mask.value.getDefiningOp(),
                     "gives a factor that is not known to be zero");
   }
 }
@@ -179,9 +184,9 @@ static bool readsRows(const MaskedTerms &terms, const Cone &cone,
     llvm::SetVector<Value> reads(next->operand_begin(), next->operand_end());
     getUsedValuesDefinedAbove(next->getRegions(), reads);
     for (Value value : reads) {
-      if (cone.knows(value) &&
-          llvm::any_of(cone.labelsOf(value),
-                       [&](int64_t loop) { return terms.isToken(loop); }))
+      if (llvm::any_of(cone.readingsOf(value), [&](auto &reading) {
+            return terms.hasRows(reading.labels);
+          }))
         return true;
       if (Operation *producer = value.getDefiningOp())
         if (producer->getBlock() == op->getBlock())
@@ -191,45 +196,112 @@ static bool readsRows(const MaskedTerms &terms, const Cone &cone,
   return false;
 }
 
-/// The first obstacle to rows along the loops of tokens and experts.
-static void checkObstacles(const MaskedTerms &terms, Term &term) {
-  for (const Cone::Obstacle &obstacle : term.cone->getObstacles()) {
-    bool unknown = llvm::any_of(obstacle.op->getResults(),
-                                [&](Value v) { return term.cone->isInput(v); });
-    if (unknown) {
-      for (Value value : obstacle.op->getResults()) {
-        if (!term.cone->knows(value))
-          continue;
-        const Labels &labels = term.cone->labelsOf(value);
-        bool rows = llvm::any_of(
-            labels, [&](int64_t loop) { return terms.isToken(loop); });
-        if ((rows && !terms.isRowLevel(value, labels)) ||
-            (!rows && readsRows(terms, *term.cone, obstacle.op)))
-          return refuse(term, obstacle.op, obstacle.reason);
-      }
-      continue;
+/// The first obstacle to rows along the loops of tokens and experts, or null.
+static const Cone::Obstacle *findObstacle(const MaskedTerms &terms,
+                                          const Cone &cone) {
+  for (const Cone::Obstacle &obstacle : cone.getObstacles()) {
+    bool unknown = false;
+    for (const Read &input : cone.getInputs()) {
+      if (input.value.getDefiningOp() != obstacle.op)
+        continue;
+      unknown = true;
+      bool rows = terms.hasRows(input.labels);
+      if ((rows && !terms.isRowLevel(input)) ||
+          (!rows && readsRows(terms, cone, obstacle.op)))
+        return &obstacle;
     }
+    if (unknown)
+      continue;
     for (int64_t loop : obstacle.loops) {
       bool expert = loop == terms.expertLoop;
-      if (expert && obstacle.reason == "uses the position of a row")
+      if (expert && obstacle.kind == Cone::Obstacle::UsesPosition)
         continue;
       if (expert || terms.isToken(loop))
-        return refuse(term, obstacle.op, obstacle.reason);
+        return &obstacle;
     }
   }
+  return nullptr;
 }
 
-static void checkInputs(const MaskedTerms &terms, Term &term) {
-  for (Value input : term.cone->getInputs()) {
-    const Labels &labels = term.cone->labelsOf(input);
-    bool experts = llvm::is_contained(labels, terms.expertLoop);
-    bool tokens =
-        llvm::any_of(labels, [&](int64_t loop) { return terms.isToken(loop); });
-    if (experts && tokens && !terms.isRowLevel(input, labels)) {
-      Operation *op = input.getDefiningOp();
-      return refuse(term, op ? op : term.where,
-                    "is needed as a whole, for all experts and tokens");
+/// The first value that a cone would need of all experts and tokens, or null.
+static const Read *findWhole(const MaskedTerms &terms, const Cone &cone) {
+  for (const Read &input : cone.getInputs())
+    if (llvm::is_contained(input.labels, terms.expertLoop) &&
+        terms.hasRows(input.labels) && !terms.isRowLevel(input))
+      return &input;
+  return nullptr;
+}
+
+/// Whether each row of something in the cone is a sum.
+static bool reducesRows(const MaskedTerms &terms, const Cone &cone) {
+  return llvm::any_of(cone.getOperations(), [&](Operation *op) {
+    auto structured = dyn_cast<linalg::LinalgOp>(op);
+    return structured && structured.getNumReductionLoops() > 0 &&
+           terms.hasRows(cone.labelsOf(op->getResult(0)));
+  });
+}
+
+/// Whether each row of what `op` computes is that of several tokens.
+static bool isShared(const MaskedTerms &terms, const Cone &cone,
+                     Operation *op) {
+  return llvm::any_of(op->getResults(), [&](Value result) {
+    if (!cone.knows(result) || !terms.hasRows(cone.labelsOf(result)))
+      return false;
+    return !llvm::all_of(terms.tokens, [&](int64_t token) {
+      return llvm::is_contained(cone.labelsOf(result), token);
+    });
+  });
+}
+
+/// Leaves outside what would be computed several times there, and rows that are
+/// read by position, where sums are computed from them.
+static void leaveOut(const MaskedTerms &terms, Term &term, bool assumeFinite,
+                     ConeAnalyses &analyses) {
+  constexpr size_t kMaxOutside = 16;
+  llvm::SmallPtrSet<Operation *, 4> outside;
+  std::unique_ptr<Cone> smaller;
+  auto rebuild = [&] {
+    smaller = std::make_unique<Cone>(term.value, getLabels(term.map),
+                                     terms.sinks, analyses,
+                                     /*isGiven=*/nullptr, &outside);
+  };
+  auto isMaskedAlike = [&] {
+    return findMasks(*smaller, term.value, assumeFinite).size() ==
+           term.masks.size();
+  };
+  Operation *shared = nullptr;
+  for (Operation *op : term.cone->getOperations())
+    if (isShared(terms, *term.cone, op)) {
+      outside.insert(op);
+      shared = op;
     }
+  if (shared) {
+    rebuild();
+    if (!smaller->computes() || !isMaskedAlike())
+      return refuse(term, shared, "computes rows that several tokens share");
+    term.cone = std::move(smaller);
+  }
+  const Cone *cone = term.cone.get();
+  while (const Cone::Obstacle *obstacle = findObstacle(terms, *cone)) {
+    if (obstacle->kind == Cone::Obstacle::Mixes ||
+        !cone->contains(obstacle->op) || outside.size() >= kMaxOutside)
+      return;
+    outside.insert(obstacle->op);
+    rebuild();
+    cone = smaller.get();
+  }
+  if (smaller && reducesRows(terms, *smaller) && !findWhole(terms, *smaller) &&
+      isMaskedAlike())
+    term.cone = std::move(smaller);
+}
+
+static void checkRows(const MaskedTerms &terms, Term &term) {
+  if (const Cone::Obstacle *obstacle = findObstacle(terms, *term.cone))
+    return refuse(term, obstacle->op, obstacle->reason);
+  if (const Read *whole = findWhole(terms, *term.cone)) {
+    Operation *op = whole->value.getDefiningOp();
+    refuse(term, op ? op : term.where,
+           "is needed as a whole, for all experts and tokens");
   }
 }
 
@@ -252,11 +324,10 @@ static void addTokenLoops(MaskedTerms &terms) {
       for (const Cone::Obstacle &obstacle : term.cone->getObstacles())
         if (llvm::is_contained(obstacle.loops, loop))
           return false;
-      return llvm::all_of(term.cone->getInputs(), [&](Value input) {
-        const Labels &labels = term.cone->labelsOf(input);
-        return !llvm::is_contained(labels, loop) ||
+      return llvm::all_of(term.cone->getInputs(), [&](const Read &input) {
+        return !llvm::is_contained(input.labels, loop) ||
                llvm::all_of(terms.tokens, [&](int64_t token) {
-                 return llvm::is_contained(labels, token);
+                 return llvm::is_contained(input.labels, token);
                });
       });
     });
@@ -278,10 +349,8 @@ static void addTokenLoops(MaskedTerms &terms) {
 /// of them, an argument, or the same for all tokens.
 static void decideTrivial(MaskedTerms &terms, Term &term) {
   Operation *op = term.value.getDefiningOp();
-  const Labels &labels =
-      term.cone->knows(term.value) ? term.cone->labelsOf(term.value) : Labels();
   bool rows =
-      llvm::any_of(labels, [&](int64_t loop) { return terms.isToken(loop); });
+      term.cone->knows(term.value) && terms.hasRows(getLabels(term.map));
   bool shared = llvm::any_of(terms.terms, [&](const Term &other) {
     return other.isExpert && other.cone->isInput(term.value);
   });
@@ -292,19 +361,21 @@ static void decideTrivial(MaskedTerms &terms, Term &term) {
   auto refuseUse = [&](Value value, function_ref<bool(Operation *)> isOwn) {
     for (Operation *user : value.getUsers())
       if (!isOwn(user))
-        return refuse(
-            term, value.getDefiningOp(),
-            ("is also used by '" + user->getName().getStringRef() + "'").str());
+        return refuse(term, value.getDefiningOp(),
+                      ("is also used by '" + user->getName().getStringRef() +
+                       "'; give it the masked value, or compute it twice")
+                          .str());
   };
   refuseUse(term.value,
             [&](Operation *user) { return terms.sinks.contains(user); });
   // The rows that the mask scales.
-  for (Value input : term.cone->getInputs())
-    if (input.getDefiningOp() &&
-        !terms.isRowLevel(input, term.cone->labelsOf(input)))
-      refuseUse(input,
+  for (const Read &input : term.cone->getInputs())
+    if (input.value.getDefiningOp() && !terms.isRowLevel(input))
+      refuseUse(input.value,
                 [&](Operation *user) { return term.cone->contains(user); });
-  refuse(term, op, "is computed elsewhere");
+  refuse(term, op,
+         "is the result of an operation that is not moved; mask what is "
+         "computed from it");
 }
 
 void moe::decide(MaskedTerms &terms, bool assumeFinite,
@@ -313,9 +384,9 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
     term.where = *terms.sinks.begin();
     term.cone = std::make_unique<Cone>(term.value, getLabels(term.map),
                                        terms.sinks, analyses);
-    findMasks(term, assumeFinite);
+    term.masks = findMasks(*term.cone, term.value, assumeFinite);
     auto addTokens = [&](const MaskUse &use) {
-      for (int64_t loop : use.labels)
+      for (int64_t loop : use.mask.labels)
         if (loop != kInner && loop != terms.expertLoop && !terms.isToken(loop))
           terms.tokens.push_back(loop);
     };
@@ -326,7 +397,7 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
         addTokens(guard->use);
   }
   auto overExperts = [&](const MaskUse &use) {
-    return llvm::is_contained(use.labels, terms.expertLoop);
+    return llvm::is_contained(use.mask.labels, terms.expertLoop);
   };
   for (Term &term : terms.terms) {
     bool masked = !term.guards.empty() || !term.masks.empty();
@@ -334,8 +405,10 @@ void moe::decide(MaskedTerms &terms, bool assumeFinite,
       checkNearMasks(term);
     if (!masked || (terms.expertLoop && llvm::none_of(term.masks, overExperts)))
       continue;
-    checkObstacles(terms, term);
-    checkInputs(terms, term);
+    if (terms.expertLoop && !terms.getNumStacked())
+      refuse(term, term.where, "has a number of experts that is not static");
+    leaveOut(terms, term, assumeFinite, analyses);
+    checkRows(terms, term);
     term.isExpert = term.reason.empty() && term.cone->computes();
   }
   for (Term &term : terms.terms) {

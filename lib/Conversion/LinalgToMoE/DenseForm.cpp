@@ -10,6 +10,7 @@
 
 #include "DenseForm.h"
 #include "ReadsByPosition.h"
+#include "SplitSums.h"
 #include "Stacks.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -22,7 +23,6 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "moe/Analysis/Elementwise.h"
-#include "moe/Analysis/Masks.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;
@@ -340,128 +340,6 @@ struct SplitAsJoined : OpRewritePattern<tensor::ExpandShapeOp> {
   }
 };
 
-/// sum over e, f of a[e, t, f] * w[e, f, h], where a is masked for each e and t
-/// ==> y[t, h, e] = sum over f; sum over e of y
-/// sum over e of m[t, e] * y[e, t, h], where m is a mask
-/// ==> z[t, h, e] = m[t, e] * y[e, t, h]; sum over e of z
-struct SplitSum : OpRewritePattern<linalg::GenericOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  static llvm::SmallBitVector loopsOf(AffineMap map) {
-    llvm::SmallBitVector loops(map.getNumDims());
-    for (unsigned dim = 0; dim < map.getNumDims(); ++dim)
-      if (map.isFunctionOfDim(dim))
-        loops.set(dim);
-    return loops;
-  }
-
-  /// The loop over experts, if the mask of a factor tells it.
-  static std::optional<unsigned> findExperts(const Sum &sum) {
-    linalg::GenericOp op = sum.generic;
-    MaskAnalysis masks;
-    llvm::SmallBitVector reductions(op.getNumLoops());
-    for (auto [loop, type] : llvm::enumerate(op.getIteratorTypesArray()))
-      if (type == utils::IteratorType::reduction)
-        reductions.set(loop);
-    for (size_t i : {0, 1}) {
-      AffineMap map = op.getMatchingIndexingMap(sum.factors[i]);
-      AffineMap other = op.getMatchingIndexingMap(sum.factors[1 - i]);
-      if (!map.isProjectedPermutation(true) ||
-          !other.isProjectedPermutation(true))
-        continue;
-      // The mask itself, or what it multiplies or selects.
-      SmallVector<std::pair<Value, AffineMap>> candidates{
-          {sum.factors[i]->get(), map}};
-      if (auto producer =
-              matchElementwise(sum.factors[i]->get().getDefiningOp())) {
-        AffineMap inner =
-            inversePermutation(producer->generic.getIndexingMapsArray().back());
-        for (const ScalarOperand &operand : producer->operands)
-          if (operand.tensor && !operand.constant)
-            candidates.emplace_back(operand.tensor,
-                                    operand.map.compose(inner).compose(map));
-      }
-      for (auto [mask, position] : candidates) {
-        llvm::SmallBitVector experts = loopsOf(position);
-        experts &= reductions;
-        llvm::SmallBitVector tokens = loopsOf(position);
-        tokens.reset(reductions);
-        bool single = reductions.count() == 1;
-        // A mask scales rows: what it multiplies has all its dimensions.
-        bool scales = !loopsOf(position).test(loopsOf(other));
-        if (experts.count() != 1 || tokens.none() ||
-            (single && (!scales || mask != sum.factors[i]->get())) ||
-            !masks.isMask(mask))
-          continue;
-        return experts.find_first();
-      }
-    }
-    return std::nullopt;
-  }
-
-  LogicalResult matchAndRewrite(linalg::GenericOp op,
-                                PatternRewriter &rewriter) const override {
-    auto sum = matchSum(op);
-    if (!sum || sum->factors.size() != 2)
-      return rewriter.notifyMatchFailure(op, "not a contraction");
-    std::optional<unsigned> experts = findExperts(*sum);
-    if (!experts)
-      return rewriter.notifyMatchFailure(op, "no mask over experts");
-    AffineMap out = op.getIndexingMapsArray().back();
-    Value init = op.getDpsInits().front();
-    Location loc = op.getLoc();
-    SmallVector<OpFoldResult> sizes =
-        tensor::getMixedSizes(rewriter, loc, init);
-    // The number of experts, from the factor that has it.
-    for (OpOperand *factor : sum->factors)
-      for (auto [dim, expr] :
-           llvm::enumerate(op.getMatchingIndexingMap(factor).getResults()))
-        if (expr == rewriter.getAffineDimExpr(*experts) &&
-            sizes.size() == out.getNumResults())
-          sizes.push_back(
-              tensor::getMixedSize(rewriter, loc, factor->get(), dim));
-    Type element = getElementTypeOrSelf(init.getType());
-    Value zeros =
-        tensor::EmptyOp::create(rewriter, loc, sizes, element).getResult();
-    SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
-    iterators[*experts] = utils::IteratorType::parallel;
-    SmallVector<AffineMap> maps;
-    SmallVector<Value> inputs;
-    for (OpOperand *factor : sum->factors) {
-      inputs.push_back(factor->get());
-      maps.push_back(op.getMatchingIndexingMap(factor));
-    }
-    maps.push_back(out.insertResult(rewriter.getAffineDimExpr(*experts),
-                                    out.getNumResults()));
-    bool contraction = op.getNumReductionLoops() > 1;
-    if (contraction) {
-      Value zero = arith::ConstantOp::create(rewriter, loc,
-                                             rewriter.getZeroAttr(element));
-      zeros = linalg::FillOp::create(rewriter, loc, zero, zeros).getResult(0);
-    }
-    auto terms = linalg::GenericOp::create(
-        rewriter, loc, TypeRange{zeros.getType()}, inputs, ValueRange{zeros},
-        maps, iterators, [&](OpBuilder &b, Location loc, ValueRange args) {
-          Value term = arith::MulFOp::create(b, loc, args[0], args[1]);
-          if (contraction)
-            term = arith::AddFOp::create(b, loc, args[2], term);
-          linalg::YieldOp::create(b, loc, term);
-        });
-    int64_t rank = sizes.size();
-    SmallVector<utils::IteratorType> outer(rank, utils::IteratorType::parallel);
-    outer.back() = utils::IteratorType::reduction;
-    AffineMap all = rewriter.getMultiDimIdentityMap(rank);
-    rewriter.replaceOpWithNewOp<linalg::GenericOp>(
-        op, op.getResultTypes(), ValueRange{terms.getResult(0)},
-        ValueRange{init}, ArrayRef{all, all.dropResult(rank - 1)}, outer,
-        [](OpBuilder &b, Location loc, ValueRange args) {
-          Value total = arith::AddFOp::create(b, loc, args[1], args[0]);
-          linalg::YieldOp::create(b, loc, total);
-        });
-    return success();
-  }
-};
-
 } // namespace
 
 void moe::eraseDeadOperations(func::FuncOp function) {
@@ -532,7 +410,7 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums,
     return failure();
   if (splitSums) {
     RewritePatternSet sums(context);
-    sums.add<SplitSum>(context);
+    populateSplitSums(sums);
     populateSumsOfStacks(sums);
     if (failed(applyPatternsGreedily(function, std::move(sums), config)))
       return failure();

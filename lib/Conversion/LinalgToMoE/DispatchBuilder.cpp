@@ -4,15 +4,16 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Tokens are numbered by the loops over tokens in the order of the result.
+// A routing of the masks, a region for each expert, and what is left of the
+// tree.
 //
 //===----------------------------------------------------------------------===//
 
 #include "DispatchBuilder.h"
 #include "ExpertBody.h"
 #include "JoinColumns.h"
+#include "RootTensors.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -22,25 +23,12 @@ using namespace mlir::moe;
 
 namespace {
 
-/// A value and, for each of its dimensions, the loop that indexes it.
-struct Read {
-  Value value;
-  Labels labels;
-};
-
-using Payload = function_ref<Value(OpBuilder &, Location, ValueRange)>;
-
-class DispatchBuilder {
+class DispatchBuilder : private RootTensors {
 public:
   explicit DispatchBuilder(MaskedTerms &terms);
   void run();
 
 private:
-  // Tensors over loops of the root.
-  Value map(ArrayRef<Read> reads, ArrayRef<int64_t> loops, Type element,
-            Payload payload);
-  Value flatten(Value value);
-  Value gatherable(Value value, const Labels &labels);
   // Routing.
   Value isNeeded(OpBuilder &b, Location loc, const MaskUse &use, Value element);
   bool exclude(const MaskUse &a, const MaskUse &b);
@@ -48,133 +36,36 @@ private:
   Value getColumn(const Guard *guard);
   Value getColumn(const Term &term);
   Value makeMask();
-  std::optional<Read> findScale(const Term &term);
-  Value getScalar(const Term &term);
+  std::optional<unsigned> findScale(const Term &term);
+  std::optional<Read> getScalar(const Term &term);
   void chooseWeights();
   Value makeWeights();
   // Experts.
+  bool isWeight(const Term &term, const Read &input);
   void collectTokens();
   void fillRegion(Region &region, const Term &term);
-  Value unflatten(Value rows);
   // What is left.
   std::optional<Read> getRest(const Node *node);
-  Value materialize(const Read &read);
-  Value toTokens(Value value);
 
-  MaskedTerms &terms;
   SmallVector<Term *> experts;
-  OpBuilder b;
-  Location loc;
-  RankedTensorType type;
-  Type element;
   int64_t numExperts;
-  llvm::SmallDenseMap<int64_t, OpFoldResult> sizes;
   llvm::DenseMap<const Guard *, Value> columns;
 
   /// Whether the combination multiplies by the weights.
   bool weighted = false;
-  /// The scalar of each expert that becomes the weight of its rows, or null.
-  llvm::SmallDenseMap<const Term *, Value> scalars;
-  SmallVector<Value> tokenInputs;
+  /// The scalar of each expert that becomes the weight of its rows.
+  llvm::SmallDenseMap<const Term *, Read> scalars;
+  SmallVector<Read> tokenInputs;
   SmallVector<Value> tokenOperands;
 };
 
 } // namespace
 
-DispatchBuilder::DispatchBuilder(MaskedTerms &terms)
-    : terms(terms), b(terms.result.getDefiningOp()), loc(terms.result.getLoc()),
-      type(cast<RankedTensorType>(terms.result.getType())),
-      element(type.getElementType()) {
+DispatchBuilder::DispatchBuilder(MaskedTerms &terms) : RootTensors(terms) {
   for (Term &term : terms.terms)
     if (term.isExpert)
       experts.push_back(&term);
-  numExperts = experts.size();
-  auto generic = terms.result.getDefiningOp<linalg::GenericOp>();
-  Value init = generic.getDpsInits().front();
-  for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
-    sizes[loop] = tensor::getMixedSize(b, loc, init, dim);
-  if (terms.expertLoop) {
-    const Term &term = *experts.front();
-    auto stacked = cast<RankedTensorType>(term.value.getType());
-    for (auto [dim, loop] : llvm::enumerate(getLabels(term.map)))
-      if (loop == terms.expertLoop)
-        numExperts = stacked.getDimSize(dim);
-    sizes[*terms.expertLoop] = b.getIndexAttr(numExperts);
-  }
-}
-
-//===----------------------------------------------------------------------===//
-// Tensors over loops of the root
-//===----------------------------------------------------------------------===//
-
-Value DispatchBuilder::map(ArrayRef<Read> reads, ArrayRef<int64_t> loops,
-                           Type element, Payload payload) {
-  SmallVector<AffineMap> maps;
-  SmallVector<Value> inputs;
-  for (const Read &read : reads) {
-    SmallVector<AffineExpr> indices;
-    for (int64_t label : read.labels) {
-      auto position = llvm::find(loops, label);
-      indices.push_back(position == loops.end()
-                            ? b.getAffineConstantExpr(0)
-                            : b.getAffineDimExpr(position - loops.begin()));
-    }
-    maps.push_back(AffineMap::get(loops.size(), 0, indices, b.getContext()));
-    inputs.push_back(read.value);
-  }
-  maps.push_back(b.getMultiDimIdentityMap(loops.size()));
-  SmallVector<OpFoldResult> shape;
-  for (int64_t loop : loops)
-    shape.push_back(sizes[loop]);
-  Value empty = tensor::EmptyOp::create(b, loc, shape, element);
-  SmallVector<utils::IteratorType> parallel(loops.size(),
-                                            utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             b, loc, TypeRange{empty.getType()}, inputs, ValueRange{empty},
-             maps, parallel,
-             [&](OpBuilder &b, Location loc, ValueRange args) {
-               linalg::YieldOp::create(b, loc, payload(b, loc, args));
-             })
-      .getResult(0);
-}
-
-/// [tokens..., others...] to [N, others...].
-Value DispatchBuilder::flatten(Value value) {
-  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
-  int64_t tokens = terms.tokens.size();
-  if (tokens == 1)
-    return value;
-  SmallVector<ReassociationIndices> groups{
-      llvm::to_vector(llvm::seq<int64_t>(0, tokens))};
-  for (int64_t dim = tokens; dim < rank; ++dim)
-    groups.push_back({dim});
-  return tensor::CollapseShapeOp::create(b, loc, value, groups);
-}
-
-/// An input of experts as [N, its other dimensions...]: of numbers for each
-/// token and expert, experts last.
-Value DispatchBuilder::gatherable(Value value, const Labels &labels) {
-  // Dimensions that no loop of the root indexes get numbers of their own.
-  int64_t next = terms.out.getNumDims();
-  Read read{value, {}};
-  SmallVector<int64_t> loops(terms.tokens), last;
-  for (auto [dim, label] : llvm::enumerate(labels)) {
-    if (terms.isToken(label) || label == terms.expertLoop) {
-      read.labels.push_back(label);
-      if (label == terms.expertLoop)
-        last.push_back(label);
-      continue;
-    }
-    sizes[next] = tensor::getMixedSize(b, loc, value, dim);
-    read.labels.push_back(next);
-    loops.push_back(next++);
-  }
-  loops.append(last);
-  if (ArrayRef(read.labels) == ArrayRef(loops))
-    return flatten(value);
-  return flatten(
-      map(read, loops, getElementTypeOrSelf(value.getType()),
-          [](OpBuilder &, Location, ValueRange args) { return args.front(); }));
+  numExperts = terms.expertLoop ? *terms.getNumStacked() : experts.size();
 }
 
 //===----------------------------------------------------------------------===//
@@ -195,10 +86,10 @@ Value DispatchBuilder::isNeeded(OpBuilder &b, Location loc, const MaskUse &use,
 
 /// Whether no row has both: one number that is compared with two constants.
 bool DispatchBuilder::exclude(const MaskUse &a, const MaskUse &b) {
-  if (a.isNumber || b.isNumber || a.labels != b.labels)
+  if (a.isNumber || b.isNumber || a.mask.labels != b.mask.labels)
     return false;
-  auto mine = matchElementwise(a.mask.getDefiningOp());
-  auto other = matchElementwise(b.mask.getDefiningOp());
+  auto mine = matchElementwise(a.mask.value.getDefiningOp());
+  auto other = matchElementwise(b.mask.value.getDefiningOp());
   for (auto &op : {mine, other}) {
     auto compare = op ? dyn_cast<arith::CmpIOp>(op->scalar) : nullptr;
     if (!compare || compare.getPredicate() != arith::CmpIPredicate::eq ||
@@ -228,7 +119,7 @@ Value DispatchBuilder::getNeither(const Guard *guard) {
   SmallVector<Value> masks;
   for (const MaskUse &use : llvm::reverse(uses))
     masks.push_back(map(
-        {Read{use.mask, use.labels}}, terms.tokens, b.getI1Type(),
+        use.mask, terms.tokens, b.getI1Type(),
         [](OpBuilder &, Location, ValueRange args) { return args.front(); }));
   Value all = joinColumns(b, loc, masks, b.getI1Type());
   OpFoldResult size = tensor::getMixedSize(b, loc, masks.front(), 0);
@@ -260,7 +151,7 @@ Value DispatchBuilder::getColumn(const Guard *guard) {
   while (parent && guard->use.needed && !parent->use.needed &&
          exclude(guard->use, parent->use))
     parent = parent->parent;
-  SmallVector<Read> reads{{guard->use.mask, guard->use.labels}};
+  SmallVector<Read> reads{guard->use.mask};
   if (parent)
     reads.push_back({getColumn(parent), Labels(terms.tokens)});
   Value result = map(reads, terms.tokens, b.getI1Type(),
@@ -281,7 +172,7 @@ Value DispatchBuilder::getColumn(const Term &term) {
   for (const Guard *guard : term.guards)
     reads.push_back({getColumn(guard), Labels(terms.tokens)});
   for (const MaskUse &use : term.masks)
-    reads.push_back({use.mask, use.labels});
+    reads.push_back(use.mask);
   SmallVector<int64_t> loops(terms.tokens);
   if (terms.expertLoop)
     loops.push_back(*terms.expertLoop);
@@ -310,42 +201,40 @@ Value DispatchBuilder::makeMask() {
   return joinColumns(b, loc, columns, b.getI1Type());
 }
 
-/// The factor of each row that the term is multiplied by last, and what it
-/// multiplies.
-std::optional<Read> DispatchBuilder::findScale(const Term &term) {
+/// The factor that each row is multiplied by last: an operand of the term.
+std::optional<unsigned> DispatchBuilder::findScale(const Term &term) {
   auto op = matchElementwise(term.value.getDefiningOp());
   if (!op || !isa<arith::MulFOp>(op->scalar) ||
       !term.cone->contains(op->generic))
     return std::nullopt;
-  AffineMap toLoops =
-      inversePermutation(op->generic.getIndexingMapsArray().back())
-          .compose(term.map);
-  for (const ScalarOperand &operand : op->operands)
-    if (operand.tensor && term.cone->isInput(operand.tensor) &&
-        operand.map.isProjectedPermutation(true)) {
-      Labels labels = getLabels(operand.map.compose(toLoops));
-      if (terms.isRowLevel(operand.tensor, labels))
-        return Read{operand.tensor, labels};
-    }
+  for (auto [number, operand] : llvm::enumerate(op->operands)) {
+    Read read{operand.tensor, {}};
+    if (!operand.tensor || !op->operands[1 - number].tensor ||
+        !operand.map.isProjectedPermutation(true))
+      continue;
+    read.labels = term.cone->labelsBy(op->generic, operand.map);
+    if (llvm::is_contained(term.cone->getInputs(), read) &&
+        terms.isRowLevel(read))
+      return number;
+  }
   return std::nullopt;
 }
 
 /// A number for each row that only this expert reads.
-Value DispatchBuilder::getScalar(const Term &term) {
-  for (Value input : term.cone->getInputs()) {
-    const Labels &labels = term.cone->labelsOf(input);
-    Type number = getElementTypeOrSelf(input.getType());
+std::optional<Read> DispatchBuilder::getScalar(const Term &term) {
+  for (const Read &input : term.cone->getInputs()) {
+    Type number = getElementTypeOrSelf(input.value.getType());
     bool others = llvm::any_of(experts, [&](Term *other) {
-      return other != &term && other->cone->isInput(input);
+      return other != &term && other->cone->isInput(input.value);
     });
     if (!number.isF32() && !number.isF16() && !number.isBF16())
       continue;
-    if (terms.isRowLevel(input, labels) && !others &&
-        llvm::any_of(labels, [&](int64_t l) { return terms.isToken(l); }) &&
-        (!terms.expertLoop || llvm::is_contained(labels, terms.expertLoop)))
+    if (terms.isRowLevel(input) && !others && terms.hasRows(input.labels) &&
+        (!terms.expertLoop ||
+         llvm::is_contained(input.labels, terms.expertLoop)))
       return input;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 /// The weights of the routing are the last factor of each expert, where all
@@ -355,10 +244,14 @@ void DispatchBuilder::chooseWeights() {
                return findScale(*term).has_value();
              });
   for (Term *term : experts) {
-    if (weighted)
-      scalars[term] = findScale(*term)->value;
-    else if (Value scalar = getScalar(*term))
-      scalars[term] = scalar;
+    if (weighted) {
+      auto op = matchElementwise(term->value.getDefiningOp());
+      const ScalarOperand &scale = op->operands[*findScale(*term)];
+      scalars[term] = {scale.tensor,
+                       term->cone->labelsBy(op->generic, scale.map)};
+    } else if (auto scalar = getScalar(*term)) {
+      scalars[term] = *scalar;
+    }
   }
 }
 
@@ -372,8 +265,8 @@ Value DispatchBuilder::makeWeights() {
   SmallVector<Value> columns;
   for (Term *term : experts) {
     SmallVector<Read> reads;
-    if (Value scalar = scalars.lookup(term))
-      reads.push_back({scalar, term->cone->labelsOf(scalar)});
+    if (scalars.contains(term))
+      reads.push_back(scalars[term]);
     columns.push_back(flatten(map(
         reads, loops, f32,
         [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
@@ -391,21 +284,41 @@ Value DispatchBuilder::makeWeights() {
 // Experts
 //===----------------------------------------------------------------------===//
 
+/// Whether the weights of the routing are `input`, and the body needs it as
+/// nothing else.
+bool DispatchBuilder::isWeight(const Term &term, const Read &input) {
+  auto scalar = scalars.find(&term);
+  if (scalar == scalars.end() ||
+      !(terms.getRowRead(scalar->second) == terms.getRowRead(input)))
+    return false;
+  if (!weighted)
+    return true;
+  // What the combination multiplies by may be read before as well.
+  unsigned reads = 0;
+  for (Operation *op : term.cone->getOperations())
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (operand.get() != input.value)
+        continue;
+      auto generic = dyn_cast<linalg::GenericOp>(op);
+      reads += !generic ||
+               terms.getRowRead(
+                   {input.value,
+                    term.cone->labelsBy(
+                        generic, generic.getMatchingIndexingMap(&operand))}) ==
+                   terms.getRowRead(input);
+    }
+  return reads == 1;
+}
+
 void DispatchBuilder::collectTokens() {
   for (Term *term : experts)
-    for (Value input : term->cone->getInputs()) {
-      const Labels &labels = term->cone->labelsOf(input);
-      bool rows = llvm::any_of(
-          labels, [&](int64_t loop) { return terms.isToken(loop); });
-      // A condition that holds wherever the expert runs is not read.
-      bool known = llvm::any_of(term->masks, [&](const MaskUse &use) {
-        return use.mask == input && !use.isNumber;
-      });
-      if (!rows || known || scalars.lookup(term) == input ||
-          llvm::is_contained(tokenInputs, input))
+    for (const Read &each : term->cone->getInputs()) {
+      Read input = terms.getRowRead(each);
+      if (!terms.hasRows(input.labels) || term->getKnown(each) ||
+          isWeight(*term, input) || llvm::is_contained(tokenInputs, input))
         continue;
       tokenInputs.push_back(input);
-      tokenOperands.push_back(gatherable(input, labels));
+      tokenOperands.push_back(gatherable(input));
     }
 }
 
@@ -436,8 +349,8 @@ void DispatchBuilder::fillRegion(Region &region, const Term &term) {
   ExpertBody body(b, terms, term, number, rows);
   for (auto [input, argument] : llvm::zip(tokenInputs, arguments))
     body.setRows(input, argument, false);
-  if (Value scalar = scalars.lookup(&term); scalar && hasWeights)
-    body.setRows(scalar, arguments.back(), true);
+  if (hasWeights && scalars.contains(&term))
+    body.setRows(scalars[&term], arguments.back(), true);
   Value value = term.value;
   AffineMap map = term.map;
   if (weighted) {
@@ -445,103 +358,51 @@ void DispatchBuilder::fillRegion(Region &region, const Term &term) {
     AffineMap toLoops =
         inversePermutation(op->generic.getIndexingMapsArray().back())
             .compose(map);
-    unsigned scale = op->operands[0].tensor == scalars.lookup(&term) ? 0 : 1;
-    const ScalarOperand &rest = op->operands[1 - scale];
-    if (rest.tensor) {
-      map = rest.map.compose(toLoops);
-      value = rest.tensor;
-    }
+    const ScalarOperand &rest = op->operands[1 - *findScale(term)];
+    map = rest.map.compose(toLoops);
+    value = rest.tensor;
   }
   YieldOp::create(b, loc, body.emitTerm(value, map));
-}
-
-/// [N, features...] to the dimensions of the result.
-Value DispatchBuilder::unflatten(Value rows) {
-  SmallVector<int64_t> order(terms.tokens);
-  order.append(terms.getFeatures());
-  SmallVector<OpFoldResult> shape;
-  SmallVector<int64_t> dims;
-  bool isStatic = true;
-  int64_t tokens = 1;
-  for (int64_t loop : order) {
-    shape.push_back(sizes[loop]);
-    std::optional<int64_t> size = getConstantIntValue(sizes[loop]);
-    dims.push_back(size.value_or(ShapedType::kDynamic));
-    if (terms.isToken(loop)) {
-      isStatic &= size.has_value();
-      tokens *= size.value_or(1);
-    }
-  }
-  auto rowsType = cast<RankedTensorType>(rows.getType());
-  if (isStatic) {
-    SmallVector<int64_t> known(rowsType.getShape());
-    known.front() = tokens;
-    rowsType = RankedTensorType::get(known, element);
-    rows = tensor::CastOp::create(b, loc, rowsType, rows);
-  }
-  if (terms.tokens.size() > 1) {
-    SmallVector<ReassociationIndices> groups{
-        llvm::to_vector(llvm::seq<int64_t>(0, terms.tokens.size()))};
-    for (size_t dim = terms.tokens.size(); dim < order.size(); ++dim)
-      groups.push_back({static_cast<int64_t>(dim)});
-    auto wide = RankedTensorType::get(dims, element);
-    if (llvm::count(ArrayRef(dims).take_front(terms.tokens.size()),
-                    ShapedType::kDynamic) <= 1) {
-      rows = tensor::ExpandShapeOp::create(b, loc, wide, rows, groups, shape);
-    } else {
-      // Upstream takes an expansion into two dynamic sizes apart wrongly.
-      SmallVector<Value> extents =
-          getValueOrCreateConstantIndexOp(b, loc, shape);
-      Value all = tensor::FromElementsOp::create(b, loc, extents);
-      rows = tensor::ReshapeOp::create(b, loc, wide, rows, all);
-    }
-  }
-  Labels wanted = getLabels(terms.out);
-  if (ArrayRef(wanted) != ArrayRef(order))
-    rows = map(
-        Read{rows, Labels(order)}, wanted, element,
-        [](OpBuilder &, Location, ValueRange args) { return args.front(); });
-  if (rows.getType() != type)
-    rows = tensor::CastOp::create(b, loc, type, rows);
-  return rows;
 }
 
 //===----------------------------------------------------------------------===//
 // What is left
 //===----------------------------------------------------------------------===//
 
-/// What the tree is without its experts: nothing where there is no term left,
-/// or none that is not zero.
+/// What the tree is without its experts; a read of no value is zero. Nothing
+/// where an expert takes all rows, so that the rest is not looked at; one with
+/// masks of its own leaves zeros.
 std::optional<Read> DispatchBuilder::getRest(const Node *node) {
   switch (node->kind) {
   case Node::Zero:
-    return std::nullopt;
+    return Read{};
   case Node::Leaf: {
     const Term &term = terms.terms[node->term];
-    if (term.isExpert)
+    if (!term.isExpert)
+      return Read{term.value, getLabels(term.map)};
+    if (term.masks.empty())
       return std::nullopt;
-    return Read{term.value, getLabels(term.map)};
+    return Read{};
   }
   case Node::Add:
   case Node::Select:
     break;
   }
   std::optional<Read> lhs = getRest(node->lhs), rhs = getRest(node->rhs);
-  // Where an expert would be chosen, the rest is not looked at.
-  auto isZeroNode = [](const Node *n) { return n->kind == Node::Zero; };
   bool select = node->kind == Node::Select;
-  if (!lhs && !rhs)
-    return std::nullopt;
-  if (!lhs && !(select && isZeroNode(node->lhs)))
+  auto isLeftOut = [&](const std::optional<Read> &side) {
+    return !side || (!select && !side->value);
+  };
+  if (isLeftOut(lhs))
     return rhs;
-  if (!rhs && !(select && isZeroNode(node->rhs)))
+  if (isLeftOut(rhs) || (!lhs->value && !rhs->value))
     return lhs;
   Labels all = getLabels(terms.out);
   SmallVector<Read> reads;
   if (select)
-    reads.push_back({node->condition.mask, node->condition.labels});
+    reads.push_back(node->condition.mask);
   for (const auto &side : {lhs, rhs})
-    if (side)
+    if (side->value)
       reads.push_back(*side);
   Value result = map(reads, all, element,
                      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
@@ -549,38 +410,11 @@ std::optional<Read> DispatchBuilder::getRest(const Node *node) {
                          return arith::AddFOp::create(b, loc, args[0], args[1]);
                        Value zero = arith::ConstantOp::create(
                            b, loc, b.getZeroAttr(element));
-                       Value yes = lhs ? args[1] : zero;
-                       Value no = rhs ? args[reads.size() - 1] : zero;
+                       Value yes = lhs->value ? args[1] : zero;
+                       Value no = rhs->value ? args[reads.size() - 1] : zero;
                        return arith::SelectOp::create(b, loc, args[0], yes, no);
                      });
   return Read{result, all};
-}
-
-/// The tree without experts as [N, features...] of dynamic N.
-Value DispatchBuilder::toTokens(Value value) {
-  SmallVector<int64_t> order(terms.tokens);
-  order.append(terms.getFeatures());
-  Labels labels = getLabels(terms.out);
-  if (ArrayRef(labels) != ArrayRef(order))
-    value = map(
-        Read{value, labels}, order, element,
-        [](OpBuilder &, Location, ValueRange args) { return args.front(); });
-  value = flatten(value);
-  auto type = cast<RankedTensorType>(value.getType());
-  SmallVector<int64_t> shape(type.getShape());
-  shape.front() = ShapedType::kDynamic;
-  auto dynamic = RankedTensorType::get(shape, element);
-  return type == dynamic ? value
-                         : tensor::CastOp::create(b, loc, dynamic, value);
-}
-
-Value DispatchBuilder::materialize(const Read &read) {
-  Labels all = getLabels(terms.out);
-  if (read.labels == all && read.value.getType() == type)
-    return read.value;
-  return map(read, all, element, [](OpBuilder &, Location, ValueRange args) {
-    return args.front();
-  });
 }
 
 void DispatchBuilder::run() {
@@ -604,8 +438,9 @@ void DispatchBuilder::run() {
   for (auto [region, term] : llvm::zip_equal(dispatch.getExperts(), experts))
     fillRegion(region, *term);
 
-  std::optional<Read> rest =
-      terms.expertLoop ? std::nullopt : getRest(terms.tree);
+  std::optional<Read> rest = getRest(terms.tree);
+  if (rest && !rest->value)
+    rest.reset();
   Value init;
   if (rest && terms.isSelect)
     init = toTokens(materialize(*rest));

@@ -17,19 +17,14 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-void ExpertBody::setRows(Value input, Value rows, bool isColumn) {
-  inputRows[input] = {rows, isColumn};
-}
-
-bool ExpertBody::hasRows(const Labels &labels) const {
-  return llvm::any_of(labels,
-                      [&](int64_t label) { return terms.isToken(label); });
+void ExpertBody::setRows(const Read &input, Value rows, bool isColumn) {
+  inputRows.push_back({terms.getRowRead(input), rows, isColumn});
 }
 
 SmallVector<OpFoldResult> ExpertBody::getSizes(Value value,
                                                const Labels &labels) {
   SmallVector<OpFoldResult> sizes;
-  if (hasRows(labels))
+  if (terms.hasRows(labels))
     sizes.push_back(rows);
   for (auto [dim, label] : llvm::enumerate(labels))
     if (isKept(label))
@@ -37,26 +32,27 @@ SmallVector<OpFoldResult> ExpertBody::getSizes(Value value,
   return sizes;
 }
 
-/// What is known of a condition where the expert runs.
-std::optional<bool> ExpertBody::getKnownCondition(Value condition) const {
-  for (const MaskUse &use : term.masks)
-    if (use.mask == condition && !use.isNumber)
-      return use.needed;
-  return std::nullopt;
-}
-
 Value ExpertBody::emitRemade(Value value, const Labels &labels) {
   Location loc = value.getLoc();
   Type element = getElementTypeOrSelf(value.getType());
+  if (TypedAttr splat = getSplat(value))
+    return emitSplat(value, splat, labels);
   Value empty =
       tensor::EmptyOp::create(b, loc, getSizes(value, labels), element);
-  Value scalar;
-  if (TypedAttr splat = getSplat(value))
-    scalar = arith::ConstantOp::create(b, loc, splat);
-  else if (auto fill = value.getDefiningOp<linalg::FillOp>())
-    scalar = fill.getInputs().front();
-  if (!scalar)
+  auto fill = value.getDefiningOp<linalg::FillOp>();
+  if (!fill)
     return empty;
+  return linalg::FillOp::create(b, loc, fill.getInputs().front(), empty)
+      .getResult(0);
+}
+
+/// A tensor like `value` that is `constant` everywhere.
+Value ExpertBody::emitSplat(Value value, TypedAttr constant,
+                            const Labels &labels) {
+  Location loc = value.getLoc();
+  Value empty = tensor::EmptyOp::create(b, loc, getSizes(value, labels),
+                                        constant.getType());
+  Value scalar = arith::ConstantOp::create(b, loc, constant);
   return linalg::FillOp::create(b, loc, scalar, empty).getResult(0);
 }
 
@@ -64,9 +60,9 @@ Value ExpertBody::emitInput(Value value, const Labels &labels) {
   Location loc = value.getLoc();
   auto type = cast<RankedTensorType>(value.getType());
   bool experts = llvm::is_contained(labels, terms.expertLoop);
-  if (!hasRows(labels) && !experts)
+  if (!terms.hasRows(labels) && !experts)
     return value;
-  if (!hasRows(labels)) {
+  if (!terms.hasRows(labels)) {
     // The expert's own part.
     SmallVector<OpFoldResult> offsets, sizes,
         strides(labels.size(), b.getIndexAttr(1));
@@ -83,7 +79,9 @@ Value ExpertBody::emitInput(Value value, const Labels &labels) {
         b, loc, RankedTensorType::get(shape, type.getElementType()), value,
         offsets, sizes, strides);
   }
-  auto [own, isColumn] = inputRows.lookup(value);
+  auto [input, own, isColumn] = *llvm::find_if(
+      inputRows, [read = terms.getRowRead({value, labels})](
+                     const InputRows &each) { return each.input == read; });
   if (!experts || isColumn) {
     // The weights of a routing are f32, and have no dimensions of extent 1.
     auto ownType = cast<RankedTensorType>(own.getType());
@@ -131,18 +129,25 @@ Value ExpertBody::emitInput(Value value, const Labels &labels) {
 Value ExpertBody::emit(Value value, const Labels &labels) {
   if (isRemade(value))
     return emitRemade(value, labels);
-  if (Value known = emitted.lookup(value))
-    return known;
   Operation *op = value.getDefiningOp();
-  if (!term.cone->isInput(value) && op && term.cone->contains(op)) {
+  if (op && term.cone->contains(op)) {
+    if (Value known = emitted.lookup(value))
+      return known;
     if (auto generic = dyn_cast<linalg::GenericOp>(op))
       emitGeneric(generic);
     else
       emitted[value] = emitOperation(op, labels);
-  } else {
-    emitted[value] = emitInput(value, labels);
+    return emitted.lookup(value);
   }
-  return emitted.lookup(value);
+  Read input = terms.getRowRead({value, labels});
+  for (auto &[read, rows] : emittedInputs)
+    if (read == input)
+      return rows;
+  std::optional<bool> known = term.getKnown({value, labels});
+  Value rows = known ? emitSplat(value, b.getBoolAttr(*known), labels)
+                     : emitInput(value, labels);
+  emittedInputs.emplace_back(input, rows);
+  return rows;
 }
 
 /// The constant that a padding adds, outside of its body.
@@ -155,7 +160,7 @@ Value ExpertBody::getPaddingValue(tensor::PadOp pad) {
 
 Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
   Location loc = op->getLoc();
-  bool rowsFirst = hasRows(labels);
+  bool rowsFirst = terms.hasRows(labels);
   auto of = [&](Value source) {
     return emit(source,
                 isRemade(source) ? labels : term.cone->labelsOf(source));
@@ -163,7 +168,7 @@ Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
   auto typeOf = [&](Value value, const Labels &labels) {
     auto type = cast<RankedTensorType>(value.getType());
     SmallVector<int64_t> shape;
-    if (hasRows(labels))
+    if (terms.hasRows(labels))
       shape.push_back(ShapedType::kDynamic);
     for (auto [dim, label] : llvm::enumerate(labels))
       if (isKept(label))
@@ -182,7 +187,7 @@ Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
         Value source = of(slice.getSource());
         const Labels &from = term.cone->labelsOf(slice.getSource());
         SmallVector<OpFoldResult> offsets, sizes, strides;
-        if (hasRows(from)) {
+        if (terms.hasRows(from)) {
           offsets.push_back(b.getIndexAttr(0));
           sizes.push_back(rows);
           strides.push_back(b.getIndexAttr(1));
@@ -206,7 +211,7 @@ Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
         // Groups of what is kept; a unit beside a row joins its neighbour.
         SmallVector<ReassociationIndices> groups;
         int64_t next = 0;
-        bool some = hasRows(wide);
+        bool some = terms.hasRows(wide);
         if (some)
           groups.push_back({next++});
         for (auto [dim, group] :
@@ -287,7 +292,11 @@ void ExpertBody::emitGeneric(linalg::GenericOp op) {
   // A choice that is known where the expert runs.
   auto elementwise = matchElementwise(op);
   if (elementwise && isa<arith::SelectOp>(elementwise->scalar)) {
-    auto known = getKnownCondition(elementwise->operands[0].tensor);
+    const ScalarOperand &condition = elementwise->operands[0];
+    std::optional<bool> known;
+    if (condition.tensor)
+      known = term.getKnown(
+          {condition.tensor, term.cone->labelsBy(op, condition.map)});
     if (known) {
       const ScalarOperand &chosen = elementwise->operands[*known ? 1 : 2];
       const Labels &labels = term.cone->labelsOf(op.getResult(0));
@@ -326,7 +335,7 @@ void ExpertBody::emitGeneric(linalg::GenericOp op) {
                             : b.getAffineDimExpr(loop));
   auto newMap = [&](AffineMap map, const Labels &labels) {
     SmallVector<AffineExpr> indices;
-    if (hasRows(labels))
+    if (terms.hasRows(labels))
       indices.push_back(b.getAffineDimExpr(0));
     for (auto [label, index] : llvm::zip_equal(labels, map.getResults()))
       if (isKept(label))
@@ -392,13 +401,13 @@ Value ExpertBody::emitRead(Value value, AffineMap map, ArrayRef<int64_t> loops,
   Value source = emit(value, from);
   // Of the result: [rows, kept...].
   SmallVector<AffineExpr> dims(map.getNumDims(), b.getAffineConstantExpr(0));
-  bool rowsFirst = hasRows(labels);
+  bool rowsFirst = terms.hasRows(labels);
   int64_t rank = rowsFirst;
   for (auto [dim, label] : llvm::enumerate(labels))
     if (isKept(label))
       dims[dim] = b.getAffineDimExpr(rank++);
   SmallVector<AffineExpr> indices;
-  if (hasRows(from))
+  if (terms.hasRows(from))
     indices.push_back(b.getAffineDimExpr(0));
   for (auto [label, index] : llvm::zip_equal(from, map.getResults()))
     if (isKept(label))
@@ -432,7 +441,7 @@ Value ExpertBody::emitTerm(Value value, AffineMap map) {
   for (auto [position, loop] : llvm::enumerate(features))
     dims[loop] = b.getAffineDimExpr(position + 1);
   SmallVector<AffineExpr> indices;
-  if (hasRows(from))
+  if (terms.hasRows(from))
     indices.push_back(b.getAffineDimExpr(0));
   for (auto [label, index] : llvm::zip_equal(from, map.getResults()))
     if (isKept(label))

@@ -26,13 +26,12 @@ public:
 
   /// Gives the rows of an input: [rows, the other dimensions...]. That of a
   /// number for each token and expert is [rows, E] unless it is `isColumn`.
-  void setRows(Value input, Value rows, bool isColumn);
+  void setRows(const Read &input, Value rows, bool isColumn);
 
   /// [rows, features of the root...] of `value`, read by `map`.
   Value emitTerm(Value value, AffineMap map);
 
 private:
-  bool hasRows(const Labels &labels) const;
   bool isKept(int64_t label) const {
     return !terms.isToken(label) && label != terms.expertLoop;
   }
@@ -41,6 +40,7 @@ private:
   Value emit(Value value, const Labels &labels);
   Value emitInput(Value value, const Labels &labels);
   Value emitRemade(Value value, const Labels &labels);
+  Value emitSplat(Value value, TypedAttr constant, const Labels &labels);
   Value emitOperation(Operation *op, const Labels &labels);
   Value getPaddingValue(tensor::PadOp pad);
   void emitGeneric(linalg::GenericOp op);
@@ -48,14 +48,20 @@ private:
   /// `loops`.
   Value emitRead(Value value, AffineMap map, ArrayRef<int64_t> loops,
                  Value like, const Labels &labels);
-  std::optional<bool> getKnownCondition(Value condition) const;
 
   OpBuilder &b;
   const MaskedTerms &terms;
   const Term &term;
   Value number, rows;
   llvm::SmallDenseMap<Value, Value> emitted;
-  llvm::SmallDenseMap<Value, std::pair<Value, bool>> inputRows;
+  /// Of what comes from outside, by how it is read.
+  SmallVector<std::pair<Read, Value>> emittedInputs;
+  struct InputRows {
+    Read input;
+    Value rows;
+    bool isColumn;
+  };
+  SmallVector<InputRows> inputRows;
 };
 
 } // namespace mlir::moe

@@ -189,8 +189,7 @@ bool GatheredRows::isRowWise(const Cone &cone, Operation *scatter) {
   for (const Cone::Obstacle &obstacle : cone.getObstacles())
     if (llvm::is_contained(obstacle.loops, 0))
       return stays(obstacle.op, obstacle.reason);
-  for (Value input : cone.getInputs()) {
-    const Labels &labels = cone.labelsOf(input);
+  for (const auto &[input, labels] : cone.getInputs()) {
     if (!llvm::is_contained(labels, 0))
       continue;
     Operation *op = input.getDefiningOp();
@@ -324,10 +323,10 @@ bool GatheredRows::rewrite(scf::ForOp loop) {
   OpFoldResult size = tensor::getMixedSize(b, loc, scatter->target, 0);
   Value rows = getValueOrCreateConstantIndexOp(b, loc, size);
   ExpertBody body(b, terms, term, /*number=*/Value(), rows);
-  for (Value input : term.cone->getInputs()) {
-    if (!llvm::is_contained(term.cone->labelsOf(input), 0))
+  for (const Read &input : term.cone->getInputs()) {
+    if (!llvm::is_contained(input.labels, 0))
       continue;
-    Value all = emitAllRows(b, *matchGather(input.getDefiningOp()), size);
+    Value all = emitAllRows(b, *matchGather(input.value.getDefiningOp()), size);
     SmallVector<int64_t> shape(
         cast<RankedTensorType>(all.getType()).getShape());
     shape.front() = ShapedType::kDynamic;

@@ -14,6 +14,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "moe/Analysis/Elementwise.h"
+#include "moe/Analysis/Extents.h"
 #include "llvm/ADT/MapVector.h"
 #include <numeric>
 
@@ -135,6 +136,8 @@ std::optional<Joined> ColumnJoiner::joinSlices(ArrayRef<Value> values) {
       along = dim;
     }
   }
+  if (!along)
+    return Joined{values.front(), std::nullopt};
   for (Value value : values) {
     auto slice = value.getDefiningOp<tensor::ExtractSliceOp>();
     auto start = getConstantIntValue(slice.getMixedOffsets()[*along]);
@@ -244,15 +247,24 @@ bool ColumnJoiner::areAlike(ArrayRef<Value> values, Constants &constants) {
   return true;
 }
 
-/// Whether reductions start from one constant, if they read where they start.
+/// Whether results are of the same sizes, and reductions start from one
+/// constant, if they read where they start.
 bool ColumnJoiner::startAlike(ArrayRef<Value> values, unsigned init) {
   auto first = values.front().getDefiningOp<linalg::GenericOp>();
+  Value start = first.getDpsInits()[init];
+  auto type = cast<RankedTensorType>(start.getType());
+  for (Value value : values.drop_front()) {
+    auto other = value.getDefiningOp<linalg::GenericOp>();
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      if (!(getExtent(other.getDpsInits()[init], dim) == getExtent(start, dim)))
+        return false;
+  }
   if (!first.payloadUsesValueFromOperand(first.getDpsInitOperand(init)))
     return true;
-  TypedAttr start = getSplat(first.getDpsInits()[init]);
-  return start && llvm::all_of(values, [&](Value value) {
+  TypedAttr constant = getSplat(start);
+  return constant && llvm::all_of(values, [&](Value value) {
            auto other = value.getDefiningOp<linalg::GenericOp>();
-           return getSplat(other.getDpsInits()[init]) == start;
+           return getSplat(other.getDpsInits()[init]) == constant;
          });
 }
 

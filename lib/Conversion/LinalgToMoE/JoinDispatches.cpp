@@ -103,15 +103,17 @@ static std::optional<Layers> findLayers(DispatchOp second,
         0, cast<RankedTensorType>(operand.getType()).getRank()));
     llvm::SmallPtrSet<Operation *, 2> sinks{second};
     auto between = std::make_unique<Cone>(operand, labels, sinks, analyses);
-    for (Value input : between->getInputs()) {
+    for (const Read &read : between->getInputs()) {
+      Value input = read.value;
       auto inner = skipCasts(input).getDefiningOp<CombineOp>();
       if (!inner || inner.getInit() || inner.getRouting() != route)
         continue;
       auto first = inner.getPacked().getDefiningOp<DispatchOp>();
       // Row by row, from that alone.
-      bool alone = llvm::all_of(between->getInputs(), [&](Value other) {
-        return other == input ||
-               !llvm::is_contained(between->labelsOf(other), 0);
+      bool alone = llvm::all_of(between->getInputs(), [&](const Read &other) {
+        bool rows = llvm::is_contained(other.labels, 0);
+        return (other.value == input) == rows &&
+               !llvm::is_contained(ArrayRef(other.labels).drop_front(rows), 0);
       });
       bool rowWise =
           llvm::none_of(between->getObstacles(), [&](auto &obstacle) {
@@ -210,9 +212,9 @@ Value LayerJoiner::join() {
   term.value = value;
   term.map = terms.out;
   term.cone = std::move(layers.between);
-  Value carried;
-  for (Value input : term.cone->getInputs())
-    if (skipCasts(input) == layers.inner.getResult())
+  Read carried;
+  for (const Read &input : term.cone->getInputs())
+    if (skipCasts(input.value) == layers.inner.getResult())
       carried = input;
   for (auto [region, before, after] : llvm::zip_equal(
            joined.getExperts(), first.getExperts(), second.getExperts())) {

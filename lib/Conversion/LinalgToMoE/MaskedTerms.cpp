@@ -24,9 +24,28 @@ Labels moe::getLabels(AffineMap map) {
   return labels;
 }
 
-bool MaskedTerms::isRowLevel(Value value, const Labels &labels) const {
-  auto type = cast<RankedTensorType>(value.getType());
-  for (auto [dim, label] : llvm::enumerate(labels))
+std::optional<bool> Term::getKnown(const Read &condition) const {
+  for (const MaskUse &use : masks)
+    if (!use.isNumber && use.mask == condition)
+      return use.needed;
+  return std::nullopt;
+}
+
+bool MaskedTerms::hasRows(const Labels &labels) const {
+  return llvm::any_of(labels, [&](int64_t label) { return isToken(label); });
+}
+
+Read MaskedTerms::getRowRead(const Read &read) const {
+  Read rows = read;
+  for (int64_t &label : rows.labels)
+    if (!isToken(label) && label != expertLoop)
+      label = kInner;
+  return rows;
+}
+
+bool MaskedTerms::isRowLevel(const Read &read) const {
+  auto type = cast<RankedTensorType>(read.value.getType());
+  for (auto [dim, label] : llvm::enumerate(read.labels))
     if (type.getDimSize(dim) != 1 && label != expertLoop && !isToken(label))
       return false;
   return true;
@@ -40,8 +59,28 @@ SmallVector<int64_t> MaskedTerms::getFeatures() const {
   return features;
 }
 
-unsigned MaskedTerms::countExperts() const {
-  return llvm::count_if(terms, [](const Term &t) { return t.isExpert; });
+int64_t MaskedTerms::countExperts() const {
+  int64_t moved =
+      llvm::count_if(terms, [](const Term &t) { return t.isExpert; });
+  return expertLoop && moved > 0 ? *getNumStacked() : moved;
+}
+
+std::optional<int64_t> MaskedTerms::getNumStacked() const {
+  auto find = [&](Value value, const Labels &labels) -> std::optional<int64_t> {
+    auto type = cast<RankedTensorType>(value.getType());
+    for (auto [dim, label] : llvm::enumerate(labels))
+      if (label == expertLoop && !type.isDynamicDim(dim))
+        return type.getDimSize(dim);
+    return std::nullopt;
+  };
+  for (const Term &term : terms) {
+    if (auto number = find(term.value, getLabels(term.map)))
+      return number;
+    for (const MaskUse &use : term.masks)
+      if (auto number = find(use.mask.value, use.mask.labels))
+        return number;
+  }
+  return std::nullopt;
 }
 
 namespace {
@@ -87,7 +126,7 @@ std::optional<MaskUse> TreeBuilder::getCondition(const Elementwise &op,
     feature |= type.getDimSize(dim) != 1 && !map.isFunctionOfDim(loop);
   if (!feature)
     return std::nullopt;
-  return MaskUse{condition.tensor, getLabels(map), false, true};
+  return MaskUse{{condition.tensor, getLabels(map)}, false, true};
 }
 
 const Node *TreeBuilder::leaf(Value value, AffineMap map, const Guard *guard) {
@@ -108,12 +147,25 @@ const Node *TreeBuilder::leaf(Value value, AffineMap map, const Guard *guard) {
   return leaf;
 }
 
+/// The only operation that reads more of `value` than its sizes, or null.
+static Operation *getOnlyReader(Value value) {
+  Operation *only = nullptr;
+  for (OpOperand &use : value.getUses()) {
+    if (isa<tensor::DimOp>(use.getOwner()))
+      continue;
+    if (only)
+      return nullptr;
+    only = use.getOwner();
+  }
+  return only;
+}
+
 const Node *TreeBuilder::build(Value value, AffineMap map, const Guard *guard,
                                bool isRoot) {
   if (isZero(getSplat(value)))
     return node(Node::Zero);
   auto op = matchElementwise(value.getDefiningOp());
-  if (!op || (!isRoot && !value.hasOneUse()))
+  if (!op || (!isRoot && !getOnlyReader(value)))
     return leaf(value, map, guard);
   AffineMap toLoops =
       inversePermutation(op->generic.getIndexingMapsArray().back())
@@ -149,14 +201,30 @@ const Node *TreeBuilder::build(Value value, AffineMap map, const Guard *guard,
   return select;
 }
 
+/// The operand of a sum of numbers over one loop, which may be that of stacked
+/// experts.
+static OpOperand *matchSumOfStack(Operation *op) {
+  auto sum = matchSum(op);
+  if (!sum || sum->factors.size() != 1 ||
+      sum->generic.getNumReductionLoops() != 1 ||
+      !sum->generic.getIndexingMapsArray().back().isProjectedPermutation())
+    return nullptr;
+  SmallVector<unsigned> reductions;
+  sum->generic.getReductionDims(reductions);
+  AffineMap map = sum->generic.getMatchingIndexingMap(sum->factors.front());
+  return map.isProjectedPermutation(true) &&
+                 map.isFunctionOfDim(reductions.front())
+             ? sum->factors.front()
+             : nullptr;
+}
+
 /// Whether `value` is a term of a larger sum, with which it is decided.
 static bool isTermOfSum(Value value) {
-  if (!value.hasOneUse())
+  Operation *user = getOnlyReader(value);
+  if (!user)
     return false;
-  Operation *user = *value.getUsers().begin();
-  if (auto sum = matchSum(user))
-    return llvm::any_of(sum->factors,
-                        [&](OpOperand *f) { return f->get() == value; });
+  if (matchSumOfStack(user))
+    return true;
   auto op = matchElementwise(user);
   return op && isa<arith::AddFOp>(op->scalar);
 }
@@ -164,27 +232,17 @@ static bool isTermOfSum(Value value) {
 std::unique_ptr<MaskedTerms> moe::findMaskedTerms(Operation *op, bool alone) {
   auto result = std::make_unique<MaskedTerms>();
   TreeBuilder builder(*result);
-  if (auto sum = matchSum(op)) {
-    linalg::GenericOp generic = sum->generic;
-    AffineMap out = generic.getIndexingMapsArray().back();
-    if (sum->factors.size() != 1 || generic.getNumReductionLoops() != 1 ||
-        !out.isProjectedPermutation())
-      return nullptr;
-    AffineMap map = generic.getMatchingIndexingMap(sum->factors.front());
-    if (!map.isProjectedPermutation(true))
-      return nullptr;
+  if (OpOperand *stack = matchSumOfStack(op)) {
+    auto generic = cast<linalg::GenericOp>(op);
     result->result = generic.getResult(0);
-    result->out = out;
+    result->out = generic.getIndexingMapsArray().back();
     SmallVector<unsigned> reductions;
     generic.getReductionDims(reductions);
     result->expertLoop = reductions.front();
-    if (!map.isFunctionOfDim(*result->expertLoop))
-      return nullptr;
     result->sinks.insert(op);
-    Value value = sum->factors.front()->get();
     result->terms.emplace_back();
-    result->terms.back().value = value;
-    result->terms.back().map = map;
+    result->terms.back().value = stack->get();
+    result->terms.back().map = generic.getMatchingIndexingMap(stack);
     result->nodes.push_back(std::make_unique<Node>());
     result->nodes.back()->kind = Node::Leaf;
     result->tree = result->nodes.back().get();

@@ -39,6 +39,9 @@ struct Term {
   std::string reason;
   Operation *where = nullptr;
   bool isExpert = false;
+
+  /// What a truth value is, as it is read there, wherever the expert runs.
+  std::optional<bool> getKnown(const Read &condition) const;
 };
 
 /// A tree of selects or additions over terms.
@@ -67,11 +70,18 @@ struct MaskedTerms {
   std::vector<std::unique_ptr<Node>> nodes;
 
   /// Whether all dimensions of a value are loops over tokens or experts.
-  bool isRowLevel(Value value, const Labels &labels) const;
+  bool isRowLevel(const Read &read) const;
+  /// Whether a value has a row for each token.
+  bool hasRows(const Labels &labels) const;
   bool isToken(int64_t loop) const { return llvm::is_contained(tokens, loop); }
+  /// What tells readings of a value from outside apart where tokens are known:
+  /// the loops over tokens and experts alone.
+  Read getRowRead(const Read &read) const;
   /// Loops over the elements of a row, in the order of the result.
   SmallVector<int64_t> getFeatures() const;
-  unsigned countExperts() const;
+  int64_t countExperts() const;
+  /// How often the loop over stacked experts runs, if a type says so.
+  std::optional<int64_t> getNumStacked() const;
 };
 
 /// The masked terms that end in `op`, whatever comes of them, or null. A term

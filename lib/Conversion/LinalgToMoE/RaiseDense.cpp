@@ -5,7 +5,8 @@
 //
 // Finds sums and selects whose terms are masked, from the last to the first, in
 // a copy of the function that has one form; it takes the function's place if
-// anything was raised.
+// anything was raised. What needs finite numbers is raised from what is left
+// once all that does not has been: the assumption only ever adds experts.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +17,7 @@
 #include "JoinDispatches.h"
 #include "MaskedTerms.h"
 #include "MergeExperts.h"
+#include "SplitSums.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -42,44 +44,68 @@ struct RaiseDensePass : moe::impl::RaiseDensePassBase<RaiseDensePass> {
   void runOnOperation() final;
 };
 
+/// Why a masked value is computed for all tokens.
+struct Remark {
+  Location loc;
+  std::string reason;
+  std::optional<Location> where;
+
+  void emit() const {
+    InFlightDiagnostic remark =
+        emitRemark(loc, "masked, but computed for all tokens: ") << reason;
+    if (where)
+      remark.attachNote(*where) << "by this operation";
+  }
+};
+
 class Raiser {
 public:
-  Raiser(bool assumeFinite, bool report)
-      : assumeFinite(assumeFinite), report(report) {}
+  explicit Raiser(bool assumeFinite) : assumeFinite(assumeFinite) {}
 
   void run(func::FuncOp function);
-  /// Experts that were moved.
-  int64_t raised = 0;
+  /// What was moved: terms, and the experts they stand for.
+  int64_t terms = 0, experts = 0;
+  /// One for each value that stays.
+  std::vector<Remark> takeRemarks();
 
 private:
   void run(Block &block);
   void raise(Operation *op);
   void explain(const MaskedTerms &terms);
 
-  bool assumeFinite, report;
+  bool assumeFinite;
   ConeAnalyses analyses;
   llvm::DenseSet<Operation *> done;
   llvm::DenseSet<Operation *> nested;
+  llvm::MapVector<Operation *, Remark> remarks;
 };
 
 } // namespace
 
 void Raiser::explain(const MaskedTerms &terms) {
-  if (!report)
-    return;
   for (const Term &term : terms.terms) {
     if (term.isExpert || term.reason.empty())
       continue;
     Operation *op = term.value.getDefiningOp();
-    Location loc = op ? op->getLoc() : terms.result.getLoc();
-    InFlightDiagnostic remark =
-        emitRemark(loc, "masked, but computed for all tokens: ");
-    if (term.where && term.where != op)
-      remark << "'" << term.where->getName() << "' ";
-    remark << term.reason;
-    if (term.where && term.where != op)
-      remark.attachNote(term.where->getLoc()) << "by this operation";
+    Remark remark{op ? op->getLoc() : terms.result.getLoc(), term.reason, {}};
+    if (term.where && term.where != op) {
+      remark.reason =
+          ("'" + term.where->getName().getStringRef() + "' " + term.reason)
+              .str();
+      remark.where = term.where->getLoc();
+    }
+    remarks.insert({op ? op : terms.result.getDefiningOp(), remark});
   }
+}
+
+/// A value that one root could not move may be moved by another one.
+std::vector<Remark> Raiser::takeRemarks() {
+  std::vector<Remark> result;
+  llvm::DenseSet<Location> places;
+  for (auto &[op, remark] : remarks)
+    if (!done.contains(op) && places.insert(remark.loc).second)
+      result.push_back(std::move(remark));
+  return result;
 }
 
 void Raiser::raise(Operation *op) {
@@ -97,7 +123,9 @@ void Raiser::raise(Operation *op) {
       done.insert(sink);
   if (terms->countExperts() == 0)
     return;
-  raised += terms->countExperts();
+  this->terms += llvm::count_if(terms->terms,
+                                [](const Term &term) { return term.isExpert; });
+  experts += terms->countExperts();
   for (const Term &term : terms->terms)
     if (term.isExpert)
       done.insert_range(term.cone->getOperations());
@@ -155,16 +183,21 @@ namespace {
 /// What a function may gather by itself: rows by a list, results of experts by
 /// a number.
 enum class Gathers { None, Lists, Experts };
+
+/// A copy of a function in which terms were raised, null if there was none.
+struct Raised {
+  OwningOpRef<func::FuncOp> copy;
+  int64_t terms = 0, experts = 0;
+  std::vector<Remark> remarks;
+};
 } // namespace
 
-/// Raises what can be in a copy of `function`, which is returned if that was
-/// anything. What it gathers by itself counts as masked up to `gathers`.
-static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
-                                           bool assumeFinite, bool report,
-                                           int64_t &count,
-                                           Gathers gathers = Gathers::Experts) {
+/// Raises what can be in a copy of `function`. What it gathers by itself counts
+/// as masked up to `gathers`.
+static Raised raiseCopy(func::FuncOp function, bool assumeFinite, bool report,
+                        Gathers gathers = Gathers::Experts) {
   OwningOpRef<func::FuncOp> copy(function.clone());
-  count = 0;
+  Raised result;
   // Lists are seen best as they were written, before tokens of several
   // dimensions are told apart; others only afterwards. What is gathered by a
   // list has one dimension of tokens.
@@ -173,42 +206,59 @@ static OwningOpRef<func::FuncOp> raiseCopy(func::FuncOp function,
   unsigned masked = lists ? maskGatheredRows(*copy, /*report=*/false) : 0;
   bool tellApart = masked == 0;
   if (failed(bringIntoDenseForm(*copy, assumeFinite, tellApart)))
-    return nullptr;
+    return result;
   unsigned more = lists ? maskGatheredRows(*copy, report) : 0;
   unsigned experts =
       gathers == Gathers::Experts ? maskGatheredExperts(*copy) : 0;
   if (more + experts > 0) {
     masked += more + experts;
     if (failed(bringIntoDenseForm(*copy, assumeFinite, tellApart)))
-      return nullptr;
+      return result;
   }
-  Raiser raiser(assumeFinite, report);
+  Raiser raiser(assumeFinite);
   raiser.run(*copy);
-  count = raiser.raised;
+  result.terms = raiser.terms;
+  result.experts = raiser.experts;
+  result.remarks = raiser.takeRemarks();
   if (masked > 0) {
     // What was gathered is never computed for all instead.
-    int64_t alone = 0;
-    auto other = raiseCopy(function, assumeFinite, /*report=*/false, alone,
-                           Gathers::None);
-    if (count < alone + masked && experts > 0)
-      return raiseCopy(function, assumeFinite, /*report=*/false, count,
-                       Gathers::Lists);
-    if (count < alone + masked) {
-      count = alone;
+    Raised other =
+        raiseCopy(function, assumeFinite, /*report=*/false, Gathers::None);
+    if (result.terms < other.terms + masked) {
+      if (experts > 0)
+        other =
+            raiseCopy(function, assumeFinite, /*report=*/false, Gathers::Lists);
+      // Why it could not be moved is known from the attempt.
+      llvm::append_range(other.remarks, result.remarks);
       return other;
     }
   }
-  if (count == 0)
-    return nullptr;
+  if (result.terms == 0)
+    return result;
   // What was computed for all tokens is dead; one routing for dispatches of the
   // same masks.
   eraseDeadOperations(*copy);
+  if (assumeFinite)
+    joinSums(*copy);
   IRRewriter rewriter(copy->getContext());
   DominanceInfo dominance(*copy);
   eliminateCommonSubExpressions(rewriter, dominance, *copy);
   joinDispatches(*copy);
   mergeLikeExperts(*copy);
-  return copy;
+  result.copy = std::move(copy);
+  return result;
+}
+
+/// Whether something at a place is still computed for all tokens.
+static bool isOutsideOfExperts(func::FuncOp function, Location loc) {
+  return function
+      .walk<WalkOrder::PreOrder>([&](Operation *op) {
+        if (isa<DispatchOp>(op))
+          return WalkResult::skip();
+        return op->getLoc() == loc ? WalkResult::interrupt()
+                                   : WalkResult::advance();
+      })
+      .wasInterrupted();
 }
 
 void RaiseDensePass::runOnOperation() {
@@ -219,16 +269,30 @@ void RaiseDensePass::runOnOperation() {
        llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
     if (function.isDeclaration() || !mayBeMasked(function))
       continue;
-    int64_t count = 0;
-    auto copy = raiseCopy(function, assumeFinite, /*report=*/true, count);
+    Raised exact = raiseCopy(function, /*assumeFinite=*/false, /*report=*/true);
+    func::FuncOp left = exact.copy ? *exact.copy : function;
+    Raised finite;
+    if (mayBeMasked(left))
+      finite = raiseCopy(left, /*assumeFinite=*/true, /*report=*/false);
+    std::vector<Remark> remarks = std::move(exact.remarks);
     if (!assumeFinite) {
-      int64_t all = 0;
-      (void)raiseCopy(function, true, /*report=*/false, all);
-      more += std::max<int64_t>(0, all - count);
+      more += finite.experts;
+    } else {
+      if (finite.copy) {
+        exact.copy = std::move(finite.copy);
+        llvm::erase_if(remarks, [&](const Remark &remark) {
+          return !isOutsideOfExperts(*exact.copy, remark.loc);
+        });
+      }
+      llvm::append_range(remarks, finite.remarks);
     }
-    if (!copy)
+    llvm::DenseSet<Location> places;
+    for (const Remark &remark : remarks)
+      if (places.insert(remark.loc).second)
+        remark.emit();
+    if (!exact.copy)
       continue;
-    function.getBody().takeBody(copy->getBody());
+    function.getBody().takeBody(exact.copy->getBody());
     IRRewriter rewriter(&getContext());
     (void)eraseUnreachableBlocks(rewriter, function->getRegions());
     eraseDeadOperations(function);

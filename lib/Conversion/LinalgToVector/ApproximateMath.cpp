@@ -10,6 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DoubleMath.h"
+
 #include "moe/Conversion/Passes.h"
 #include "moe/Target/CPUTarget.h"
 
@@ -65,6 +67,9 @@ public:
   Value exp(Value x);
   Value expm1(Value x);
   Value tanh(Value x);
+  Value log10(Value x) {
+    return multiply(math::LogOp::create(b, x), constant(0.434294482f));
+  }
 
 private:
   /// exp(r) - 1, and n in two halves, for x = n ln 2 + r.
@@ -250,8 +255,13 @@ struct ApproximateMathPass
     populateMathF32ExpansionPatterns(set, [](StringRef) { return true; });
     populateMathPolynomialApproximationPatterns(
         set, [this](StringRef name) { return usesUpstream(name); });
+    if (hasLibrary)
+      populateDoubleExpM1Pattern(set);
     if (!hasLibrary) {
       math::populateExpansionPatterns(set, functionsWithoutInstruction);
+      populateDoubleMathPatterns(set);
+      set.add<Approximate<math::Log10Op, &FloatBuilder::log10>>(context, hasFMA,
+                                                                /*benefit=*/2);
       // exp(x) is 2 to the power of x / ln 2.
       set.add<UseInstruction<math::ExpOp>>(context, "ex2.approx.f32 $0, $1;",
                                            1.44269504f);

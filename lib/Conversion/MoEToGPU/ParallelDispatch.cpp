@@ -58,7 +58,7 @@ private:
   SmallVector<Value> lowerFamily(ValueRange packed);
   SmallVector<Value> lowerUnlike(ValueRange packed);
   SmallVector<Value> guard(
-      ImplicitLocOpBuilder &b, Share share, ValueRange packed,
+      ImplicitLocOpBuilder &b, Share share, Region &region, ValueRange packed,
       function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, ValueRange)> run);
   /// The body as a function of its own, once it is in buffers.
   SmallVector<Value> runOutlined(ImplicitLocOpBuilder &b, const Twine &name,
@@ -100,14 +100,18 @@ SmallVector<Value> ParallelDispatch::lower() {
                 "moe.dispatch: the number of rows of a token operand differs "
                 "from the number of tokens of the routing");
   counting.run(b, routing.numTokens, routing.offsets);
-  if (std::optional<SmallVector<Value>> packed = lowerToKernels())
-    return *packed;
-  Value total =
-      extractAt(b, routing.offsets, constantIndex(b, op.getNumExperts()));
   SmallVector<Value> packed;
-  for (Type type : op.getResultTypes())
-    packed.push_back(emptyRows(b, total, cast<RankedTensorType>(type)));
-  return op.isFamily() ? lowerFamily(packed) : lowerUnlike(packed);
+  if (std::optional<SmallVector<Value>> rows = lowerToKernels()) {
+    packed = *rows;
+  } else {
+    Value total =
+        extractAt(b, routing.offsets, constantIndex(b, op.getNumExperts()));
+    for (Type type : op.getResultTypes())
+      packed.push_back(emptyRows(b, total, cast<RankedTensorType>(type)));
+    packed = op.isFamily() ? lowerFamily(packed) : lowerUnlike(packed);
+  }
+  counting.endRun(b);
+  return packed;
 }
 
 std::optional<SmallVector<Value>> ParallelDispatch::lowerToKernels() {
@@ -153,7 +157,7 @@ void ParallelDispatch::countOnHost() {
           [&](ImplicitLocOpBuilder &b, Value expert, ValueRange none) {
             Share share = shareOf(b, expert);
             guard(
-                b, share, none,
+                b, share, region, none,
                 [&](ImplicitLocOpBuilder &b, ValueRange) -> SmallVector<Value> {
                   counting.evaluate(b, expert);
                   IRMapping mapping;
@@ -172,13 +176,12 @@ void ParallelDispatch::countOnHost() {
           });
 }
 
-/// `run`, if the expert has rows; the dense form evaluates every expert.
+/// `run`, if there are rows for the body.
 SmallVector<Value> ParallelDispatch::guard(
-    ImplicitLocOpBuilder &b, Share share, ValueRange packed,
+    ImplicitLocOpBuilder &b, Share share, Region &region, ValueRange packed,
     function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, ValueRange)> run) {
-  if (allExperts)
-    return run(b, packed);
-  Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, share.count,
+  Value rows = isDense(region) ? routing.numTokens : share.count;
+  Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, rows,
                                      constantIndex(b, 0));
   auto guarded = scf::IfOp::create(
       b, some,
@@ -199,7 +202,8 @@ SmallVector<Value> ParallelDispatch::lowerFamily(ValueRange packed) {
       [&](ImplicitLocOpBuilder &b, Value expert, ValueRange carried) {
         Share share = shareOf(b, expert);
         return guard(
-            b, share, carried, [&](ImplicitLocOpBuilder &b, ValueRange packed) {
+            b, share, region, carried,
+            [&](ImplicitLocOpBuilder &b, ValueRange packed) {
               return runOutlined(
                   b, familyPrefix + Twine(getDispatchNumber(op)) + "_each",
                   share, region, packed);
@@ -220,7 +224,7 @@ SmallVector<Value> ParallelDispatch::lowerUnlike(ValueRange packed) {
           b, expertPrefix + Twine(getDispatchNumber(op)) + "_" + Twine(index),
           shares[index], body, packed);
     };
-    outs = guard(b, shares[index], outs, outlined);
+    outs = guard(b, shares[index], body, outs, outlined);
   }
   return outs;
 }
@@ -255,6 +259,7 @@ SmallVector<Value> ParallelDispatch::runExpert(ImplicitLocOpBuilder &b,
     Value kept = dense ? gather(b, result, share) : result;
     outs.push_back(insertRows(b, kept, out, share.begin, share.count));
   }
+  counting.endEvaluate(b, share.expert);
   return outs;
 }
 

@@ -320,6 +320,7 @@ struct ConvertRoute : OpConversionPattern<RouteOp> {
                   ConversionPatternRewriter &rewriter) const final {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Assignments assignments(op, adaptor.getChoice(), adaptor.getWeights());
+    assignments.checkWeights(b);
     int64_t most = assignments.numColumns();
     if (auto atMost = op->getAttrOfType<IntegerAttr>(atMostAttr))
       most = std::min(most, atMost.getInt());

@@ -25,6 +25,15 @@ Value Assignments::numTokens(ImplicitLocOpBuilder &b) const {
   return tensor::DimOp::create(b, choice, constantIndex(b, 0));
 }
 
+void Assignments::checkWeights(ImplicitLocOpBuilder &b) const {
+  auto type = cast<RankedTensorType>(choice.getType());
+  if (weights && type.isDynamicDim(0))
+    assertEqual(b, tensor::DimOp::create(b, weights, constantIndex(b, 0)),
+                numTokens(b),
+                "moe.route: the number of rows of the weights differs from the "
+                "number of tokens");
+}
+
 SmallVector<Value> Assignments::visit(
     ImplicitLocOpBuilder &b, ValueRange inits,
     function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, Value, Value, Value,
@@ -77,11 +86,7 @@ std::pair<Value, Value> Assignments::expertAt(ImplicitLocOpBuilder &b,
     return {column, element};
   Value expert = element;
   if (!element.getType().isIndex())
-    expert = element.getType().isUnsignedInteger()
-                 ? arith::IndexCastUIOp::create(b, b.getIndexType(), element)
-                       .getResult()
-                 : arith::IndexCastOp::create(b, b.getIndexType(), element)
-                       .getResult();
+    expert = arith::IndexCastOp::create(b, b.getIndexType(), element);
   // Unsigned: a negative number is out of range as well.
   Value valid = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, expert,
                                       constantIndex(b, experts));

@@ -98,8 +98,24 @@ private:
 
 } // namespace
 
+/// Whether the body can end the run, which it must not do for rows that are
+/// none of its expert's.
+static bool mayFail(Region &region) {
+  return region
+      .walk([](Operation *op) {
+        // The number of a weight is checked by an assertion.
+        bool checked = isa<PickOp, ParameterOp>(op);
+        bool ofDialect = isa<MoEDialect>(op->getDialect()) && !checked &&
+                         !op->hasTrait<OpTrait::IsTerminator>();
+        return isa<cf::AssertOp>(op) || (ofDialect && !isSpeculatable(op))
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 bool mlir::moe::runsOnAllTokens(DispatchOp op, Region &region) {
-  if (!isRowWise(op, region))
+  if (!isRowWise(op, region) || mayFail(region))
     return false;
   if (!op.getWeightsArgument(region))
     return true;
@@ -139,7 +155,9 @@ SmallVector<Value> DispatchLowering::lower() {
   SmallVector<Value> packed;
   for (Type type : op.getResultTypes())
     packed.push_back(emptyRows(b, total, cast<RankedTensorType>(type)));
-  return op.isFamily() ? lowerFamily(packed) : lowerUnlike(packed);
+  packed = op.isFamily() ? lowerFamily(packed) : lowerUnlike(packed);
+  counting.endRun(b);
+  return packed;
 }
 
 Value DispatchLowering::rowBlock(ImplicitLocOpBuilder &b, Region &region,
@@ -170,11 +188,7 @@ std::pair<Value, Value> DispatchLowering::tilesOf(ImplicitLocOpBuilder &b,
   if (!isDense(region))
     rows =
         arith::SubIOp::create(b, offsetAt(b, expert, 1), offsetAt(b, expert));
-  Value tiles = arith::CeilDivUIOp::create(b, rows, rowBlock(b, region, rows));
-  // The dense form evaluates every expert, if only on no rows.
-  if (options.allExperts)
-    tiles = arith::MaxUIOp::create(b, tiles, constantIndex(b, 1));
-  return {rows, tiles};
+  return {rows, arith::CeilDivUIOp::create(b, rows, rowBlock(b, region, rows))};
 }
 
 Tile DispatchLowering::tileAt(ImplicitLocOpBuilder &b, Value expert, Value tile,
@@ -269,7 +283,6 @@ SmallVector<Value> DispatchLowering::lowerUnlike(ValueRange packed) {
       nested.setInsertionPointAfter(execute);
       scf::YieldOp::create(nested, loc, execute.getResults());
     };
-    // The dense form has no condition but keeps the shape of the code.
     Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, tiles,
                                        constantIndex(b, 0));
     auto guarded = scf::IfOp::create(b, some, outlined,
@@ -292,6 +305,7 @@ void DispatchLowering::runTile(ImplicitLocOpBuilder &b, Tile tile,
                   tile.count,
                   "moe.dispatch: an expert yields another number of rows than "
                   "it was given");
+  counting.endEvaluate(b, tile.expert);
   if (dense)
     return keepChosen(b, tile, rows, outs);
   auto parallel = scf::InParallelOp::create(b);

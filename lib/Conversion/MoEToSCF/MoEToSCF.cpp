@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
+#include "SwitchToIf.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -50,6 +51,7 @@ LogicalResult mlir::moe::leaveDialect(ModuleOp module, TypeConverter &converter,
   if (failed(applyPartialConversion(module, target, std::move(patterns))))
     return failure();
   eraseUnusedDeclarations(module);
+  convertSwitchesToIf(module);
   // Nobody asks any more whether an assertion is a check of an access.
   module.walk([](cf::AssertOp op) { op->removeAttr(kGuardAttrName); });
   return success();

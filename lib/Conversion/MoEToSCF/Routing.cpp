@@ -58,6 +58,7 @@ struct ConvertRoute : OpConversionPattern<RouteOp> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     int64_t experts = op.getRouting().getType().getExperts();
     Assignments assignments(op, adaptor.getChoice(), adaptor.getWeights());
+    assignments.checkWeights(b);
     Value zero = constantIndex(b, 0);
     Value tokens = tensor::DimOp::create(b, adaptor.getChoice(), zero);
 

@@ -110,7 +110,14 @@ struct ConvertForallToRuntimePass
                                LLVM::LLVMVoidType::get(&getContext()));
     if (failed(parallelFor))
       return failure();
-    Value space = allocateContext(loop, context);
+    // The context lives where the loop runs: a loop within this one is part of
+    // a body that several threads run at once, each with a context of its own.
+    // It is given back right after, so that a loop around does not let the
+    // stack grow.
+    Value stack = LLVM::StackSaveOp::create(b, pointer);
+    Value one =
+        LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(1));
+    Value space = LLVM::AllocaOp::create(b, pointer, context, one);
     for (auto [index, value] : llvm::enumerate(captured)) {
       Value address = LLVM::GEPOp::create(
           b, pointer, context, space,
@@ -126,21 +133,9 @@ struct ConvertForallToRuntimePass
         b, *parallelFor,
         ValueRange{castTo(b, pointer, callee), space,
                    arith::IndexCastOp::create(b, b.getI64Type(), count)});
+    LLVM::StackRestoreOp::create(b, stack);
     loop.erase();
     return success();
-  }
-
-  /// In the entry block of the function, so that a loop around it does not let
-  /// the stack grow.
-  static Value allocateContext(scf::ForallOp loop,
-                               LLVM::LLVMStructType context) {
-    auto function = loop->getParentOfType<func::FuncOp>();
-    auto b = ImplicitLocOpBuilder::atBlockBegin(loop.getLoc(),
-                                                &function.getBody().front());
-    Value one =
-        LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(1));
-    return LLVM::AllocaOp::create(b, LLVM::LLVMPointerType::get(b.getContext()),
-                                  context, one);
   }
 };
 } // namespace

@@ -30,3 +30,16 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @memory(%x: memref<?xf64>) kernel {
+    %i = gpu.thread_id x
+    // expected-error @+1 {{a tensor is made here for each element of another, and a kernel has no memory for that}}
+    %a = memref.alloc(%i) : memref<?xf64>
+    %b = memref.load %a[%i] : memref<?xf64>
+    memref.store %b, %x[%i] : memref<?xf64>
+    gpu.return
+  }
+}

@@ -137,6 +137,32 @@ func.func @added(%x: tensor<?x4xf32>, %limit: f32) -> tensor<?x4xf32> {
   return %z : tensor<?x4xf32>
 }
 
+// Eight bits do not hold every position.
+// CHECK-LABEL: func.func @narrow(
+// CHECK-NOT: moe.dispatch
+// CHECK: return
+func.func @narrow(%x: tensor<?x4xf32>, %limit: f32) -> tensor<?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x4xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%n) : tensor<?x4xf32>
+  %y = linalg.fill ins(%zero : f32) outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %mask = func.call @chosen(%x, %limit) : (tensor<?x4xf32>, f32) -> tensor<?xi1>
+  %wide, %k = func.call @list(%mask) : (tensor<?xi1>) -> (tensor<?xi64>, index)
+  %same = tensor.empty(%k) : tensor<?xi64>
+  %list = linalg.generic {indexing_maps = [#mine, #mine], iterator_types = ["parallel"]} ins(%wide : tensor<?xi64>) outs(%same : tensor<?xi64>) {
+  ^bb0(%r: i64, %o: i64):
+    %real = arith.sitofp %r : i64 to f64
+    %byte = arith.fptosi %real : f64 to i8
+    %t = arith.extsi %byte : i8 to i64
+    linalg.yield %t : i64
+  } -> tensor<?xi64>
+  %mine = func.call @gather(%x, %list, %k) : (tensor<?x4xf32>, tensor<?xi64>, index) -> tensor<?x4xf32>
+  %u = func.call @tanh(%mine, %k) : (tensor<?x4xf32>, index) -> tensor<?x4xf32>
+  %z = func.call @scatter(%y, %list, %u, %k) : (tensor<?x4xf32>, tensor<?xi64>, tensor<?x4xf32>, index) -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
+
 // A row is overwritten; the program checks that it is there. What is overwritten
 // was computed for the other rows alone.
 // CHECK-LABEL: func.func @stored(

@@ -224,3 +224,29 @@ func.func @all_returned(%x: tensor<?x4xf32>, %chosen: tensor<?xi1>, %m: tensor<?
   } -> tensor<?x4xf32>
   return %y, %a : tensor<?x4xf32>, tensor<?x4xf32>
 }
+
+// -----
+
+#all = affine_map<(d0, d1) -> (d0, d1)>
+#masked = affine_map<(d0, d1, d2) -> (d0, d1)>
+#whole = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#token = affine_map<(d0, d1, d2) -> (d1, d2)>
+
+// Each row is chosen for several experts: it is computed once, not for each.
+// CHECK-LABEL: @shared_by_experts
+// CHECK-NOT: moe.dispatch
+func.func @shared_by_experts(%x: tensor<?x4xf32>, %chosen: tensor<3x?xi1>, %out: tensor<?x4xf32>, %wide: tensor<3x?x4xf32>) -> tensor<3x?x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  // expected-remark @+1 {{masked, but computed for all tokens: computes rows that several tokens share}}
+  %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %m = linalg.generic {indexing_maps = [#masked, #token, #whole], iterator_types = ["parallel", "parallel", "parallel"]} ins(%chosen, %a : tensor<3x?xi1>, tensor<?x4xf32>) outs(%wide : tensor<3x?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %o: f32):
+    %t = arith.select %c, %e, %zero : f32
+    linalg.yield %t : f32
+  } -> tensor<3x?x4xf32>
+  return %m : tensor<3x?x4xf32>
+}

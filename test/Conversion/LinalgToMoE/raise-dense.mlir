@@ -206,3 +206,160 @@ func.func @branch(%x: tensor<?x4xf32>, %mask: tensor<?xi1>, %out: tensor<?x4xf32
   } -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+
+// A product that follows is no sum of experts: what it is given is raised.
+// CHECK-LABEL: @then_product
+// CHECK: moe.dispatch
+// CHECK: math.tanh
+// CHECK: moe.combine
+// CHECK: linalg.generic
+func.func @then_product(%x: tensor<?x4xf32>, %chosen: tensor<?xi1>, %w: tensor<4x4xf32>, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %s = linalg.generic {indexing_maps = [#rows, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%chosen, %a : tensor<?xi1>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %o: f32):
+    %t = arith.select %c, %e, %zero : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%out : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %y = linalg.matmul ins(%s, %w : tensor<?x4xf32>, tensor<4x4xf32>) outs(%z : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1, d2) -> (d0, d2)>
+#matrix = affine_map<(d0, d1, d2) -> (d0, d2, d1)>
+#out = affine_map<(d0, d1, d2) -> (d0, d1)>
+
+// Each row has a matrix of its own, and what it is multiplied by holds zeros:
+// with the assumption that looks like a gate, without it like nothing. What is
+// raised without it is raised with it.
+// CHECK-LABEL: @rectified
+// CHECK: moe.dispatch
+// CHECK: arith.maximumf
+// FINITE-LABEL: @rectified
+// FINITE: moe.dispatch
+// FINITE: arith.maximumf
+// FINITE: moe.combine
+func.func @rectified(%x: tensor<?x3xf32>, %w: tensor<?x3x4xf32>, %r: tensor<?x4xf32>, %chosen: tensor<?xi1>, %hidden: tensor<?x3xf32>, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x3xf32>) outs(%hidden : tensor<?x3xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = arith.maximumf %e, %zero : f32
+    linalg.yield %t : f32
+  } -> tensor<?x3xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%out : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %p = linalg.generic {indexing_maps = [#row, #matrix, #out], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %w : tensor<?x3xf32>, tensor<?x3x4xf32>) outs(%z : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %f: f32, %o: f32):
+    %t = arith.mulf %e, %f : f32
+    %u = arith.addf %o, %t : f32
+    linalg.yield %u : f32
+  } -> tensor<?x4xf32>
+  %y = linalg.generic {indexing_maps = [#rows, #all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%chosen, %p, %r : tensor<?xi1>, tensor<?x4xf32>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %f: f32, %o: f32):
+    %s = arith.select %c, %e, %f : f32
+    linalg.yield %s : f32
+  } -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+#masked = affine_map<(d0, d1, d2) -> (d0, d1)>
+#whole = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#token = affine_map<(d0, d1, d2) -> (d1, d2)>
+
+// The note counts the experts of a stack. Rows that are read by their position
+// are read outside; what is computed from them moves.
+// CHECK: moe.assume_finite_would_raise = 3
+// CHECK-LABEL: @segments
+// CHECK-NOT: moe.dispatch
+// FINITE-LABEL: @segments
+// FINITE: tensor.extract
+// FINITE: moe.dispatch
+// FINITE-NOT: tensor.extract %
+// FINITE: arith.mulf
+// FINITE: moe.combine
+func.func @segments(%x: tensor<?x4xf32>, %list: tensor<?xindex>, %chosen: tensor<3x?xi1>, %w: tensor<3x4x4xf32>, %out: tensor<?x4xf32>, %wide: tensor<3x?x4xf32>) -> tensor<?x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  // expected-remark @+1 {{masked, but computed for all tokens: computes rows that several tokens share}}
+  %g = linalg.generic {indexing_maps = [#rows, #all], iterator_types = ["parallel", "parallel"]} ins(%list : tensor<?xindex>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%i: index, %o: f32):
+    %j = linalg.index 1 : index
+    %t = tensor.extract %x[%i, %j] : tensor<?x4xf32>
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %m = linalg.generic {indexing_maps = [#masked, #token, #whole], iterator_types = ["parallel", "parallel", "parallel"]} ins(%chosen, %g : tensor<3x?xi1>, tensor<?x4xf32>) outs(%wide : tensor<3x?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %o: f32):
+    %t = arith.select %c, %e, %zero : f32
+    linalg.yield %t : f32
+  } -> tensor<3x?x4xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%out : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d2, d0, d3)>, affine_map<(d0, d1, d2, d3) -> (d2, d3, d1)>, affine_map<(d0, d1, d2, d3) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction", "reduction"]} ins(%m, %w : tensor<3x?x4xf32>, tensor<3x4x4xf32>) outs(%z : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %f: f32, %o: f32):
+    %t = arith.mulf %e, %f : f32
+    %u = arith.addf %o, %t : f32
+    linalg.yield %u : f32
+  } -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> (d0, d1)>
+#masked = affine_map<(d0, d1, d2) -> (d0, d1)>
+#whole = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#token = affine_map<(d0, d1, d2) -> (d1, d2)>
+
+// A contraction over experts that stays is no more work than it was, although
+// something else is raised.
+// CHECK-LABEL: @one_stays
+// FINITE-LABEL: @one_stays
+// FINITE: moe.dispatch
+// FINITE: math.tanh
+// FINITE: moe.combine
+// FINITE-NOT: tensor<?x4x3xf32>
+// FINITE: iterator_types = ["parallel", "parallel", "reduction", "reduction"]
+// FINITE-NOT: tensor<?x4x3xf32>
+// FINITE: return
+func.func @one_stays(%x: tensor<?x4xf32>, %own: tensor<?xi1>, %chosen: tensor<3x?xi1>, %w: tensor<3x4x4xf32>, %out: tensor<?x4xf32>, %wide: tensor<3x?x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<3x?x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %a = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.tanh %e : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %s = linalg.generic {indexing_maps = [#rows, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%own, %a : tensor<?xi1>, tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %o: f32):
+    %t = arith.select %c, %e, %zero : f32
+    linalg.yield %t : f32
+  } -> tensor<?x4xf32>
+  %m = linalg.generic {indexing_maps = [#masked, #token, #whole], iterator_types = ["parallel", "parallel", "parallel"]} ins(%chosen, %x : tensor<3x?xi1>, tensor<?x4xf32>) outs(%wide : tensor<3x?x4xf32>) {
+  ^bb0(%c: i1, %e: f32, %o: f32):
+    %t = arith.select %c, %e, %zero : f32
+    linalg.yield %t : f32
+  } -> tensor<3x?x4xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%out : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d2, d0, d3)>, affine_map<(d0, d1, d2, d3) -> (d2, d3, d1)>, affine_map<(d0, d1, d2, d3) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction", "reduction"]} ins(%m, %w : tensor<3x?x4xf32>, tensor<3x4x4xf32>) outs(%z : tensor<?x4xf32>) {
+  ^bb0(%e: f32, %f: f32, %o: f32):
+    %t = arith.mulf %e, %f : f32
+    %u = arith.addf %o, %t : f32
+    linalg.yield %u : f32
+  } -> tensor<?x4xf32>
+  return %s, %y, %m : tensor<?x4xf32>, tensor<?x4xf32>, tensor<3x?x4xf32>
+}

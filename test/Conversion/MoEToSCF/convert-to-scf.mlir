@@ -131,7 +131,9 @@ func.func @combine_integers(%rows: tensor<?xi64>, %mask: tensor<?x3xi1>) -> tens
 }
 
 // CHECK-LABEL: func.func @pick
-// CHECK: scf.index_switch
+// CHECK: %[[AT:.*]] = scf.index_switch %{{.*}} -> index
+// CHECK: %[[FIRST:.*]] = arith.cmpi ult, %[[AT]], %c1
+// CHECK: arith.select %[[FIRST]], %{{.*}}, %{{.*}} : tensor<4xf32>
 func.func @pick(%e: index, %a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
   %w = moe.pick %e [%a, %b] : tensor<4xf32>
   return %w : tensor<4xf32>
@@ -150,4 +152,58 @@ func.func @carried(%c: i1, %a: tensor<?x3xi1>, %b: tensor<?x3xi1>) -> tensor<3xi
   }
   %n = moe.counts %r : (!moe.routing<3>) -> tensor<3xi64>
   return %n : tensor<3xi64>
+}
+
+// A choice between tensors by number: the position of the region that runs is a
+// number, and halved.
+// CHECK-LABEL: func.func @choice
+// CHECK: %[[AT:.*]] = scf.index_switch %{{.*}} -> index
+// CHECK: case 3 {
+// CHECK:   scf.yield %c0
+// CHECK: case 7 {
+// CHECK:   scf.yield %c1
+// CHECK: default {
+// CHECK:   scf.yield %c2
+// CHECK: %[[FIRST:.*]] = arith.cmpi {{.*}}%[[AT]]
+// CHECK: %[[Y:.*]] = scf.if %[[FIRST]] -> (tensor<4xf32>) {
+// CHECK:   linalg.exp
+// CHECK: } else {
+// CHECK:   %[[SECOND:.*]] = arith.cmpi ult, %[[AT]]
+// CHECK:   %[[REST:.*]] = scf.if %[[SECOND]] -> (tensor<4xf32>) {
+// CHECK:     linalg.tanh
+// CHECK:   } else {
+// CHECK-NEXT: scf.yield %{{.*}} : tensor<4xf32>
+// CHECK:   scf.yield %[[REST]]
+// CHECK: return %[[Y]]
+func.func @choice(%n: index, %x: tensor<4xf32>) -> tensor<4xf32> {
+  %e = tensor.empty() : tensor<4xf32>
+  %y = scf.index_switch %n -> tensor<4xf32>
+  case 3 {
+    %m = linalg.exp ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %m : tensor<4xf32>
+  }
+  case 7 {
+    %t = linalg.tanh ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %t : tensor<4xf32>
+  }
+  default {
+    scf.yield %x : tensor<4xf32>
+  }
+  return %y : tensor<4xf32>
+}
+
+// Of numbers it stays.
+// CHECK-LABEL: func.func @number
+// CHECK: scf.index_switch %{{.*}} -> i64
+// CHECK-NOT: scf.if
+// CHECK: return
+func.func @number(%n: index, %a: i64, %b: i64) -> i64 {
+  %y = scf.index_switch %n -> i64
+  case 1 {
+    scf.yield %a : i64
+  }
+  default {
+    scf.yield %b : i64
+  }
+  return %y : i64
 }

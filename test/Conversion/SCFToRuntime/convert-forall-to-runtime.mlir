@@ -19,6 +19,26 @@ func.func @loop(%m: memref<?xf32>, %n: index, %v: f32) {
 
 // -----
 
+// Each round of the outer loop, whichever thread does it, has a context of its own for the inner one.
+// CHECK-LABEL: func.func @nested
+// CHECK: func.func private @tile_of_nested(
+// CHECK: memref.store
+// CHECK: func.func private @tile_of_nested{{.+}}(
+// CHECK: %[[STACK:.*]] = llvm.intr.stacksave
+// CHECK: %[[CONTEXT:.*]] = llvm.alloca
+// CHECK: llvm.call @moe_rt_parallel_for(%{{.*}}, %[[CONTEXT]], %{{.*}})
+// CHECK: llvm.intr.stackrestore %[[STACK]]
+func.func @nested(%m: memref<?x?xf32>, %n: index, %v: f32) {
+  scf.forall (%i) in (%n) {
+    scf.forall (%j) in (%n) {
+      memref.store %v, %m[%i, %j] : memref<?x?xf32>
+    }
+  }
+  return
+}
+
+// -----
+
 func.func @two_dimensions(%m: memref<?x?xf32>, %n: index, %v: f32) {
   // expected-error @below {{expects a loop over one dimension, from 0 with step 1}}
   scf.forall (%i, %j) in (%n, %n) {

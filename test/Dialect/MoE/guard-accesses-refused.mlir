@@ -37,11 +37,3 @@ func.func @unranked(%x: tensor<*xf32>, %i: index) -> index {
   %v = tensor.dim %x, %i : tensor<*xf32>
   return %v : index
 }
-
-// -----
-
-func.func @columns(%r: !moe.routing<8>) -> tensor<?x4611686018427387904xi64> {
-  // expected-error @below {{has more columns than there are experts}}
-  %i = moe.indices %r : (!moe.routing<8>) -> tensor<?x4611686018427387904xi64>
-  return %i : tensor<?x4611686018427387904xi64>
-}

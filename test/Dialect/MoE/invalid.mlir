@@ -7,8 +7,44 @@
 // !moe.routing
 //===----------------------------------------------------------------------===//
 
-// expected-error @below {{expects at least 1 expert, got 0}}
+// expected-error @below {{expects 1 to 65536 experts, got 0}}
 func.func private @routing_c1(!moe.routing<0>)
+
+// -----
+
+// expected-error @below {{expects 1 to 65536 experts, got 65537}}
+func.func private @routing_c1_most(!moe.routing<65537>)
+
+// -----
+
+func.func @routing_c2(%x: tensor<?x2xf32>, %r: !moe.routing<2>, %n: index) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %y = tensor.generate %n {
+  ^bb0(%i: index):
+    // expected-error @below {{expects not to be in the body of tensor.generate, which computes one element}}
+    %rows = moe.dispatch %x by %r : (tensor<?x2xf32>, !moe.routing<2>) -> tensor<?x2xf32> {
+    ^each(%expert: index, %mine: tensor<?x2xf32>):
+      moe.yield %mine : tensor<?x2xf32>
+    }
+    %e = tensor.extract %rows[%i, %c0] : tensor<?x2xf32>
+    tensor.yield %e : f32
+  } : tensor<?xf32>
+  return %y : tensor<?xf32>
+}
+
+// -----
+
+func.func @routing_c2_linalg(%x: tensor<4xi64>, %r: !moe.routing<2>) -> tensor<4xi64> {
+  %c0 = arith.constant 0 : index
+  %y = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} outs(%x : tensor<4xi64>) {
+  ^bb0(%o: i64):
+    // expected-error @below {{expects not to be in the body of linalg.generic, which computes one element}}
+    %c = moe.counts %r : (!moe.routing<2>) -> tensor<2xi64>
+    %e = tensor.extract %c[%c0] : tensor<2xi64>
+    linalg.yield %e : i64
+  } -> tensor<4xi64>
+  return %y : tensor<4xi64>
+}
 
 // -----
 
@@ -17,7 +53,7 @@ func.func private @routing_c1(!moe.routing<0>)
 //===----------------------------------------------------------------------===//
 
 func.func @gate_c1(%s: tensor<?x?xf32>) {
-  // expected-error @below {{expects a static number of experts, at least 1, got 'tensor<?x?xf32>'}}
+  // expected-error @below {{expects a static number of experts, 1 to 65536, got 'tensor<?x?xf32>'}}
   %r = moe.gate %s softmax top_k(1) : (tensor<?x?xf32>) -> !moe.routing<1>
   return
 }
@@ -33,15 +69,39 @@ func.func @gate_c1_rank(%s: tensor<?xf32>) {
 // -----
 
 func.func @gate_c1_elements(%s: tensor<?x8xi32>) {
-  // expected-error @below {{expects floating-point scores, got 'tensor<?x8xi32>'}}
+  // expected-error @below {{expects scores of f16, bf16, f32 or f64, got 'tensor<?x8xi32>'}}
   %r = moe.gate %s softmax top_k(1) : (tensor<?x8xi32>) -> !moe.routing<8>
   return
 }
 
 // -----
 
+func.func @gate_c1_narrow(%s: tensor<?x8xf8E4M3FN>) {
+  // expected-error @below {{expects scores of f16, bf16, f32 or f64, got 'tensor<?x8xf8E4M3FN>'}}
+  %r = moe.gate %s softmax top_k(1) : (tensor<?x8xf8E4M3FN>) -> !moe.routing<8>
+  return
+}
+
+// -----
+
+func.func @gate_c1_wide(%s: tensor<?x8xf128>) {
+  // expected-error @below {{expects scores of f16, bf16, f32 or f64, got 'tensor<?x8xf128>'}}
+  %r = moe.gate %s softmax top_k(1) : (tensor<?x8xf128>) -> !moe.routing<8>
+  return
+}
+
+// -----
+
+func.func @gate_c1_many(%s: tensor<?x65537xf32>) {
+  // expected-error @below {{expects a static number of experts, 1 to 65536, got 'tensor<?x65537xf32>'}}
+  %r = moe.gate %s softmax top_k(1) : (tensor<?x65537xf32>) -> !moe.routing<1>
+  return
+}
+
+// -----
+
 func.func @gate_c1_experts(%s: tensor<?x0xf32>) {
-  // expected-error @below {{expects a static number of experts, at least 1, got 'tensor<?x0xf32>'}}
+  // expected-error @below {{expects a static number of experts, 1 to 65536, got 'tensor<?x0xf32>'}}
   %r = moe.gate %s softmax top_k(0) : (tensor<?x0xf32>) -> !moe.routing<1>
   return
 }
@@ -238,15 +298,55 @@ func.func @gate_c10(%s: tensor<?x8xf32>) {
 //===----------------------------------------------------------------------===//
 
 func.func @route_c1(%c: tensor<?x?xi64>) {
-  // expected-error @below {{expects a mask or expert numbers of shape [N, static], got 'tensor<?x?xi64>'}}
+  // expected-error @below {{expects a mask or expert numbers of shape [N, up to 65536], signless integers of at most 64 bits or index, got 'tensor<?x?xi64>'}}
   %r = moe.route %c : (tensor<?x?xi64>) -> !moe.routing<8>
   return
 }
 
 // -----
 
+func.func @route_c1_many(%c: tensor<?x65537xi64>) {
+  // expected-error @below {{of shape [N, up to 65536], signless integers of at most 64 bits or index, got 'tensor<?x65537xi64>'}}
+  %r = moe.route %c : (tensor<?x65537xi64>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
+func.func @route_c1_unsigned(%c: tensor<?x2xui8>) {
+  // expected-error @below {{signless integers of at most 64 bits or index, got 'tensor<?x2xui8>'}}
+  %r = moe.route %c : (tensor<?x2xui8>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
+func.func @route_c1_signed(%c: tensor<?x2xsi8>) {
+  // expected-error @below {{signless integers of at most 64 bits or index, got 'tensor<?x2xsi8>'}}
+  %r = moe.route %c : (tensor<?x2xsi8>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
+func.func @route_c1_wide(%c: tensor<?x2xi128>) {
+  // expected-error @below {{signless integers of at most 64 bits or index, got 'tensor<?x2xi128>'}}
+  %r = moe.route %c : (tensor<?x2xi128>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
+func.func @route_c1_none(%c: tensor<?x2xi0>) {
+  // expected-error @below {{signless integers of at most 64 bits or index, got 'tensor<?x2xi0>'}}
+  %r = moe.route %c : (tensor<?x2xi0>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
 func.func @route_c1_elements(%c: tensor<?x2xf32>) {
-  // expected-error @below {{expects a mask or expert numbers of shape [N, static], got 'tensor<?x2xf32>'}}
+  // expected-error @below {{expects a mask or expert numbers of shape [N, up to 65536], signless integers of at most 64 bits or index, got 'tensor<?x2xf32>'}}
   %r = moe.route %c : (tensor<?x2xf32>) -> !moe.routing<8>
   return
 }
@@ -262,15 +362,23 @@ func.func @route_c2(%c: tensor<?x4xi1>) {
 // -----
 
 func.func @route_c3(%c: tensor<?x2xi64>, %w: tensor<?x3xf32>) {
-  // expected-error @below {{expects floating-point weights of the shape of 'tensor<?x2xi64>', got 'tensor<?x3xf32>'}}
+  // expected-error @below {{expects weights of f16, bf16, f32 or f64 of the shape of 'tensor<?x2xi64>', got 'tensor<?x3xf32>'}}
   %r = moe.route %c, %w : (tensor<?x2xi64>, tensor<?x3xf32>) -> !moe.routing<8>
   return
 }
 
 // -----
 
+func.func @route_c3_narrow(%c: tensor<?x2xi64>, %w: tensor<?x2xf8E5M2>) {
+  // expected-error @below {{expects weights of f16, bf16, f32 or f64 of the shape of 'tensor<?x2xi64>', got 'tensor<?x2xf8E5M2>'}}
+  %r = moe.route %c, %w : (tensor<?x2xi64>, tensor<?x2xf8E5M2>) -> !moe.routing<3>
+  return
+}
+
+// -----
+
 func.func @route_c3_elements(%c: tensor<?x2xi64>, %w: tensor<?x2xi64>) {
-  // expected-error @below {{expects floating-point weights of the shape of 'tensor<?x2xi64>', got 'tensor<?x2xi64>'}}
+  // expected-error @below {{expects weights of f16, bf16, f32 or f64 of the shape of 'tensor<?x2xi64>', got 'tensor<?x2xi64>'}}
   %r = moe.route %c, %w : (tensor<?x2xi64>, tensor<?x2xi64>) -> !moe.routing<8>
   return
 }
@@ -311,361 +419,5 @@ func.func @counts_c1(%r: !moe.routing<8>) {
   // expected-error @+2 {{inferred type(s) 'tensor<8xi64>' are incompatible}}
   // expected-error @+1 {{failed to infer returned types}}
   %c = moe.counts %r : (!moe.routing<8>) -> tensor<9xi64>
-  return
-}
-
-// -----
-
-//===----------------------------------------------------------------------===//
-// moe.dispatch
-//===----------------------------------------------------------------------===//
-
-func.func @dispatch_c1(%x: tensor<f32>, %r: !moe.routing<1>) {
-  // expected-error @below {{expects token operands of rank 1 or more, got 'tensor<f32>'}}
-  %y = moe.dispatch %x by %r : (tensor<f32>, !moe.routing<1>) -> tensor<?xf32> {
-  ^bb0(%e: index, %m: tensor<?xf32>):
-    moe.yield %m : tensor<?xf32>
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c1_result(%x: tensor<?xf32>, %s: tensor<f32>, %r: !moe.routing<1>) {
-  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions, got 'tensor<f32>'}}
-  %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<1>) -> tensor<f32> {
-  ^bb0(%e: index, %m: tensor<?xf32>):
-    moe.yield %s : tensor<f32>
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c2(%x: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects 3 regions, one for each expert, or one region whose first argument is an index, got 2 regions}}
-  %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<3>) -> tensor<?xf32> {
-  ^bb0(%m: tensor<?xf32>):
-    moe.yield %m : tensor<?xf32>
-  }, {
-  ^bb0(%m: tensor<?xf32>):
-    moe.yield %m : tensor<?xf32>
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c2_family(%x: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects 3 regions, one for each expert, or one region whose first argument is an index, got 1 regions}}
-  %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<3>) -> tensor<?xf32> {
-  ^bb0(%m: tensor<?xf32>):
-    moe.yield %m : tensor<?xf32>
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c3(%x: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects regions with 2 or, with weights, 3 arguments, got 1}}
-  %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<3>) -> tensor<?xf32> {
-  ^bb0(%e: index):
-    moe.yield %x : tensor<?xf32>
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c3_type(%x: tensor<5x4xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects an argument of type 'tensor<?x4xf32>' for the rows of 'tensor<5x4xf32>', got 'tensor<5x4xf32>'}}
-  %y = moe.dispatch %x by %r : (tensor<5x4xf32>, !moe.routing<3>) -> tensor<?x4xf32> {
-  ^bb0(%e: index, %m: tensor<5x4xf32>):
-    %c = tensor.cast %m : tensor<5x4xf32> to tensor<?x4xf32>
-    moe.yield %c : tensor<?x4xf32>
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c3_weights(%x: tensor<?xf16>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects weights of type 'tensor<?xf32>', got 'tensor<?xf16>'}}
-  %y = moe.dispatch %x by %r : (tensor<?xf16>, !moe.routing<3>) -> tensor<?xf16> {
-  ^bb0(%e: index, %m: tensor<?xf16>, %w: tensor<?xf16>):
-    moe.yield %m : tensor<?xf16>
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c4(%x: tensor<?xf32>, %r: !moe.routing<3>) {
-  %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<3>) -> tensor<?xf16> {
-  ^bb0(%e: index, %m: tensor<?xf32>):
-    // expected-error @below {{expects values of types 'tensor<?xf16>', got 'tensor<?xf32>'}}
-    moe.yield %m : tensor<?xf32>
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c4_terminator(%x: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects regions that end in moe.yield}}
-  %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<3>) -> tensor<?xf32> {
-  ^bb0(%e: index, %m: tensor<?xf32>):
-    llvm.unreachable
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c5(%x: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions, got 'tensor<4xf32>'}}
-  %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<3>) -> tensor<4xf32> {
-  ^bb0(%e: index, %m: tensor<?xf32>):
-    %c = tensor.cast %m : tensor<?xf32> to tensor<4xf32>
-    moe.yield %c : tensor<4xf32>
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c5_columns(%x: tensor<?x?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions, got 'tensor<?x?xf32>'}}
-  %y = moe.dispatch %x by %r : (tensor<?x?xf32>, !moe.routing<3>) -> tensor<?x?xf32> {
-  ^bb0(%e: index, %m: tensor<?x?xf32>):
-    moe.yield %m : tensor<?x?xf32>
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c6(%x: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects at least one result}}
-  moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<3>) -> () {
-  ^bb0(%e: index, %m: tensor<?xf32>):
-    moe.yield
-  }
-  return
-}
-
-// -----
-
-func.func @dispatch_c7(%x: tensor<4xf32>, %z: tensor<5xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects token operands with the same number of rows, got 4 and 5}}
-  %y = moe.dispatch %x, %z by %r : (tensor<4xf32>, tensor<5xf32>, !moe.routing<3>) -> tensor<?xf32> {
-  ^bb0(%e: index, %m: tensor<?xf32>, %n: tensor<?xf32>):
-    moe.yield %m : tensor<?xf32>
-  }
-  return
-}
-
-// -----
-
-// What cannot be seen in the types of moe.yield is checked while running; that
-// it has a number of rows at all follows from C5 and C4 of moe.dispatch.
-func.func @yield_c1(%x: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects results with ? as dimension 0 and static other dimensions, got 'tensor<3xf32>'}}
-  %y = moe.dispatch %x by %r : (tensor<?xf32>, !moe.routing<3>) -> tensor<3xf32> {
-  ^bb0(%e: index, %m: tensor<?xf32>):
-    %c = arith.constant dense<0.0> : tensor<3xf32>
-    moe.yield %c : tensor<3xf32>
-  }
-  return
-}
-
-// -----
-
-func.func @yield_parent(%x: tensor<?xf32>) {
-  // expected-error @below {{expects parent op 'moe.dispatch'}}
-  moe.yield %x : tensor<?xf32>
-}
-
-// -----
-
-//===----------------------------------------------------------------------===//
-// moe.rows and moe.combine
-//===----------------------------------------------------------------------===//
-
-func.func @rows_c1(%p: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects an expert of 0 to 2, got 3}}
-  %y = moe.rows %p by %r[3] : (tensor<?xf32>, !moe.routing<3>) -> tensor<?xf32>
-  return
-}
-
-// -----
-
-func.func @rows_c1_negative(%p: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects an expert of 0 to 2, got -1}}
-  %y = moe.rows %p by %r[-1] : (tensor<?xf32>, !moe.routing<3>) -> tensor<?xf32>
-  return
-}
-
-// -----
-
-func.func @rows_c2(%p: tensor<4xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects packed rows with ? as dimension 0, got 'tensor<4xf32>'}}
-  %y = moe.rows %p by %r[0] : (tensor<4xf32>, !moe.routing<3>) -> tensor<4xf32>
-  return
-}
-
-// -----
-
-func.func @rows_c2_result(%p: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @+2 {{inferred type(s) 'tensor<?xf32>' are incompatible}}
-  // expected-error @+1 {{failed to infer returned types}}
-  %y = moe.rows %p by %r[0] : (tensor<?xf32>, !moe.routing<3>) -> tensor<4xf32>
-  return
-}
-
-// -----
-
-func.func @combine_c1(%p: tensor<f32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects packed rows with ? as dimension 0, got 'tensor<f32>'}}
-  %y = moe.combine %p by %r : (tensor<f32>, !moe.routing<3>) -> tensor<f32>
-  return
-}
-
-// -----
-
-func.func @combine_c1_result(%p: tensor<?xf32>, %r: !moe.routing<3>) {
-  // expected-error @+2 {{inferred type(s) 'tensor<?xf32>' are incompatible}}
-  // expected-error @+1 {{failed to infer returned types}}
-  %y = moe.combine %p by %r : (tensor<?xf32>, !moe.routing<3>) -> tensor<?xf64>
-  return
-}
-
-// -----
-
-func.func @combine_c2(%p: tensor<?xf32>, %i: tensor<4xf32>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects an init of type 'tensor<?xf32>', got 'tensor<4xf32>'}}
-  %y = moe.combine %p by %r into %i : (tensor<?xf32>, !moe.routing<3>, tensor<4xf32>) -> tensor<?xf32>
-  return
-}
-
-// -----
-
-func.func @combine_c3(%p: tensor<?xi64>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects unweighted with rows of integers}}
-  %y = moe.combine %p by %r : (tensor<?xi64>, !moe.routing<3>) -> tensor<?xi64>
-  return
-}
-
-// -----
-
-func.func @combine_c4(%p: tensor<?xindex>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects rows of floating-point numbers or signless integers, got 'tensor<?xindex>'}}
-  %y = moe.combine %p by %r unweighted : (tensor<?xindex>, !moe.routing<3>) -> tensor<?xindex>
-  return
-}
-
-// -----
-
-func.func @combine_c4_complex(%p: tensor<?xcomplex<f32>>, %r: !moe.routing<3>) {
-  // expected-error @below {{expects rows of floating-point numbers or signless integers}}
-  %y = moe.combine %p by %r : (tensor<?xcomplex<f32>>, !moe.routing<3>) -> tensor<?xcomplex<f32>>
-  return
-}
-
-// -----
-
-//===----------------------------------------------------------------------===//
-// Weights of a family
-//===----------------------------------------------------------------------===//
-
-func.func @pick_c1(%i: index) {
-  // expected-error @below {{expects at least one tensor}}
-  %w = moe.pick %i [] : tensor<4xf32>
-  return
-}
-
-// -----
-
-func.func @pick_c2(%i: index, %a: tensor<4xf32>, %b: tensor<5xf32>) {
-  // expected-error @below {{expects tensors of type 'tensor<4xf32>', got 'tensor<5xf32>'}}
-  %w = "moe.pick"(%i, %a, %b) : (index, tensor<4xf32>, tensor<5xf32>) -> tensor<4xf32>
-  return
-}
-
-// -----
-
-func.func @pick_c2_static(%i: index, %a: tensor<?xf32>) {
-  // expected-error @below {{must be variadic of statically shaped tensor of any type values}}
-  %w = moe.pick %i [%a] : tensor<?xf32>
-  return
-}
-
-// -----
-
-// expected-error @below {{expects at least one count}}
-moe.parameters @parameters_c1 "w" [] : tensor<4xf32>
-
-// -----
-
-// expected-error @below {{expects counts of at least 1, got 0}}
-moe.parameters @parameters_c1_zero "w.{0}" [0] : tensor<4xf32>
-
-// -----
-
-// expected-error @below {{expects at most 2147483648 tensors}}
-moe.parameters @parameters_c1_many "w.{0}.{1}" [4294967296, 4294967296] : tensor<4xf32>
-
-// -----
-
-// expected-error @below {{expects {1} in its pattern}}
-moe.parameters @parameters_c2 "w.{0}" [4, 2] : tensor<4xf32>
-
-// -----
-
-// expected-error @below {{has {1} in its pattern, but only 1 counts}}
-moe.parameters @parameters_c2_unknown "w.{0}.{1}" [4] : tensor<4xf32>
-
-// -----
-
-// expected-error @below {{expects elements that are integers or floating-point numbers, got 'tensor<4xindex>'}}
-moe.parameters @parameters_c3 "w.{0}" [4] : tensor<4xindex>
-
-// -----
-
-// expected-error @below {{'type' failed to satisfy constraint}}
-moe.parameters @parameters_c3_static "w.{0}" [4] : tensor<?xf32>
-
-// -----
-
-func.func @parameter_c1(%i: index) {
-  // expected-error @below {{expects 'w' to be a moe.parameters}}
-  %w = moe.parameter @w[%i] : tensor<4xf32>
-  return
-}
-
-// -----
-
-func.func @parameter_c1_other(%i: index) {
-  // expected-error @below {{expects 'parameter_c1_other' to be a moe.parameters}}
-  %w = moe.parameter @parameter_c1_other[%i] : tensor<4xf32>
-  return
-}
-
-// -----
-
-moe.parameters @w "w.{0}.{1}" [4, 2] : tensor<4xf32>
-func.func @parameter_c2(%i: index) {
-  // expected-error @below {{expects 2 numbers, got 1}}
-  %w = moe.parameter @w[%i] : tensor<4xf32>
-  return
-}
-
-// -----
-
-moe.parameters @w "w.{0}" [4] : tensor<4xf32>
-func.func @parameter_c3(%i: index) {
-  // expected-error @below {{expects a result of type 'tensor<4xf32>', got 'tensor<5xf32>'}}
-  %w = moe.parameter @w[%i] : tensor<5xf32>
   return
 }

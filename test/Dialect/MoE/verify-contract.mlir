@@ -25,7 +25,7 @@ func.func @accepts(%scores: tensor<?x4xf32>, %c: i1) -> tensor<4xi64> {
 // -----
 
 func.func @dialect(%v: vector<4xf32>) {
-  // expected-error @+1 {{'vector.print' op is left after phase 'routed'}}
+  // expected-error @+1 {{'vector.print' op cannot be compiled: nothing lowers it beyond phase 'routed'}}
   vector.print %v : vector<4xf32>
   return
 }
@@ -33,7 +33,7 @@ func.func @dialect(%v: vector<4xf32>) {
 // -----
 
 func.func @branch() {
-  // expected-error @+1 {{'cf.br' op is left after phase 'routed'}}
+  // expected-error @+1 {{'cf.br' op cannot be compiled: nothing lowers it beyond phase 'routed'}}
   cf.br ^next
 ^next:
   return
@@ -57,7 +57,7 @@ func.func @accepts(%mask: tensor<?x4xi1>) -> tensor<4xi64> {
 // -----
 
 func.func @gate(%scores: tensor<?x4xf32>) -> tensor<4xi64> {
-  // expected-error @+1 {{'moe.gate' op is left after phase 'grouped'}}
+  // expected-error @+1 {{'moe.gate' op cannot be compiled: nothing lowers it beyond phase 'grouped'}}
   %r = moe.gate %scores softmax top_k(2) : (tensor<?x4xf32>) -> !moe.routing<4>
   %n = moe.counts %r : (!moe.routing<4>) -> tensor<4xi64>
   return %n : tensor<4xi64>
@@ -77,7 +77,7 @@ module attributes {moe.dispatches = [{experts = 2 : i64}]} {
 // -----
 
 func.func @operation(%mask: tensor<?x4xi1>) {
-  // expected-error @+1 {{'moe.route' op is left after phase 'regions'}}
+  // expected-error @+1 {{'moe.route' op cannot be compiled: nothing lowers it beyond phase 'regions'}}
   %r = moe.route %mask : (tensor<?x4xi1>) -> !moe.routing<4>
   return
 }
@@ -107,7 +107,7 @@ func.func private @attribute() attributes {kind = [#moe<score_function sigmoid>]
 
 // -----
 
-// expected-error @+1 {{'ml_program.global' op is left after phase 'regions'}}
+// expected-error @+1 {{'ml_program.global' op cannot be compiled: nothing lowers it beyond phase 'regions'}}
 ml_program.global private @w(#ml_program.extern<tensor<4xf32>>) : tensor<4xf32>
 
 //--- tiled.mlir
@@ -121,7 +121,7 @@ func.func @accepts(%x: tensor<?xf32>, %i: index) -> vector<8xf32> {
 // -----
 
 func.func @routing(%n: i64) {
-  // expected-error @+1 {{'llvm.inttoptr' op is left after phase 'tiled'}}
+  // expected-error @+1 {{'llvm.inttoptr' op cannot be compiled: nothing lowers it beyond phase 'tiled'}}
   %p = llvm.inttoptr %n : i64 to !llvm.ptr
   return
 }
@@ -140,7 +140,7 @@ func.func private @strides(%x: memref<?xf32, strided<[?]>>) {
 // -----
 
 func.func @tensor(%m: memref<4xf32>) {
-  // expected-error @+1 {{'bufferization.to_tensor' op is left after phase 'buffers'}}
+  // expected-error @+1 {{'bufferization.to_tensor' op cannot be compiled: nothing lowers it beyond phase 'buffers'}}
   %t = bufferization.to_tensor %m restrict : memref<4xf32> to tensor<4xf32>
   return
 }
@@ -168,7 +168,7 @@ llvm.func @accepts(%x: !llvm.ptr) {
 
 // -----
 
-// expected-error @+1 {{'func.func' op is left after phase 'machine'}}
+// expected-error @+1 {{'func.func' op cannot be compiled: nothing lowers it beyond phase 'machine'}}
 func.func @function() {
   return
 }
@@ -176,7 +176,7 @@ func.func @function() {
 // -----
 
 llvm.func @cast(%x: i64) {
-  // expected-error @+1 {{'builtin.unrealized_conversion_cast' op is left after phase 'machine'}}
+  // expected-error @+1 {{'builtin.unrealized_conversion_cast' op cannot be compiled: nothing lowers it beyond phase 'machine'}}
   %i = builtin.unrealized_conversion_cast %x : i64 to index
   llvm.return
 }

@@ -8,7 +8,9 @@
 #include "moe/Import/Checkpoint.h"
 
 #include "../Support/TestFiles.h"
+#include "moe/Runtime/Runtime.h"
 
+#include <csignal>
 #include <fstream>
 #include <sys/stat.h>
 #include <thread>
@@ -290,4 +292,80 @@ TEST(CheckpointIndex, LinksMayLeadIntoTheHubsCacheOnly) {
                    (snapshot + "/model.safetensors").c_str()),
             0);
   EXPECT_EQ(message(Checkpoint::open({snapshot})), "");
+}
+
+/// One tensor of so many zeros, from the start of a page on.
+static std::string pages(int64_t bytes) {
+  std::string header = "{\"w\":{\"dtype\":\"U8\",\"shape\":[" +
+                       std::to_string(bytes) + "],\"data_offsets\":[0," +
+                       std::to_string(bytes) + "]}}";
+  header.resize(::sysconf(_SC_PAGESIZE) - 8, ' ');
+  return bytesOf<uint64_t>({header.size()}) + header + std::string(bytes, 1);
+}
+
+TEST(Checkpoint, NamesAFileThatIsShortenedWhileItIsRead) {
+  int64_t page = ::sysconf(_SC_PAGESIZE);
+  TestDirectory files;
+  std::string name = files.write("x.safetensors", pages(3 * page));
+  Checkpoint checkpoint = llvm::cantFail(Checkpoint::open({name}));
+  const char *data = checkpoint.lookup("w")->address;
+  EXPECT_EQ(message(checkpoint.checkFiles()), "");
+  EXPECT_EQ(rt::invoke([] {}).message, "");
+
+  // Within its last page the rest reads as zeros, without a signal.
+  ASSERT_EQ(::truncate(name.c_str(), 4 * page - 1), 0);
+  EXPECT_ERROR(checkpoint.checkFiles(),
+               "x.safetensors: was shortened from " + std::to_string(4 * page) +
+                   " to " + std::to_string(4 * page - 1) + " bytes");
+
+  ASSERT_EQ(::truncate(name.c_str(), 2 * page), 0);
+  {
+    rt::MappedReads reads;
+    EXPECT_EQ(data[0], 1);
+    EXPECT_EQ(data[2 * page], 0);
+    EXPECT_EQ(data[page], 0);
+  }
+  EXPECT_ERROR(checkpoint.checkFiles(), "x.safetensors: was shortened");
+}
+
+/// Set by what another part of the process does about SIGBUS.
+static volatile std::sig_atomic_t others = 0;
+
+TEST(Checkpoint, FailsARunWhoseWeightsAreGone) {
+  int64_t page = ::sysconf(_SC_PAGESIZE);
+  TestDirectory files;
+  std::string name = files.write("x.safetensors", pages(64 * page));
+  Checkpoint checkpoint = llvm::cantFail(Checkpoint::open({name}));
+  const char *data = checkpoint.lookup("w")->address;
+  ASSERT_EQ(::truncate(name.c_str(), 5 * page), 0);
+
+  // On any thread, whatever the code makes of the zeros; results are freed.
+  struct Work {
+    const char *data;
+    int64_t page;
+  } work = {data, page};
+  auto body = [](int64_t index, void *context) {
+    auto *work = static_cast<Work *>(context);
+    if (work->data[index * work->page] == 0)
+      moe_rt_fail("no", 2);
+  };
+  int64_t before = rt::liveBytes();
+  rt::setThreads(2);
+  rt::Result result = rt::invoke([&] {
+    moe_rt_alloc(100, 64);
+    moe_rt_parallel_for(body, &work, 64);
+  });
+  rt::setThreads(0);
+  EXPECT_EQ(result.status, rt::Status::Error);
+  EXPECT_ERROR(llvm::createStringError(result.message),
+               "x.safetensors: cannot be read from byte ");
+  EXPECT_EQ(rt::liveBytes(), before);
+
+  // What is no read of a weight goes where it went before.
+  auto *previous = ::signal(SIGBUS, [](int) { others = others + 1; });
+  EXPECT_EQ(rt::invoke([] { ::raise(SIGBUS); }).status, rt::Status::Error);
+  EXPECT_EQ(others, 1);
+  ::raise(SIGBUS);
+  EXPECT_EQ(others, 2);
+  ::signal(SIGBUS, previous);
 }

@@ -45,7 +45,9 @@ TEST(TensorSpec, ReadsWhatItWrote) {
   EXPECT_EQ(message(writer.add(both + "[x]", a)), "");
   EXPECT_EQ(message(writer.add(both + "[y z]", b)), "");
   EXPECT_TRUE(files.list().empty());
-  EXPECT_EQ(message(writer.flush()), "");
+  OutputFiles output;
+  EXPECT_EQ(message(writer.write(output)), "");
+  EXPECT_EQ(message(output.commit()), "");
   EXPECT_EQ(files.list(), (std::vector<std::string>{"a.npy", "b.safetensors"}));
   EXPECT_EQ(readAndPrint(npy), "2x2xf32=[[1 2][3 4]]");
   EXPECT_EQ(readAndPrint(both + "[x]"), "2x2xf32=[[1 2][3 4]]");
@@ -96,7 +98,10 @@ TEST(TensorWriter, WritesAllOrNothing) {
   TensorWriter writer;
   EXPECT_EQ(message(writer.add("@" + files.path("a.npy"), tensor)), "");
   EXPECT_EQ(message(writer.add("@" + files.path("no/b.npy"), tensor)), "");
-  EXPECT_ERROR(writer.flush(), "no/b.npy: cannot write");
+  {
+    OutputFiles output;
+    EXPECT_ERROR(writer.write(output), "no/b.npy: cannot write");
+  }
   EXPECT_EQ(files.read("a.npy"), "old");
   EXPECT_EQ(files.list(), std::vector<std::string>{"a.npy"});
 }

@@ -9,7 +9,9 @@
 
 #include "../Support/TestFiles.h"
 
+#include <csignal>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace mlir;
@@ -66,6 +68,41 @@ TEST(File, ReportsWhatCannotBeWritten) {
   EXPECT_EQ(message(writeFile("/dev/null", "a")), "");
   // A large write fails before the commit.
   EXPECT_ERROR(writeFile("/dev/full", std::string(1 << 20, 'a')), "No space");
+}
+
+TEST(File, RefusesWhatNobodyMayWrite) {
+  TestDirectory files;
+  std::string name = files.write("x", "old");
+  ASSERT_EQ(::chmod(name.c_str(), 0444), 0);
+  EXPECT_ERROR(writeFile(name, "new"), "x: is read-only");
+  EXPECT_EQ(files.read("x"), "old");
+  ASSERT_EQ(::chmod(name.c_str(), 0600), 0);
+  EXPECT_EQ(message(writeFile(name, "new")), "");
+  EXPECT_EQ(files.read("x"), "new");
+  struct stat status;
+  ASSERT_EQ(::stat(name.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST(File, RemovesWhatKilledProcessesLeft) {
+  TestDirectory files;
+  pid_t child = ::fork();
+  if (child == 0) {
+    OutputFile file = llvm::cantFail(OutputFile::create(files.path("x")));
+    ::raise(SIGKILL);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_EQ(files.list().size(), 1u);
+  files.write("y.01234567.tmp", "of another file");
+  files.write("x.tmp", "not ours");
+  OutputFile other = llvm::cantFail(OutputFile::create(files.path("x")));
+  EXPECT_EQ(files.list().size(), 3u);
+  // What a living process writes stays.
+  EXPECT_EQ(message(writeFile(files.path("x"), "new")), "");
+  EXPECT_EQ(files.list().size(), 4u);
+  EXPECT_EQ(message(other.commit()), "");
+  EXPECT_EQ(files.list(),
+            (std::vector<std::string>{"x", "x.tmp", "y.01234567.tmp"}));
 }
 
 TEST(File, KnowsTheSameFileByOtherNames) {

@@ -128,6 +128,18 @@ TEST(Literal, RejectsWrongValues) {
   EXPECT_ERROR(parseLiteral("3xf32=1 2 ..."), "'...' is no value");
 }
 
+TEST(Literal, ReadsOneCommaBetweenTwoItems) {
+  EXPECT_EQ(print(parse("4xi8=1,2, 3 ,4")), "4xi8=1 2 3 4");
+  EXPECT_EQ(print(parse("2x2xi8=[[1, 2], [3, 4]]")), "2x2xi8=[[1 2][3 4]]");
+  EXPECT_EQ(print(parse("2x2xi8=[[1 2][3,4]]")), "2x2xi8=[[1 2][3 4]]");
+  EXPECT_EQ(print(parse("2x0xi8=[[],[]]")), "2x0xi8=");
+  for (StringRef text : {"4xf32=1,,2 3 4", "4xf32=1, ,2 3 4", "4xf32=,1 2 3 4",
+                         "4xf32=1 2 3 4,", "4xf32=,", "0xf32=,", "2xf32=[,1 2]",
+                         "2xf32=[1 2,]", "2xf32=[1 2],", "2x1xf32=[[1],,[2]]"})
+    EXPECT_ERROR(parseLiteral(text),
+                 "a ',' has no value before it or none after it");
+}
+
 TEST(Literal, BracketsMustShowTheShape) {
   EXPECT_ERROR(parseLiteral("2x3xf32=[[1 2][3 4][5 6]]"),
                "a bracket of dimension 1 holds 2 elements, expected 3");

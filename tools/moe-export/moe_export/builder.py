@@ -62,6 +62,12 @@ class Builder:
             total = self.add(total, value)
         return total
 
+    def product(self, values):
+        total = values[0]
+        for value in values[1:]:
+            total = self.value("arith.muli", [total, value], self.index)
+        return total
+
     def compare(self, predicate, a, b):
         """Of indices; predicates are numbered as in arith.cmpi."""
         number = {"eq": 0, "slt": 2, "ult": 6}[predicate]
@@ -111,12 +117,15 @@ class Builder:
 
 
 def walk(operation):
-    """The operations inside an operation, outer ones first, as they are now."""
+    """The operations inside an operation, outer ones first. A list: it may be changed while one goes through it, but
+    what is inside of an operation that was erased is erased as well."""
+    found = []
     for region in operation.regions:
         for block in region.blocks:
-            for inner in list(block.operations):
-                yield inner.operation
-                yield from walk(inner.operation)
+            for inner in block.operations:
+                found.append(inner.operation)
+                found += walk(inner.operation)
+    return found
 
 
 def update_type(ir, function):

@@ -18,14 +18,15 @@ class Ended(ExportError):
     """The process ended before its work did."""
 
 
-def call(module, payload):
-    """`main(payload)` of a module of this package, in another process."""
+def call(module, payload, **settings):
+    """`main(payload)` of a module of this package, in another process. `settings` are environment variables."""
     with tempfile.TemporaryDirectory() as scratch:
         given, made = os.path.join(scratch, "given"), os.path.join(scratch, "made")
         with open(given, "wb") as file:
             file.write(payload)
         # The modules of this process and no others: -P keeps the working directory out.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+        environment |= settings
         command = [sys.executable, "-P", "-m", __name__, f"{__package__}.{module}", given, made]
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
         try:

@@ -46,7 +46,7 @@ _FORMS = {"stablehlo.case": _case, "stablehlo.if": _if, "stablehlo.while": _whil
 
 def expand(ir, module):
     """Replaces every one of them, inner ones first."""
-    for operation in reversed(list(walk(module.operation))):
+    for operation in reversed(walk(module.operation)):
         if operation.name in _FORMS:
             new = _FORMS[operation.name](Builder.before(ir, operation), operation)
             for result, value in zip(list(operation.results), new):

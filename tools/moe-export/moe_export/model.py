@@ -21,10 +21,14 @@ def check(module, layers=()):
             name = operation.name
             if name.split(".")[0] in DIALECTS and name != STAND_IN:
                 continue
+            advice = ""
             if "call_target_name" in operation.attributes:
                 name += f" {operation.attributes['call_target_name']}"
+                advice = "; it is a call of a library: compute it outside of the model"
+            elif name.startswith("complex."):
+                advice = "; write it with real and imaginary parts"
             places = " ".join([str(operation.location), *_calls(module, function)])
-            raise ExportError(f"{place_of(places, layers)}: {name} has no counterpart in upstream MLIR")
+            raise ExportError(f"{place_of(places, layers)}: {name} has no counterpart in upstream MLIR{advice}")
 
 
 def _calls(module, function, known=()):
@@ -42,8 +46,23 @@ def _calls(module, function, known=()):
 def clean(module):
     """Drops what frameworks say of a module: its name, a machine's partition."""
     operation = module.operation
-    for name in list(operation.attributes):
+    # Older bindings give more than names.
+    for name in [getattr(entry, "name", entry) for entry in operation.attributes]:
         del operation.attributes[name]
+
+
+def set_names(ir, function, inputs, results):
+    """Writes names of `structure` to the arguments and results that have one."""
+    for attribute, names in (("arg_attrs", inputs), ("res_attrs", results)):
+        if any(name.text for name in names):
+            function.attributes[attribute] = ir.ArrayAttr.get([_attributes(ir, name) for name in names])
+
+
+def _attributes(ir, name):
+    attributes = {"moe.name": ir.StringAttr.get(name.text)} if name.text else {}
+    if name.keyword_only:
+        attributes["moe.keyword_only"] = ir.UnitAttr.get()
+    return ir.DictAttr.get(attributes)
 
 
 def text_of(module):
@@ -54,6 +73,11 @@ def text_of(module):
 def write(folder, module, weights):
     """Writes the model; where that fails, the folder is as it was."""
     text = weights.declare(text_of(module))
+    write_text(folder, text, weights.tensors)
+
+
+def write_text(folder, text, tensors):
+    """Writes the text of a model and its weights, {name: array}."""
     folder = os.path.abspath(folder)
     parent = os.path.dirname(folder)
     os.makedirs(parent, exist_ok=True)
@@ -61,7 +85,7 @@ def write(folder, module, weights):
     try:
         with open(os.path.join(scratch, MODEL), "w") as file:
             file.write(text.rstrip() + "\n")
-        save_safetensors(os.path.join(scratch, WEIGHTS), weights.tensors)
+        save_safetensors(os.path.join(scratch, WEIGHTS), tensors)
         os.makedirs(folder, exist_ok=True)
         for name in (WEIGHTS, MODEL):
             os.replace(os.path.join(scratch, name), os.path.join(folder, name))

@@ -1,11 +1,13 @@
 """From StableHLO to upstream MLIR, by the converter that jaxlib contains and what it has no pattern for."""
 
-from . import control_flow, dynamic, loops, top_k
+import re
+
+from . import callbacks, control_flow, cumulative, dynamic, loops, top_k
 from .builder import Builder, update_type, walk
 from .errors import ExportError, first_line, place_of
 from .versions import need
 
-_TO_CALLS = "func.func(stablehlo-legalize-composite-to-call),func.func(chlo-legalize-to-stablehlo),canonicalize,cse"
+_TO_CALLS = "func.func(stablehlo-legalize-composite-to-call),func.func(chlo-legalize-to-stablehlo),canonicalize,cse,symbol-dce"
 _TO_LINALG = "stablehlo-legalize-to-linalg,canonicalize,cse,symbol-dce"
 # The function that takes the sizes which `main` computes.
 _INNER = "_wrapped_jax_export_main"
@@ -30,23 +32,42 @@ def _run(module, pipeline, layers=()):
         passmanager.PassManager.parse(f"builtin.module({pipeline})").run(module.operation)
     except ir.MLIRError as problem:
         for diagnostic in problem.error_diagnostics:
-            where = place_of(str(diagnostic.location), layers)
-            raise ExportError(f"{where}: {first_line(diagnostic.message)}") from None
+            where, said = place_of(str(diagnostic.location), layers), first_line(diagnostic.message)
+            if operation := re.search(r"failed to legalize operation '([^']+)'", said):
+                said = f"{operation[1]} has no counterpart in upstream MLIR"
+            raise ExportError(f"{where}: {said}") from None
         raise ExportError(first_line(problem)) from None
 
 
-def lower(function, specs):
-    """The module of `function(*specs)`; needs a context. A size may be a symbol that is the size of some argument.
+def serialize(function, specs):
+    """What `read` takes, of `function(*specs)`. A size may be a symbol that is the size of some argument."""
+    import jax
+    from jax import export
+
+    rules = [rule for room in (callbacks, cumulative, top_k) for rule in room.lowering_rules()]
+    make = export.export(
+        jax.jit(function, keep_unused=True),
+        platforms=["cpu"],
+        disabled_checks=cumulative.checks(),
+        _override_lowering_rules=tuple(rules),
+    )
+    return make(*specs).mlir_module_serialized
+
+
+def shapes_of(specs):
+    """The shapes of specs; a size that is a symbol is its text."""
+    return [tuple(size if isinstance(size, int) else str(size) for size in spec.shape) for spec in specs]
+
+
+def read(artifact, shapes):
+    """The module of a serialized function whose arguments have these shapes; needs a context.
 
     A check of JAX that each symbol is at least 1 is dropped: loops of no rounds are what an empty batch takes.
     """
-    import jax
-    from jax import export
     from jaxlib.mlir import ir
     from jaxlib.mlir.dialects import stablehlo
 
-    exported = export.export(jax.jit(function, keep_unused=True), platforms=["cpu"])(*specs)
-    module = stablehlo.deserialize_portable_artifact(ir.Context.current, exported.mlir_module_serialized)
+    module = stablehlo.deserialize_portable_artifact(ir.Context.current, artifact)
     functions = {ir.StringAttr(f.attributes["sym_name"]).value: f for f in module.body.operations}
     if _INNER not in functions:
         return module
@@ -61,9 +82,7 @@ def lower(function, specs):
             sizes[number] = ir.StringAttr(attributes["jax.global_constant"]).value
     b = Builder(ir, ir.InsertionPoint.at_block_begin(block), ir.Location.unknown())
     for number, symbol in sizes.items():
-        position, axis = next(
-            (p, a) for p, spec in enumerate(specs) for a, size in enumerate(spec.shape) if str(size) == symbol
-        )
+        position, axis = next((p, shape.index(symbol)) for p, shape in enumerate(shapes) if symbol in shape)
         argument = block.arguments[len(sizes) + position]
         block.arguments[number].replace_all_uses_with(dynamic.size_value(b, argument, axis, block.arguments[number].type))
     for number in reversed(sizes):
@@ -142,12 +161,16 @@ def _expand(ir, module, layers):
         "stablehlo.dynamic_update_slice": dynamic.update_slice,
         "stablehlo.real_dynamic_slice": dynamic.real_slice,
     }
-    for operation in reversed(list(walk(module.operation))):
+    for operation in reversed(walk(module.operation)):
         if operation.name in forms:
             new = forms[operation.name](Builder.before(ir, operation), operation)
-            for result, value in zip(list(operation.results), new):
-                result.replace_all_uses_with(value)
-            operation.erase()
+        elif cumulative.is_one(ir, operation):
+            new = cumulative.expand(Builder.before(ir, operation), operation)
+        else:
+            continue
+        for result, value in zip(list(operation.results), new):
+            result.replace_all_uses_with(value)
+        operation.erase()
 
 
 def _mark_broadcasts(ir, module):
@@ -164,7 +187,6 @@ def to_upstream(module, layers=()):
     """Converts a module in place. What has no counterpart stays; `model.check` finds it."""
     from jaxlib.mlir import ir
 
-    top_k.replace(ir, module, lower)
     _run(module, _TO_CALLS, layers)
     control_flow.expand(ir, module)
     _expand(ir, module, layers)
@@ -177,12 +199,13 @@ def _make_signless(ir, module):
     """Loops and branches keep unsigned types, which upstream's operations have not; conversion casts around them."""
 
     def signless(type):
-        if not isinstance(type, ir.RankedTensorType) or not isinstance(type.element_type, ir.IntegerType):
-            return type
-        element = ir.IntegerType.get_signless(type.element_type.width)
-        return ir.RankedTensorType.get(type.shape, element)
+        if isinstance(type, ir.IntegerType):
+            return ir.IntegerType.get_signless(type.width)
+        if isinstance(type, ir.RankedTensorType) and isinstance(type.element_type, ir.IntegerType):
+            return ir.RankedTensorType.get(type.shape, signless(type.element_type))
+        return type
 
-    operations = list(walk(module.operation))
+    operations = walk(module.operation)
     for operation in operations:
         blocks = [block for region in operation.regions for block in region.blocks]
         for value in [*operation.results, *(argument for block in blocks for argument in block.arguments)]:

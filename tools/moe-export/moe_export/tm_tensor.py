@@ -8,7 +8,7 @@ from .errors import ExportError, place_of
 def expand(ir, module):
     """torch-mlir's own operations as loops."""
     forms = {"tm_tensor.sort": _sort, "tm_tensor.scatter": _scatter, "tm_tensor.scan": _scan}
-    for operation in reversed(list(walk(module.operation))):
+    for operation in reversed(walk(module.operation)):
         if operation.name in forms:
             new = forms[operation.name](Builder.before(ir, operation), operation)
             for result, value in zip(list(operation.results), new):

@@ -1,9 +1,5 @@
 """Top-k without a sort: k times the maximum of a row, its first position, and that position taken."""
 
-import re
-
-from .builder import walk
-
 
 def rounds(x, k):
     """Values and indices of the k largest along the last axis, as jax.lax.top_k gives them: the first of equal
@@ -42,36 +38,12 @@ def rounds(x, k):
     return lax.concatenate(values, last), lax.concatenate(indices, last)
 
 
-def replace(ir, module, lower):
-    """Gives each top-k of a StableHLO module another decomposition. `lower` makes a module of a function."""
-    import jax
-    import numpy as np
-    from jax import export
+def lowering_rules():
+    """(primitive, rule) for jax.export."""
+    from jax import lax, numpy
+    from jax.interpreters import mlir
 
-    for operation in walk(module.operation):
-        if operation.name != "stablehlo.composite" or ir.StringAttr(operation.attributes["name"]).value != "chlo.top_k":
-            continue
-        type = ir.RankedTensorType(operation.operands[0].type)
-        k = ir.RankedTensorType(operation.results[0].type).get_dim_size(type.rank - 1)
-        scope = export.SymbolicScope()
-        shape = [
-            export.symbolic_shape(f"size{axis}", scope=scope)[0] if type.is_dynamic_dim(axis) else type.get_dim_size(axis)
-            for axis in range(type.rank)
-        ]
-        spec = jax.ShapeDtypeStruct(tuple(shape), _dtype(str(type.element_type)))
-        made = lower(lambda x: rounds(x, k), [spec])
-        (function,) = made.body.operations
-        old = ir.FlatSymbolRefAttr(operation.attributes["decomposition"]).value
-        for other in list(module.body.operations):
-            if ir.StringAttr(other.attributes["sym_name"]).value == old:
-                other.operation.erase()
-        function.attributes["sym_name"] = ir.StringAttr.get(old)
-        function.attributes["sym_visibility"] = ir.StringAttr.get("private")
-        module.body.append(function.operation.detach_from_parent())
+    def moved(x, *, k, axis=-1, **_):
+        return [numpy.moveaxis(made, -1, axis) for made in rounds(numpy.moveaxis(x, axis, -1), k)]
 
-
-def _dtype(element):
-    """The type of JAX of an element type of MLIR: bf16, ui8, ..."""
-    import jax.numpy as jnp
-
-    return jnp.dtype(re.sub(r"^(b?)f", r"\1float", re.sub(r"^(u?)i", r"\1int", element)))
+    return [(lax.top_k_p, mlir.lower_fun(moved, multiple_results=True))]

@@ -3,13 +3,15 @@
 import io
 import re
 
-from . import child, model, tm_tensor, torch_kept
+from . import child, joins, model, tm_tensor, torch_kept
 from .errors import ExportError, place_of
 from .torch_errors import place_of_node
 
 _PIPELINES = (
-    "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline{ extra-library=}",
+    "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline"
+    "{extra-library= backend-legal-ops=aten.flatten.using_ints,aten.unflatten.int}",
     "torch-backend-to-linalg-on-tensors-backend-pipeline{allow-non-finites=true}",
+    # Sizes that those have simplified.
     "func.func(lower-affine)",
 )
 # The check of torch-mlir knows fewer operations than there are; model.check knows those of moe-run.
@@ -29,7 +31,7 @@ def lower(graph_module):
 
 
 def _culprit(graph_module):
-    """The place and name of the first operation that ends the converter, found by converting beginnings of the graph."""
+    """The place and name of the first operation that ends the converter: beginnings of the graph are converted."""
     calls = [node for node in graph_module.graph.nodes if node.op == "call_function"]
     good, bad = 0, len(calls)
     while bad - good > 1:
@@ -97,6 +99,7 @@ def main(payload):
                 raise _error(problem.error_diagnostics) from None
         torch_kept.expand(ir, module, calls)
         tm_tensor.expand(ir, module)
+        joins.keep(ir, module)
         model.check(module)
         model.clean(module)
         module.operation.verify()

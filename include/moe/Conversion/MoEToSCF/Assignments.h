@@ -25,6 +25,8 @@ public:
   int64_t numColumns() const { return columns; }
   bool isMask() const { return mask; }
   Value numTokens(ImplicitLocOpBuilder &b) const;
+  /// Fails while running unless there are weights for each token.
+  void checkWeights(ImplicitLocOpBuilder &b) const;
 
   /// The expert at (token, column), and whether there is one.
   std::pair<Value, Value> expertAt(ImplicitLocOpBuilder &b, Value token,

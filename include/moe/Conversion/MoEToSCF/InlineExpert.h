@@ -17,8 +17,8 @@
 namespace mlir::moe {
 
 /// Whether the dense form runs the body on all tokens. A body that is not
-/// row-wise runs on its own rows, and so does one that is given weights when a
-/// token may have two of them.
+/// row-wise or may fail runs on its own rows, and so does one that is given
+/// weights when a token may have two of them.
 bool runsOnAllTokens(DispatchOp op, Region &region);
 
 /// Moves the body of `region` to the insertion point of `b`; what it yields.

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/InliningUtils.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -57,7 +58,29 @@ void MoEDialect::initialize() {
 LogicalResult RoutingType::verify(function_ref<InFlightDiagnostic()> emitError,
                                   int64_t experts) {
   // routing_c1
-  if (experts < 1)
-    return emitError() << "expects at least 1 expert, got " << experts;
+  if (experts < 1 || experts > kMaxExperts)
+    return emitError() << "expects 1 to " << kMaxExperts << " experts, got "
+                       << experts;
+  return success();
+}
+
+bool mlir::moe::isSupportedFloat(Type type) {
+  return type.isF16() || type.isBF16() || type.isF32() || type.isF64();
+}
+
+bool mlir::moe::isSupportedInteger(Type type) {
+  auto integer = dyn_cast<IntegerType>(type);
+  return integer && integer.isSignless() && integer.getWidth() >= 1 &&
+         integer.getWidth() <= 64;
+}
+
+LogicalResult mlir::moe::verifyOutsideElementBodies(Operation *op) {
+  // routing_c2
+  for (Operation *parent = op->getParentOp(); parent;
+       parent = parent->getParentOp())
+    if (isa_and_present<linalg::LinalgDialect, tensor::TensorDialect>(
+            parent->getDialect()))
+      return op->emitOpError("expects not to be in the body of ")
+             << parent->getName() << ", which computes one element";
   return success();
 }

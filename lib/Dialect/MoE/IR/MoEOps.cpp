@@ -48,6 +48,12 @@ static RankedTensorType tensorOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+/// Rows of no elements: no slice of them is valid, be it as empty.
+static bool hasEmptyRows(RankedTensorType type) {
+  return type.getRank() > 1 &&
+         llvm::is_contained(type.getShape().drop_front(), 0);
+}
+
 static RankedTensorType perToken(RoutingType routing, Type element) {
   return RankedTensorType::get({ShapedType::kDynamic, routing.getExperts()},
                                element);
@@ -74,11 +80,13 @@ static FailureOr<int64_t> expertsOfScores(std::optional<Location> loc,
   auto scores = dyn_cast<RankedTensorType>(type);
   if (!scores || scores.getRank() != 2)
     return emitOptionalError(loc, "expects scores of rank 2, got ", type);
-  if (!isa<FloatType>(scores.getElementType()))
-    return emitOptionalError(loc, "expects floating-point scores, got ", type);
-  if (scores.isDynamicDim(1) || scores.getDimSize(1) < 1)
+  if (!isSupportedFloat(scores.getElementType()))
     return emitOptionalError(
-        loc, "expects a static number of experts, at least 1, got ", type);
+        loc, "expects scores of f16, bf16, f32 or f64, got ", type);
+  if (scores.isDynamicDim(1) || scores.getDimSize(1) < 1 ||
+      scores.getDimSize(1) > kMaxExperts)
+    return emitOptionalError(loc, "expects a static number of experts, 1 to ",
+                             kMaxExperts, ", got ", type);
   return scores.getDimSize(1);
 }
 
@@ -185,9 +193,12 @@ LogicalResult RouteOp::verify() {
   // route_c1
   RankedTensorType choice = tensorOf(getChoice());
   if (choice.getRank() != 2 || choice.isDynamicDim(1) ||
-      !choice.getElementType().isIntOrIndex())
-    return emitOpError("expects a mask or expert numbers of shape [N, static], "
-                       "got ")
+      choice.getDimSize(1) > kMaxExperts ||
+      !(choice.getElementType().isIndex() ||
+        isSupportedInteger(choice.getElementType())))
+    return emitOpError(
+               "expects a mask or expert numbers of shape [N, up to 65536], "
+               "signless integers of at most 64 bits or index, got ")
            << choice;
   // route_c2
   int64_t experts = getRouting().getType().getExperts();
@@ -199,8 +210,9 @@ LogicalResult RouteOp::verify() {
     return success();
   RankedTensorType weights = tensorOf(getWeights());
   if (weights.getShape() != choice.getShape() ||
-      !isa<FloatType>(weights.getElementType()))
-    return emitOpError("expects floating-point weights of the shape of ")
+      !isSupportedFloat(weights.getElementType()))
+    return emitOpError(
+               "expects weights of f16, bf16, f32 or f64 of the shape of ")
            << choice << ", got " << weights;
   return success();
 }
@@ -276,8 +288,9 @@ LogicalResult DispatchOp::verify() {
   for (Value token : getTokens()) {
     // dispatch_c1
     RankedTensorType type = tensorOf(token);
-    if (type.getRank() < 1)
-      return emitOpError("expects token operands of rank 1 or more, got ")
+    if (type.getRank() < 1 || hasEmptyRows(type))
+      return emitOpError("expects token operands of rank 1 or more whose rows "
+                         "are not empty, got ")
              << type;
     // dispatch_c7
     if (type.isDynamicDim(0))
@@ -295,9 +308,9 @@ LogicalResult DispatchOp::verify() {
     // dispatch_c1, dispatch_c5
     RankedTensorType type = tensorOf(result);
     if (type.getRank() < 1 || !type.isDynamicDim(0) ||
-        type.getNumDynamicDims() != 1)
+        type.getNumDynamicDims() != 1 || hasEmptyRows(type))
       return emitOpError("expects results with ? as dimension 0 and static "
-                         "other dimensions, got ")
+                         "other dimensions that are not 0, got ")
              << type;
   }
   return success();
@@ -417,8 +430,9 @@ LogicalResult RowsOp::verify() {
            << experts - 1 << ", got " << expert;
   // rows_c2
   RankedTensorType type = tensorOf(getPacked());
-  if (type.getRank() < 1 || !type.isDynamicDim(0))
-    return emitOpError("expects packed rows with ? as dimension 0, got ")
+  if (type.getRank() < 1 || !type.isDynamicDim(0) || hasEmptyRows(type))
+    return emitOpError("expects packed rows with ? as dimension 0 that are not "
+                       "empty, got ")
            << type;
   return success();
 }
@@ -444,8 +458,9 @@ CombineOp::reifyResultShapes(OpBuilder &builder,
 LogicalResult CombineOp::verify() {
   // combine_c1
   RankedTensorType type = tensorOf(getPacked());
-  if (type.getRank() < 1 || !type.isDynamicDim(0))
-    return emitOpError("expects packed rows with ? as dimension 0, got ")
+  if (type.getRank() < 1 || !type.isDynamicDim(0) || hasEmptyRows(type))
+    return emitOpError("expects packed rows with ? as dimension 0 that are not "
+                       "empty, got ")
            << type;
   // combine_c2
   if (getInit() && getInit().getType() != type)
@@ -453,9 +468,10 @@ LogicalResult CombineOp::verify() {
            << type << ", got " << getInit().getType();
   // combine_c4
   Type element = type.getElementType();
-  if (!isa<FloatType>(element) && !element.isSignlessInteger())
-    return emitOpError("expects rows of floating-point numbers or signless "
-                       "integers, got ")
+  if (!isSupportedFloat(element) && !isSupportedInteger(element))
+    return emitOpError(
+               "expects rows of f16, bf16, f32, f64 or signless integers "
+               "of at most 64 bits, got ")
            << type;
   // combine_c3
   if (!isa<FloatType>(element) && !getUnweighted())

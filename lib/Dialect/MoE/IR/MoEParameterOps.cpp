@@ -114,8 +114,8 @@ LogicalResult ParametersOp::verify() {
   for (int64_t count : counts) {
     if (count < 1)
       return emitOpError("expects counts of at least 1, got ") << count;
-    if (llvm::MulOverflow(total, count, total) || total > (int64_t(1) << 31))
-      return emitOpError("expects at most 2147483648 tensors");
+    if (llvm::MulOverflow(total, count, total) || total > kMaxParameters)
+      return emitOpError("expects at most ") << kMaxParameters << " tensors";
   }
   // parameters_c2
   SmallVector<bool> seen(counts.size(), false);

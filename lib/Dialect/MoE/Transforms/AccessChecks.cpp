@@ -16,6 +16,7 @@
 #include "mlir/Interfaces/ParallelCombiningOpInterface.h"
 #include "moe/Analysis/Extents.h"
 #include "moe/Analysis/RowIndependence.h"
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -111,7 +112,8 @@ void AccessChecks::requireAtMost(OpFoldResult index, OpFoldResult size,
 }
 
 /// Whether a tensor of `size` rows of `bytes` is at most some thousand times as
-/// large as one that exists.
+/// large as one whose sizes were checked. That its memory is not too large is
+/// checked where it is allocated.
 static bool hasRowsOfTensor(Extent size, int64_t bytes) {
   if (!size.value || size.dim < 0)
     return false;
@@ -131,13 +133,14 @@ void AccessChecks::requireSizes(ArrayRef<OpFoldResult> sizes, Type element) {
     std::optional<int64_t> constant = getConstantIntValue(size);
     if (!constant)
       dynamic.push_back(size);
-    else if (*constant < 0 || llvm::MulOverflow(bytes, *constant, bytes))
-      bytes = kMaxBytes;
+    else if (*constant < 0 ||
+             llvm::MulOverflow(bytes, std::max<int64_t>(*constant, 1), bytes))
+      bytes = std::numeric_limits<int64_t>::max();
   }
   constexpr const char *message = "size of a tensor is negative or too large";
-  if (bytes >= kMaxBytes)
+  if (bytes > kMaxBytes)
     return require(arith::ConstantIntOp::create(b, 0, 1), message);
-  if (dynamic.empty() || bytes == 0)
+  if (dynamic.empty())
     return;
   if (dynamic.size() == 1 && hasRowsOfTensor(getExtent(dynamic[0]), bytes))
     return;
@@ -149,6 +152,32 @@ void AccessChecks::requireSizes(ArrayRef<OpFoldResult> sizes, Type element) {
     Value some = arith::MaxUIOp::create(b, materialize(size), constant(1));
     limit = arith::DivUIOp::create(b, materialize(limit), some).getResult();
   }
+}
+
+void AccessChecks::requireShape(
+    OpOperand &operand, ArrayRef<OpFoldResult> sizes,
+    function_ref<std::string(int64_t dim)> message) {
+  Value tensor = operand.get();
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<OpFoldResult> all;
+  bool pinned = false;
+  for (auto [dim, expected] : llvm::enumerate(sizes)) {
+    OpFoldResult actual = size(tensor, dim);
+    all.push_back(actual);
+    if (!expected || getExtent(expected) == getExtent(actual))
+      continue;
+    requireEqual(expected, actual, message(dim));
+    if (type.isDynamicDim(dim) && getConstantIntValue(expected)) {
+      all.back() = expected;
+      pinned = true;
+    }
+  }
+  if (!pinned)
+    return;
+  SmallVector<OpFoldResult> zeros(type.getRank(), b.getIndexAttr(0));
+  SmallVector<OpFoldResult> ones(type.getRank(), b.getIndexAttr(1));
+  Value slice = tensor::ExtractSliceOp::create(b, tensor, zeros, all, ones);
+  operand.set(tensor::CastOp::create(b, type, slice));
 }
 
 OpFoldResult AccessChecks::size(Value tensor, int64_t dim) {

@@ -17,8 +17,8 @@
 
 namespace mlir::moe {
 
-/// No tensor has more bytes.
-constexpr int64_t kMaxBytes = int64_t(1) << 62;
+/// No tensor has more bytes, as no block of the runtime has.
+constexpr int64_t kMaxBytes = int64_t(1) << 48;
 
 /// Builds checks in front of an operation.
 class AccessChecks {
@@ -35,9 +35,14 @@ public:
   /// 0 <= index <= size, which is not negative.
   void requireAtMost(OpFoldResult index, OpFoldResult size,
                      const Twine &message);
-  /// Sizes of a new tensor: not negative, and their product times `bytes` does
-  /// not wrap around.
+  /// Sizes of a new tensor: not negative, and not too many bytes, a size of 0
+  /// counted as 1.
   void requireSizes(ArrayRef<OpFoldResult> sizes, Type element);
+  /// The tensor `operand` has `sizes`, of which those that are null are not
+  /// asked for. What is a constant there becomes part of its type by a slice,
+  /// which, unlike a cast, no rewrite takes for a fact about the whole tensor.
+  void requireShape(OpOperand &operand, ArrayRef<OpFoldResult> sizes,
+                    function_ref<std::string(int64_t dim)> message);
 
   /// A dimension of a tensor, taken outside of structured operations.
   OpFoldResult size(Value tensor, int64_t dim);

@@ -53,11 +53,11 @@ struct Counter {
 };
 } // namespace
 
-static constexpr Counter counters[] = {{"moe_rt_dispatch", 5},
-                                       {"moe_rt_evaluate", 3},
-                                       {"moe_rt_count_flops", 3},
-                                       {"moe_rt_count_tiles", 4},
-                                       {"moe_rt_touch_weight", 4}};
+static constexpr Counter counters[] = {
+    {"moe_rt_dispatch", 5},    {"moe_rt_dispatch_end", 2},
+    {"moe_rt_evaluate", 3},    {"moe_rt_evaluate_end", 3},
+    {"moe_rt_count_flops", 3}, {"moe_rt_count_tiles", 4},
+    {"moe_rt_touch_weight", 4}};
 
 void Counting::declare(ModuleOp module) {
   auto b =
@@ -117,6 +117,16 @@ void Counting::run(ImplicitLocOpBuilder &b, Value tokens, Value offsets) const {
 void Counting::evaluate(ImplicitLocOpBuilder &b, Value expert) const {
   if (counted)
     call(b, "moe_rt_evaluate", expert);
+}
+
+void Counting::endRun(ImplicitLocOpBuilder &b) const {
+  if (counted)
+    call(b, "moe_rt_dispatch_end", {});
+}
+
+void Counting::endEvaluate(ImplicitLocOpBuilder &b, Value expert) const {
+  if (counted)
+    call(b, "moe_rt_evaluate_end", expert);
 }
 
 void Counting::flops(ImplicitLocOpBuilder &b, Value flops) const {

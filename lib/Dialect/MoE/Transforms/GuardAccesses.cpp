@@ -107,15 +107,6 @@ static LogicalResult exposeNamedBodies(Operation *root) {
   return success();
 }
 
-/// The number of tokens times the columns does not wrap around.
-static LogicalResult checkColumns(IndicesOp op) {
-  int64_t columns = cast<RankedTensorType>(op.getType()).getDimSize(1);
-  if (columns <= std::max<int64_t>(op.getRouting().getType().getExperts(), 256))
-    return success();
-  return op.emitOpError("has more columns than there are experts, so that only "
-                        "a trusted model may have it");
-}
-
 /// moe.pick and moe.parameter take a number that must be below a count.
 static void checkNumbers(Operation *op) {
   AccessChecks checks(op);
@@ -170,8 +161,6 @@ struct GuardAccessesPass : moe::impl::GuardAccessesPassBase<GuardAccessesPass> {
       return success();
     if (auto structured = dyn_cast<linalg::LinalgOp>(op))
       return checkStructuredAccesses(structured);
-    if (auto indices = dyn_cast<IndicesOp>(op))
-      return checkColumns(indices);
     if (failed(checkTensorAccesses(op)))
       return failure();
     checkNumbers(op);

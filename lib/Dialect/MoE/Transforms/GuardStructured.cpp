@@ -38,6 +38,7 @@ public:
   LogicalResult run();
 
 private:
+  LogicalResult checkOperand(OpOperand &operand);
   LogicalResult checkIndex(AffineExpr index, OpFoldResult size,
                            const Twine &where);
   FailureOr<Interval> evaluate(AffineExpr index);
@@ -100,13 +101,9 @@ FailureOr<Interval> StructuredChecks::evaluate(AffineExpr index) {
   return failure();
 }
 
+/// `index` is not a loop on its own; `requireShape` is for those.
 LogicalResult StructuredChecks::checkIndex(AffineExpr index, OpFoldResult size,
                                            const Twine &where) {
-  if (auto dim = dyn_cast<AffineDimExpr>(index)) {
-    checks.requireEqual(lengths[dim.getPosition()], size,
-                        where + " disagrees in size with the other operands");
-    return success();
-  }
   FailureOr<Interval> range = evaluate(index);
   if (failed(range))
     return op.emitOpError("has an index that cannot be checked while running, "
@@ -125,24 +122,48 @@ LogicalResult StructuredChecks::checkIndex(AffineExpr index, OpFoldResult size,
   return success();
 }
 
+static bool isDynamicDim(Type type, int64_t dim) {
+  return cast<RankedTensorType>(type).isDynamicDim(dim);
+}
+
 LogicalResult StructuredChecks::run() {
   for (OpOperand &operand : op->getOpOperands())
     for (auto [dim, index] :
          llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
-      if (auto loop = dyn_cast<AffineDimExpr>(index))
-        if (!lengths[loop.getPosition()])
-          lengths[loop.getPosition()] = checks.size(operand.get(), dim);
+      if (auto loop = dyn_cast<AffineDimExpr>(index)) {
+        OpFoldResult &length = lengths[loop.getPosition()];
+        // A constant, where some operand has one.
+        if (!length ||
+            (isa<Value>(length) && !isDynamicDim(operand.get().getType(), dim)))
+          length = checks.size(operand.get(), dim);
+      }
   if (llvm::is_contained(lengths, OpFoldResult()))
     return op.emitOpError("has a loop whose length cannot be checked");
   for (OpOperand &operand : op->getOpOperands())
-    for (auto [dim, index] :
-         llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
-      std::string where = ("dimension " + Twine(dim) + " of operand " +
-                           Twine(operand.getOperandNumber()))
-                              .str();
-      if (failed(checkIndex(index, checks.size(operand.get(), dim), where)))
-        return failure();
-    }
+    if (failed(checkOperand(operand)))
+      return failure();
+  return success();
+}
+
+LogicalResult StructuredChecks::checkOperand(OpOperand &operand) {
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  auto where = [&](int64_t dim) {
+    return ("dimension " + Twine(dim) + " of operand " +
+            Twine(operand.getOperandNumber()))
+        .str();
+  };
+  SmallVector<OpFoldResult> sizes;
+  for (auto [dim, index] : llvm::enumerate(map.getResults())) {
+    auto loop = dyn_cast<AffineDimExpr>(index);
+    sizes.push_back(loop ? lengths[loop.getPosition()] : OpFoldResult());
+    if (!loop &&
+        failed(checkIndex(index, checks.size(operand.get(), dim), where(dim))))
+      return failure();
+  }
+  if (!sizes.empty())
+    checks.requireShape(operand, sizes, [&](int64_t dim) {
+      return where(dim) + " disagrees in size with the other operands";
+    });
   return success();
 }
 

@@ -58,24 +58,28 @@ static void checkSlice(AccessChecks &checks, OffsetSizeAndStrideOpInterface op,
 
 /// The tensor that is put into a slice has the sizes of the slice.
 static void checkSliceSource(AccessChecks &checks,
-                             OffsetSizeAndStrideOpInterface op, Value source,
+                             OffsetSizeAndStrideOpInterface op,
+                             OpOperand &source,
                              const llvm::SmallBitVector &dropped) {
-  int64_t dim = 0;
-  for (auto [position, size] : llvm::enumerate(op.getMixedSizes())) {
-    if (dropped.test(position))
-      continue;
-    checks.requireEqual(size, checks.size(source, dim),
-                        "size of a slice is not that of dimension " +
-                            Twine(dim) + " of the tensor put there");
-    ++dim;
-  }
+  SmallVector<OpFoldResult> sizes;
+  for (auto [position, size] : llvm::enumerate(op.getMixedSizes()))
+    if (!dropped.test(position))
+      sizes.push_back(size);
+  checks.requireShape(source, sizes, [](int64_t dim) {
+    return ("size of a slice is not that of dimension " + Twine(dim) +
+            " of the tensor put there")
+        .str();
+  });
 }
+
+static constexpr const char *differentCounts =
+    "shapes have different numbers of elements";
 
 /// `sizes` multiply to `total`, without wrapping around: one unknown size is a
 /// quotient, several are small.
 static void checkProduct(AccessChecks &checks, ArrayRef<OpFoldResult> sizes,
                          OpFoldResult total) {
-  constexpr const char *message = "shapes have different numbers of elements";
+  const char *message = differentCounts;
   ImplicitLocOpBuilder &b = checks.b;
   int64_t rest = 1;
   SmallVector<OpFoldResult> dynamic;
@@ -106,22 +110,33 @@ static void checkProduct(AccessChecks &checks, ArrayRef<OpFoldResult> sizes,
 
 static void checkExpandShape(AccessChecks &checks, tensor::ExpandShapeOp op) {
   SmallVector<OpFoldResult> sizes = op.getMixedOutputShape();
+  SmallVector<OpFoldResult> known;
   for (auto [dim, group] : llvm::enumerate(op.getReassociationIndices())) {
     SmallVector<OpFoldResult> parts;
     bool units = true;
     OpFoldResult only;
+    int64_t product = 1;
     for (int64_t part : group) {
       parts.push_back(sizes[part]);
-      if (isConstantIntValue(sizes[part], 1))
+      std::optional<int64_t> size = getConstantIntValue(sizes[part]);
+      if (!size || llvm::MulOverflow(product, *size, product))
+        product = -1;
+      if (size == 1)
         continue;
       units = units && !only;
       only = sizes[part];
     }
+    known.push_back(product < 0 ? OpFoldResult()
+                                : OpFoldResult(checks.b.getIndexAttr(product)));
     // Dimensions of size 1 do not count.
     if (units && only)
       parts = {only};
-    checkProduct(checks, parts, checks.size(op.getSrc(), dim));
+    if (product < 0)
+      checkProduct(checks, parts, checks.size(op.getSrc(), dim));
   }
+  if (!known.empty())
+    checks.requireShape(op.getSrcMutable(), known,
+                        [](int64_t) { return differentCounts; });
 }
 
 static void checkReshape(AccessChecks &checks, tensor::ReshapeOp op) {
@@ -170,38 +185,47 @@ static void checkPad(AccessChecks &checks, tensor::PadOp op) {
   checks.requireSizes(sizes, op.getType().getElementType());
 }
 
-/// All tensors have the shape of the first one, but for dimension `except`.
-static void checkSameShape(AccessChecks &checks, ValueRange tensors,
+/// The operands that are tensors have one shape, but for dimension `except`.
+static void checkSameShape(AccessChecks &checks, Operation *op,
                            int64_t except = -1) {
-  for (Value tensor : tensors.drop_front())
-    for (int64_t dim = 0,
-                 rank = cast<RankedTensorType>(tensor.getType()).getRank();
-         dim < rank; ++dim)
-      if (dim != except)
-        checks.requireEqual(checks.size(tensors.front(), dim),
-                            checks.size(tensor, dim),
-                            "tensors differ in dimension " + Twine(dim));
+  auto typeOf = [](OpOperand *tensor) {
+    return cast<RankedTensorType>(tensor->get().getType());
+  };
+  SmallVector<OpOperand *> tensors;
+  for (OpOperand &operand : op->getOpOperands())
+    if (isa<RankedTensorType>(operand.get().getType()))
+      tensors.push_back(&operand);
+  if (tensors.size() < 2)
+    return;
+  SmallVector<OpFoldResult> sizes;
+  for (int64_t dim = 0; dim < typeOf(tensors.front()).getRank(); ++dim) {
+    // A constant, where some operand has one.
+    auto *known = llvm::find_if(tensors, [&](OpOperand *each) {
+      return !typeOf(each).isDynamicDim(dim);
+    });
+    Value tensor = (known == tensors.end() ? tensors.front() : *known)->get();
+    sizes.push_back(dim == except ? OpFoldResult() : checks.size(tensor, dim));
+  }
+  for (OpOperand *tensor : tensors)
+    checks.requireShape(*tensor, sizes, [](int64_t dim) {
+      return ("tensors differ in dimension " + Twine(dim)).str();
+    });
 }
 
+/// A cast to a more static type, which rewrites take for a fact, becomes a
+/// checked slice.
 static void checkCast(AccessChecks &checks, tensor::CastOp op) {
-  auto from = dyn_cast<RankedTensorType>(op.getSource().getType());
-  auto to = dyn_cast<RankedTensorType>(op.getType());
-  for (int64_t dim = 0, rank = from && to ? to.getRank() : 0; dim < rank; ++dim)
-    if (!to.isDynamicDim(dim))
-      checks.requireEqual(checks.size(op.getSource(), dim),
-                          checks.b.getIndexAttr(to.getDimSize(dim)),
-                          "tensor does not have the size of its type in "
-                          "dimension " +
-                              Twine(dim));
-}
-
-static void checkElementwise(AccessChecks &checks, Operation *op) {
-  SmallVector<Value> tensors;
-  for (Value operand : op->getOperands())
-    if (isa<RankedTensorType>(operand.getType()))
-      tensors.push_back(operand);
-  if (tensors.size() > 1)
-    checkSameShape(checks, tensors);
+  SmallVector<OpFoldResult> sizes;
+  for (int64_t size : cast<RankedTensorType>(op.getType()).getShape())
+    sizes.push_back(ShapedType::isDynamic(size)
+                        ? OpFoldResult()
+                        : OpFoldResult(checks.b.getIndexAttr(size)));
+  if (!sizes.empty())
+    checks.requireShape(op.getSourceMutable(), sizes, [](int64_t dim) {
+      return ("tensor does not have the size of its type in dimension " +
+              Twine(dim))
+          .str();
+    });
 }
 
 static void checkNewTensor(AccessChecks &checks, Value tensor,
@@ -256,7 +280,8 @@ LogicalResult moe::checkTensorAccesses(Operation *op) {
       })
       .Case<tensor::InsertSliceOp, tensor::ParallelInsertSliceOp>([&](auto op) {
         checkSlice(checks, op, op.getDest());
-        checkSliceSource(checks, op, op.getSource(), op.getDroppedDims());
+        checkSliceSource(checks, op, op.getSourceMutable(),
+                         op.getDroppedDims());
         return success();
       })
       .Case([&](tensor::EmptyOp op) {
@@ -288,11 +313,11 @@ LogicalResult moe::checkTensorAccesses(Operation *op) {
         return success();
       })
       .Case([&](tensor::ConcatOp op) {
-        checkSameShape(checks, op.getInputs(), op.getDim());
+        checkSameShape(checks, op, op.getDim());
         return success();
       })
       .Case([&](linalg::SoftmaxOp op) {
-        checkSameShape(checks, {op.getInput(), op.getOutput()});
+        checkSameShape(checks, op);
         return success();
       })
       .Case<tensor::CollapseShapeOp, tensor::FromElementsOp, tensor::BitcastOp,
@@ -303,7 +328,7 @@ LogicalResult moe::checkTensorAccesses(Operation *op) {
                 op->getDialect()))
           return cannotBeChecked(op);
         if (OpTrait::hasElementwiseMappableTraits(op))
-          checkElementwise(checks, op);
+          checkSameShape(checks, op);
         return success();
       });
 }

@@ -1,10 +1,13 @@
 """Holds a report to what Google Benchmark's compare.py reads."""
 
-import json
+import os
 import statistics
 import sys
 
-report = json.load(open(sys.argv[1]))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "..", "Inputs"))
+import strict_json
+
+report = strict_json.load(sys.argv[1])
 assert report["context"]["num_cpus"] > 0 and report["context"]["date"], report["context"]
 runs = report["benchmarks"]
 for run in runs:

@@ -5,7 +5,7 @@ file beside this one knows one kind of operation: its FORMS {operation of PyTorc
 done instead, with the arguments of the operation; NotImplemented leaves the operation as it is.
 """
 
-from . import indexing, scattering, sorting, stacking
+from . import indexing, scattering, sorting, stacking, views
 from .retrace import retrace
 
 FORMS = [indexing, scattering, sorting, stacking]
@@ -17,4 +17,6 @@ def normalise(program):
     forms = {}
     for module in FORMS:
         forms |= module.forms()
-    return retrace(program.run_decompositions({}), forms)
+    made = retrace(program.run_decompositions({}), forms)
+    views.rewrite(made.graph)
+    return made

@@ -26,11 +26,20 @@ def MoE_Dialect : Dialect {
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
 class MoE_Op<string mnemonic, list<Trait> traits = []>
     : Op<MoE_Dialect, mnemonic, traits>;
+
+/// Of operations that make or take a routing.
+def MoE_OutsideElementBodies : NativeOpTrait<"OutsideElementBodies"> {
+  let cppNamespace = "::mlir::moe";
+}
+class MoE_RoutingOp<string mnemonic, list<Trait> traits = []>
+    : MoE_Op<mnemonic, !listconcat([MoE_OutsideElementBodies], traits)>;
 
 def MoE_RoutingType : TypeDef<MoE_Dialect, "Routing"> {
   let mnemonic = "routing";
@@ -40,7 +49,10 @@ def MoE_RoutingType : TypeDef<MoE_Dialect, "Routing"> {
     (token, expert, weight), ordered by expert and within an expert by token.
     N is part of the value, because a token may have no expert at all.
 
-    Constraint C1: E is at least 1.
+    Constraints:
+    * C1: 1 <= E <= 65536.
+    * C2: no operation that makes or takes a routing stands in the body of a
+      linalg or tensor operation, which computes one element.
   }];
   let parameters = (ins "int64_t":$experts);
   let assemblyFormat = "`<` $experts `>`";

@@ -18,11 +18,15 @@ include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
+/// Fails for some operands, which are seen not to occur in some places: there
+/// alone may the operation run where it would not have.
+def MoE_MayFail : DeclareOpInterfaceMethods<ConditionallySpeculatable>;
+
 //===----------------------------------------------------------------------===//
 // Making a routing
 //===----------------------------------------------------------------------===//
 
-def MoE_GateOp : MoE_Op<"gate", [Pure, InferTypeOpAdaptor]> {
+def MoE_GateOp : MoE_RoutingOp<"gate", [Pure, InferTypeOpAdaptor]> {
   let summary = "choose experts from scores";
   let description = [{
     Turns scores `[N, E]` into a routing, by the rules that published routers
@@ -58,7 +62,8 @@ def MoE_GateOp : MoE_Op<"gate", [Pure, InferTypeOpAdaptor]> {
     ```
 
     Constraints:
-    * C1: `scores` has rank 2 and a static number of experts, at least 1.
+    * C1: `scores` has rank 2, a static number of experts, 1 to 65536, and
+      elements of f16, bf16, f32 or f64.
     * C2: `bias` has shape [E] and the element type of `scores`.
     * C3: exactly one of `top_k`, `threshold` and `argmax` is given.
     * C4: 0 <= k <= E.
@@ -114,7 +119,7 @@ def MoE_GateOp : MoE_Op<"gate", [Pure, InferTypeOpAdaptor]> {
   let hasCanonicalizeMethod = 1;
 }
 
-def MoE_RouteOp : MoE_Op<"route", [Pure]> {
+def MoE_RouteOp : MoE_RoutingOp<"route", [NoMemoryEffect, MoE_MayFail]> {
   let summary = "make a routing from plain tensors";
   let description = [{
     For rules that `moe.gate` does not know: any computation that ends in
@@ -134,10 +139,11 @@ def MoE_RouteOp : MoE_Op<"route", [Pure]> {
     ```
 
     Constraints:
-    * C1: `choice` has rank 2 and a static second dimension, and elements of
-      i1, another integer type or index.
+    * C1: `choice` has rank 2 and a static second dimension up to 65536, and
+      elements of i1, another signless integer type of at most 64 bits, or index.
     * C2: a mask has as many columns as the routing has experts.
-    * C3: `weights` has the shape of `choice` and floating-point elements.
+    * C3: `weights` has the shape of `choice` (its number of rows is checked
+      while running) and elements of f16, bf16, f32 or f64.
   }];
   let arguments = (ins AnyRankedTensor:$choice,
                        Optional<AnyRankedTensor>:$weights);
@@ -157,7 +163,7 @@ def MoE_RouteOp : MoE_Op<"route", [Pure]> {
 //===----------------------------------------------------------------------===//
 
 class MoE_ReaderOp<string mnemonic, list<Trait> traits = []>
-    : MoE_Op<mnemonic, !listconcat([Pure], traits)> {
+    : MoE_RoutingOp<mnemonic, traits> {
   let arguments = (ins MoE_RoutingType:$routing);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
@@ -165,7 +171,7 @@ class MoE_ReaderOp<string mnemonic, list<Trait> traits = []>
   }];
 }
 
-def MoE_MaskOp : MoE_ReaderOp<"mask", [InferTypeOpAdaptor]> {
+def MoE_MaskOp : MoE_ReaderOp<"mask", [Pure, InferTypeOpAdaptor]> {
   let summary = "whether each token goes to each expert";
   let description = [{
     ```mlir
@@ -176,7 +182,7 @@ def MoE_MaskOp : MoE_ReaderOp<"mask", [InferTypeOpAdaptor]> {
   }];
 }
 
-def MoE_WeightsOp : MoE_ReaderOp<"weights", [InferTypeOpAdaptor]> {
+def MoE_WeightsOp : MoE_ReaderOp<"weights", [Pure, InferTypeOpAdaptor]> {
   let summary = "the weight of each token with each expert, 0 where not chosen";
   let description = [{
     Weights of repeated assignments are summed.
@@ -189,7 +195,7 @@ def MoE_WeightsOp : MoE_ReaderOp<"weights", [InferTypeOpAdaptor]> {
   }];
 }
 
-def MoE_IndicesOp : MoE_ReaderOp<"indices"> {
+def MoE_IndicesOp : MoE_ReaderOp<"indices", [NoMemoryEffect]> {
   let summary = "the experts of each token, ascending";
   let description = [{
     Row t lists the experts of token t in ascending order and is filled up with
@@ -205,7 +211,7 @@ def MoE_IndicesOp : MoE_ReaderOp<"indices"> {
   let hasVerifier = 1;
 }
 
-def MoE_CountsOp : MoE_ReaderOp<"counts", [InferTypeOpAdaptor]> {
+def MoE_CountsOp : MoE_ReaderOp<"counts", [Pure, InferTypeOpAdaptor]> {
   let summary = "the number of assignments of each expert";
   let description = [{
     ```mlir
@@ -220,13 +226,12 @@ def MoE_CountsOp : MoE_ReaderOp<"counts", [InferTypeOpAdaptor]> {
 // Using a routing
 //===----------------------------------------------------------------------===//
 
-def MoE_DispatchOp : MoE_Op<"dispatch", [
+def MoE_DispatchOp : MoE_RoutingOp<"dispatch", [
     DeclareOpInterfaceMethods<RegionBranchOpInterface,
       ["getRegionInvocationBounds"]>,
     DeclareOpInterfaceMethods<OpAsmOpInterface,
       ["getAsmBlockNames", "getAsmBlockArgumentNames"]>,
-    RecursiveMemoryEffects, RecursivelySpeculatable,
-    SingleBlock]> {
+    RecursiveMemoryEffects, SingleBlock]> {
   let summary = "run each expert on its own tokens";
   let description = [{
     Runs the body of each expert on the rows of the tokens that go to it, in
@@ -265,7 +270,8 @@ def MoE_DispatchOp : MoE_Op<"dispatch", [
     routing (ordered by expert, then token).
 
     Constraints:
-    * C1: token operands and results are tensors of rank 1 or more.
+    * C1: token operands and results are tensors of rank 1 or more whose rows are
+      not empty.
     * C2: there is one region for each expert, or a single region for all whose
       first argument is an index.
     * C3: a region's arguments are the expert's number in a family, one tensor
@@ -273,7 +279,7 @@ def MoE_DispatchOp : MoE_Op<"dispatch", [
       dimensions and element type, and optionally a `tensor<?xf32>`.
     * C4: a region ends in `moe.yield` of values that have the types of the
       results.
-    * C5: dimension 0 of each result is `?`, the others are static.
+    * C5: dimension 0 of each result is `?`, the others are static and not 0.
     * C6: there is at least one result.
     * C7: dimension 0 of the token operands is the same where it is static.
   }];
@@ -314,7 +320,8 @@ def MoE_YieldOp : MoE_Op<"yield", [
   let assemblyFormat = "($results^ `:` type($results))? attr-dict";
 }
 
-def MoE_RowsOp : MoE_Op<"rows", [Pure, InferTypeOpAdaptor]> {
+def MoE_RowsOp : MoE_RoutingOp<"rows", [
+    NoMemoryEffect, MoE_MayFail, InferTypeOpAdaptor]> {
   let summary = "the packed rows of one expert";
   let description = [{
     ```mlir
@@ -324,7 +331,8 @@ def MoE_RowsOp : MoE_Op<"rows", [Pure, InferTypeOpAdaptor]> {
 
     Constraints:
     * C1: 0 <= expert < E.
-    * C2: `packed` has `?` as dimension 0, and the type of the result.
+    * C2: `packed` has `?` as dimension 0, rows that are not empty, and the type
+      of the result.
   }];
   let arguments = (ins AnyRankedTensor:$packed, MoE_RoutingType:$routing,
                        I64Attr:$expert);
@@ -336,8 +344,8 @@ def MoE_RowsOp : MoE_Op<"rows", [Pure, InferTypeOpAdaptor]> {
   let hasVerifier = 1;
 }
 
-def MoE_CombineOp : MoE_Op<"combine", [
-    Pure, InferTypeOpAdaptor,
+def MoE_CombineOp : MoE_RoutingOp<"combine", [
+    NoMemoryEffect, MoE_MayFail, InferTypeOpAdaptor,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
       ["reifyResultShapes"]>]> {
   let summary = "bring packed rows back into the order of the tokens";
@@ -356,11 +364,12 @@ def MoE_CombineOp : MoE_Op<"combine", [
     ```
 
     Constraints:
-    * C1: `packed` has rank 1 or more and `?` as dimension 0, and the type of
-      the result.
+    * C1: `packed` has rank 1 or more, `?` as dimension 0, rows that are not
+      empty, and the type of the result.
     * C2: `init` has the type of `packed`.
     * C3: rows of integers are combined `unweighted`.
-    * C4: elements are floating-point numbers or signless integers.
+    * C4: elements are f16, bf16, f32, f64 or signless integers of at most 64
+      bits.
   }];
   let arguments = (ins AnyRankedTensor:$packed, MoE_RoutingType:$routing,
                        Optional<AnyRankedTensor>:$init, UnitAttr:$unweighted);
@@ -376,8 +385,7 @@ def MoE_CombineOp : MoE_Op<"combine", [
 // Weights of a family
 //===----------------------------------------------------------------------===//
 
-def MoE_PickOp : MoE_Op<"pick", [
-    Pure]> {
+def MoE_PickOp : MoE_Op<"pick", [NoMemoryEffect, MoE_MayFail]> {
   let summary = "one of several tensors, by number";
   let description = [{
     No tensor is copied. A number outside the list is a run-time error.
@@ -409,7 +417,8 @@ def MoE_ParametersOp : MoE_Op<"parameters", [Symbol]> {
     ```
 
     Constraints:
-    * C1: there is at least one count, and each is at least 1.
+    * C1: there is at least one count, each is at least 1, and there are at most
+      1048576 tensors.
     * C2: each of {0} ... {n-1} occurs in the pattern, and no other number.
     * C3: the type is a tensor of static shape whose elements are integers or
       floating-point numbers.
@@ -430,7 +439,8 @@ def MoE_ParametersOp : MoE_Op<"parameters", [Symbol]> {
 }
 
 def MoE_ParameterOp : MoE_Op<"parameter", [
-    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+    NoMemoryEffect, MoE_MayFail,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "one tensor of a family of weights";
   let description = [{
     The tensor is where the checkpoint has it; nothing is copied. A number that

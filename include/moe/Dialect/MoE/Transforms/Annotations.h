@@ -47,8 +47,10 @@ public:
 
   /// One run of the dispatch, with the routing's number of tokens and offsets.
   void run(ImplicitLocOpBuilder &b, Value tokens, Value offsets) const;
+  void endRun(ImplicitLocOpBuilder &b) const;
   /// A body is run for `expert`.
   void evaluate(ImplicitLocOpBuilder &b, Value expert) const;
+  void endEvaluate(ImplicitLocOpBuilder &b, Value expert) const;
   /// `flops` (index) floating-point operations were done.
   void flops(ImplicitLocOpBuilder &b, Value flops) const;
   /// A kernel is given `tiles` (index) of `expert`.

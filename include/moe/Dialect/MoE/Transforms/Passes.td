@@ -16,17 +16,59 @@ include "mlir/Pass/PassBase.td"
 // routed
 //===----------------------------------------------------------------------===//
 
+def CheckTypesPass : Pass<"moe-check-types"> {
+  let summary = "Refuse types of numbers that there is no code for";
+  let description = [{
+    Fails at the first operation that has values of another type than f16, bf16,
+    f32, f64, index and integers of 1 to 64 bits, or tensors of these. Other
+    floating-point numbers of 8 bits may be moved, but not be computed with.
+    Changes nothing.
+  }];
+}
+
 def DecomposeAggregatesPass : Pass<"moe-decompose-aggregates"> {
-  let summary = "Decompose linalg.softmax";
+  let summary = "Decompose linalg.softmax, tensor.gather and tensor.scatter";
   let description = [{
     ```mlir
     %p = linalg.softmax dimension(1) ins(%x : ...) outs(%y : ...)
     ==>
     four linalg.generic: maximum, exp of the difference, sum, quotient
+
+    %y = tensor.gather %x[%i] gather_dims([0]) : ...
+    ==>
+    a linalg.generic of tensor.extract
+
+    %y = tensor.scatter %x into %d[%i] scatter_dims([0]) unique : ...
+    ==>
+    a loop of tensor.insert_slice
     ```
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def GuardCastsPass : Pass<"moe-guard-casts"> {
+  let summary = "check casts to more static types";
+  let description = [{
+    For models that nobody vouches for. A `tensor.cast` that makes a size static
+    which is not known to be that is checked while running, and sees its operand
+    through a slice of static size: what rewrites conclude from the cast holds
+    for the slice, and not for the operand.
+
+    ```mlir
+    %y = tensor.cast %x : tensor<?x?xf32> to tensor<?x4xf32>
+    ==>
+    %c = arith.cmpi eq, %dim1, %c4 : index
+    cf.assert %c, "tensor does not have the size of its type in dimension 1"
+    %s = tensor.extract_slice %x[0, 0] [%dim0, 4] [1, 1]
+       : tensor<?x?xf32> to tensor<?x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::cf::ControlFlowDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 
@@ -100,6 +142,28 @@ def DecomposeGatePass : Pass<"moe-decompose-gate", "func::FuncOp"> {
   ];
 }
 
+def DefineEmptyTensorsPass : Pass<"moe-define-empty-tensors"> {
+  let summary = "Fill a tensor.empty with zeros if its content can be read";
+  let description = [{
+    For models that nobody vouches for: what is read before it is written is
+    zero, not what memory happens to hold.
+
+    ```mlir
+    %e = tensor.empty() : tensor<4xf32>
+    return %e : tensor<4xf32>
+    ==>
+    %e = tensor.empty() : tensor<4xf32>
+    %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    return %zeros : tensor<4xf32>
+    ```
+
+    A tensor of which structured operations write every element is left alone,
+    and so is one of which only the sizes are asked for.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect"];
+}
+
 def GuardAccessesPass : Pass<"moe-guard-accesses"> {
   let summary = "check accesses that are not known to be in bounds";
   let description = [{
@@ -126,6 +190,46 @@ def GuardAccessesPass : Pass<"moe-guard-accesses"> {
            "check what is an error in a trusted model as well: numbers of "
            "moe.pick and moe.parameter">
   ];
+}
+
+def ProtectArgumentsPass : Pass<"moe-protect-arguments", "func::FuncOp"> {
+  let summary = "Keep a public function from writing into its arguments";
+  let description = [{
+    Whoever calls a public function has the tensors that it passes afterwards as
+    before. Each tensor argument is marked as not writable, so that
+    bufferization copies what would be computed in its place:
+
+    ```mlir
+    func.func @main(%x: tensor<4xf32>)
+    ==>
+    func.func @main(%x: tensor<4xf32> {bufferization.writable = false})
+    ```
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
+def WidenAccumulatorsPass : Pass<"moe-widen-accumulators"> {
+  let summary = "Sum up in f32 what is bf16 or f16, and round once";
+  let description = [{
+    The accumulator of a sum or of a product of short floats becomes f32: that of
+    a structured operation with a reduction (contractions, convolutions, sums of
+    rows) and what a loop carries and adds to (scatters). The result is rounded
+    once, at the end, and products that are added are not rounded at all.
+
+    ```mlir
+    %c = linalg.matmul ins(%a, %b : tensor<?x?xbf16>, tensor<?x?xbf16>)
+                       outs(%zeros : tensor<?x?xbf16>) -> tensor<?x?xbf16>
+    ==>
+    %wide = linalg.generic ... outs(%zeros32 : tensor<?x?xf32>) { extf, mulf, addf }
+    %c = linalg.generic ins(%wide : tensor<?x?xf32>) ... { arith.truncf }
+    ```
+
+    What is compared, stored elsewhere or passed through other functions on the
+    way is left as it is written.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 //===----------------------------------------------------------------------===//
@@ -170,7 +274,7 @@ def VerifyContractPass : Pass<"moe-verify-contract", "::mlir::ModuleOp"> {
 
     | phase            | what may be left                                        |
     |------------------|---------------------------------------------------------|
-    | import, routed   | func, moe, linalg, tensor, arith, math, scf, ub, ml_program, cf.assert; ranked tensors |
+    | import, routed   | func, moe, linalg, tensor, arith, math, scf, ub, ml_program, cf.assert, affine.apply, .min and .max; ranked tensors |
     | grouped          | the same without `moe.gate`                             |
     | regions          | nothing of the moe dialect; memref and bufferization in place of ml_program |
     | tiled            | vector as well                                          |
@@ -184,6 +288,24 @@ def VerifyContractPass : Pass<"moe-verify-contract", "::mlir::ModuleOp"> {
                         "The phase whose contract to check">,
                  Option<"device", "device", "bool", "false",
                         "Whether it is the road to a device">];
+}
+
+//===----------------------------------------------------------------------===//
+// machine
+//===----------------------------------------------------------------------===//
+
+def DropNamesPass : Pass<"moe-drop-names", "::mlir::ModuleOp"> {
+  let summary = "Drop the names of arguments and results";
+  let description = [{
+    Before functions of tensors become functions of addresses, of which several
+    stand for one tensor.
+
+    ```mlir
+    func.func @main(%x: memref<?xf32> {moe.name = "x"})
+    ==>
+    func.func @main(%x: memref<?xf32>)
+    ```
+  }];
 }
 
 #endif // MOE_DIALECT_MOE_TRANSFORMS_PASSES_TD

@@ -1,0 +1,172 @@
+//===- RootTensors.cpp - Tensors over the loops of a root -----------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A linalg.generic moves dimensions that are not in order; reshapes do the
+// rest.
+//
+//===----------------------------------------------------------------------===//
+
+#include "RootTensors.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+RootTensors::RootTensors(MaskedTerms &terms)
+    : terms(terms), b(terms.result.getDefiningOp()), loc(terms.result.getLoc()),
+      type(cast<RankedTensorType>(terms.result.getType())),
+      element(type.getElementType()) {
+  auto generic = terms.result.getDefiningOp<linalg::GenericOp>();
+  Value init = generic.getDpsInits().front();
+  for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
+    sizes[loop] = tensor::getMixedSize(b, loc, init, dim);
+  if (terms.expertLoop)
+    sizes[*terms.expertLoop] = b.getIndexAttr(*terms.getNumStacked());
+}
+
+Value RootTensors::map(ArrayRef<Read> reads, ArrayRef<int64_t> loops,
+                       Type element, Payload payload) {
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> inputs;
+  for (const Read &read : reads) {
+    SmallVector<AffineExpr> indices;
+    for (int64_t label : read.labels) {
+      auto position = llvm::find(loops, label);
+      indices.push_back(position == loops.end()
+                            ? b.getAffineConstantExpr(0)
+                            : b.getAffineDimExpr(position - loops.begin()));
+    }
+    maps.push_back(AffineMap::get(loops.size(), 0, indices, b.getContext()));
+    inputs.push_back(read.value);
+  }
+  maps.push_back(b.getMultiDimIdentityMap(loops.size()));
+  SmallVector<OpFoldResult> shape;
+  for (int64_t loop : loops)
+    shape.push_back(sizes[loop]);
+  Value empty = tensor::EmptyOp::create(b, loc, shape, element);
+  SmallVector<utils::IteratorType> parallel(loops.size(),
+                                            utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             b, loc, TypeRange{empty.getType()}, inputs, ValueRange{empty},
+             maps, parallel,
+             [&](OpBuilder &b, Location loc, ValueRange args) {
+               linalg::YieldOp::create(b, loc, payload(b, loc, args));
+             })
+      .getResult(0);
+}
+
+Value RootTensors::flatten(Value value) {
+  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+  int64_t tokens = terms.tokens.size();
+  if (tokens == 1)
+    return value;
+  SmallVector<ReassociationIndices> groups{
+      llvm::to_vector(llvm::seq<int64_t>(0, tokens))};
+  for (int64_t dim = tokens; dim < rank; ++dim)
+    groups.push_back({dim});
+  return tensor::CollapseShapeOp::create(b, loc, value, groups);
+}
+
+Value RootTensors::gatherable(const Read &input) {
+  const auto &[value, labels] = input;
+  // Dimensions that no loop of the root indexes get numbers of their own.
+  int64_t next = terms.out.getNumDims();
+  Read read{value, {}};
+  SmallVector<int64_t> loops(terms.tokens), last;
+  for (auto [dim, label] : llvm::enumerate(labels)) {
+    if (terms.isToken(label) || label == terms.expertLoop) {
+      read.labels.push_back(label);
+      if (label == terms.expertLoop)
+        last.push_back(label);
+      continue;
+    }
+    sizes[next] = tensor::getMixedSize(b, loc, value, dim);
+    read.labels.push_back(next);
+    loops.push_back(next++);
+  }
+  loops.append(last);
+  if (ArrayRef(read.labels) == ArrayRef(loops))
+    return flatten(value);
+  return flatten(
+      map(read, loops, getElementTypeOrSelf(value.getType()),
+          [](OpBuilder &, Location, ValueRange args) { return args.front(); }));
+}
+
+Value RootTensors::unflatten(Value rows) {
+  SmallVector<int64_t> order(terms.tokens);
+  order.append(terms.getFeatures());
+  SmallVector<OpFoldResult> shape;
+  SmallVector<int64_t> dims;
+  bool isStatic = true;
+  int64_t tokens = 1;
+  for (int64_t loop : order) {
+    shape.push_back(sizes[loop]);
+    std::optional<int64_t> size = getConstantIntValue(sizes[loop]);
+    dims.push_back(size.value_or(ShapedType::kDynamic));
+    if (terms.isToken(loop)) {
+      isStatic &= size.has_value();
+      tokens *= size.value_or(1);
+    }
+  }
+  auto rowsType = cast<RankedTensorType>(rows.getType());
+  if (isStatic) {
+    SmallVector<int64_t> known(rowsType.getShape());
+    known.front() = tokens;
+    rowsType = RankedTensorType::get(known, element);
+    rows = tensor::CastOp::create(b, loc, rowsType, rows);
+  }
+  if (terms.tokens.size() > 1) {
+    SmallVector<ReassociationIndices> groups{
+        llvm::to_vector(llvm::seq<int64_t>(0, terms.tokens.size()))};
+    for (size_t dim = terms.tokens.size(); dim < order.size(); ++dim)
+      groups.push_back({static_cast<int64_t>(dim)});
+    auto wide = RankedTensorType::get(dims, element);
+    if (llvm::count(ArrayRef(dims).take_front(terms.tokens.size()),
+                    ShapedType::kDynamic) <= 1) {
+      rows = tensor::ExpandShapeOp::create(b, loc, wide, rows, groups, shape);
+    } else {
+      // Upstream takes an expansion into two dynamic sizes apart wrongly.
+      SmallVector<Value> extents =
+          getValueOrCreateConstantIndexOp(b, loc, shape);
+      Value all = tensor::FromElementsOp::create(b, loc, extents);
+      rows = tensor::ReshapeOp::create(b, loc, wide, rows, all);
+    }
+  }
+  Labels wanted = getLabels(terms.out);
+  if (ArrayRef(wanted) != ArrayRef(order))
+    rows = map(
+        Read{rows, Labels(order)}, wanted, element,
+        [](OpBuilder &, Location, ValueRange args) { return args.front(); });
+  if (rows.getType() != type)
+    rows = tensor::CastOp::create(b, loc, type, rows);
+  return rows;
+}
+
+Value RootTensors::toTokens(Value value) {
+  SmallVector<int64_t> order(terms.tokens);
+  order.append(terms.getFeatures());
+  Labels labels = getLabels(terms.out);
+  if (ArrayRef(labels) != ArrayRef(order))
+    value = map(
+        Read{value, labels}, order, element,
+        [](OpBuilder &, Location, ValueRange args) { return args.front(); });
+  value = flatten(value);
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  shape.front() = ShapedType::kDynamic;
+  auto dynamic = RankedTensorType::get(shape, element);
+  return type == dynamic ? value
+                         : tensor::CastOp::create(b, loc, dynamic, value);
+}
+
+Value RootTensors::materialize(const Read &read) {
+  Labels all = getLabels(terms.out);
+  if (read.labels == all && read.value.getType() == type)
+    return read.value;
+  return map(read, all, element, [](OpBuilder &, Location, ValueRange args) {
+    return args.front();
+  });
+}

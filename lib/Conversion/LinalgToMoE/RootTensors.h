@@ -1,0 +1,53 @@
+//===- RootTensors.h - Tensors over the loops of a root ---------*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Tokens are numbered by the loops over tokens in the order of the result: N is
+// the product of their sizes.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_LIB_CONVERSION_LINALGTOMOE_ROOTTENSORS_H
+#define MOE_LIB_CONVERSION_LINALGTOMOE_ROOTTENSORS_H
+
+#include "MaskedTerms.h"
+
+namespace mlir::moe {
+
+class RootTensors {
+public:
+  using Payload = llvm::function_ref<Value(OpBuilder &, Location, ValueRange)>;
+
+  explicit RootTensors(MaskedTerms &terms);
+
+  /// [loops...] of what `payload` computes of an element of each of `reads`; a
+  /// dimension that none of the loops indexes is read at 0.
+  Value map(ArrayRef<Read> reads, ArrayRef<int64_t> loops, Type element,
+            Payload payload);
+  /// [tokens..., others...] to [N, others...].
+  Value flatten(Value value);
+  /// An input of experts as [N, its other dimensions...]: of numbers for each
+  /// token and expert, experts last.
+  Value gatherable(const Read &input);
+  /// [N, features...] to the dimensions of the result.
+  Value unflatten(Value rows);
+  /// A tensor like the result as [N, features...] of dynamic N.
+  Value toTokens(Value value);
+  /// A tensor like the result.
+  Value materialize(const Read &read);
+
+protected:
+  MaskedTerms &terms;
+  OpBuilder b;
+  Location loc;
+  /// Of the result.
+  RankedTensorType type;
+  Type element;
+  /// How often each loop runs.
+  llvm::SmallDenseMap<int64_t, OpFoldResult> sizes;
+};
+
+} // namespace mlir::moe
+
+#endif // MOE_LIB_CONVERSION_LINALGTOMOE_ROOTTENSORS_H
