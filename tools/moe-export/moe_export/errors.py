@@ -60,15 +60,7 @@ def explained(problem):
 
 def is_of_framework(file):
     """Whether a file is none of the user's."""
-    return bool(_FRAMEWORK.search(file)) or file.startswith(os.path.dirname(os.__file__) + os.sep)
-
-
-def warn(message):
-    """A warning at the line of the user's file that called this package."""
-    level, frame = 1, sys._getframe()
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, stacklevel=level)
+    return bool(_FRAMEWORK.search(file))
 
 
 def place_of(location, layers=()):

@@ -31,7 +31,7 @@ def lower(graph_module):
 
 
 def _culprit(graph_module):
-    """The place and name of the first operation that ends the converter, found by converting beginnings of the graph."""
+    """The place and name of the first operation that ends the converter: beginnings of the graph are converted."""
     calls = [node for node in graph_module.graph.nodes if node.op == "call_function"]
     good, bad = 0, len(calls)
     while bad - good > 1:

@@ -28,7 +28,8 @@ def retrace(program, forms):
         def run_node(self, node):
             if node.op != "call_function":
                 return super().run_node(node)
-            if isinstance(node.target, torch._ops.HigherOrderOperator) and node.target is not torch.ops.higher_order.cond:
+            higher = isinstance(node.target, torch._ops.HigherOrderOperator)
+            if higher and node.target is not torch.ops.higher_order.cond:
                 raise ExportError(f"{place_of_node(node)}: {node.target.name()} of torch is not exported")
             try:
                 with self._set_current_node(node):

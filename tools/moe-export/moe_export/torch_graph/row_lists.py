@@ -39,8 +39,8 @@ class RowLists:
             return args[0][args[1]]
         if _is_check(node):
             return leaves[0]
-        checks = (aten._assert_scalar.default, aten.sym_constrain_range.default, aten.sym_constrain_range_for_size.default)
-        if node.target in checks:
+        checks = ("_assert_scalar", "sym_constrain_range", "sym_constrain_range_for_size")
+        if node.target in [getattr(aten, name).default for name in checks]:
             return None
         if any(leaf.rows is not leaves[0].rows for leaf in leaves):
             return self._otherwise(node.target, *real((args, kwargs)))
@@ -77,8 +77,9 @@ class RowLists:
         """Indices with the positions that a mask lists in its place."""
         import torch
 
-        masks = [(at, mask) for at, mask in enumerate(indices) if isinstance(mask, torch.Tensor) and mask.dtype == torch.bool]
-        for at, mask in masks:
+        masks = [(at, mask) for at, mask in enumerate(indices) if isinstance(mask, torch.Tensor)]
+        # From the last one, for the places of those before to stay.
+        for at, mask in reversed([each for each in masks if each[1].dtype == torch.bool]):
             rows = self._rows_of(node.args[1][at], mask, node)
             indices = [*indices[:at], *(rows.component(axis) for axis in range(mask.dim())), *indices[at + 1 :]]
         return indices

@@ -39,7 +39,8 @@ def forms():
         if min == max:
             return NotImplemented
         at = ((x - min) * (bins / (max - min))).floor().clamp(max=bins - 1)
-        counted = (at.flatten()[:, None] == torch.arange(bins, device=x.device)) & ((x >= min) & (x <= max)).flatten()[:, None]
+        inside = ((x >= min) & (x <= max)).flatten()[:, None]
+        counted = (at.flatten()[:, None] == torch.arange(bins, device=x.device)) & inside
         return counted.sum(0).to(x.dtype)
 
     def search(row, x, *, out_int32=False, right=False, side=None, sorter=None):
