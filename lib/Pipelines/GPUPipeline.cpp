@@ -70,7 +70,9 @@ static void populateBuffersPipeline(OpPassManager &pm) {
 }
 
 static void populateKernelPipeline(OpPassManager &kernels) {
-  kernels.addPass(createExpandMathPass());
+  ExpandMathPassOptions expand;
+  expand.remainders = true;
+  kernels.addPass(createExpandMathPass(expand));
   ApproximateMathPassOptions math;
   math.targetName = "gpu";
   kernels.addPass(createApproximateMathPass(math));

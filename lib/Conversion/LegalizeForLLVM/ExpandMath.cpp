@@ -197,6 +197,70 @@ static void expand(IRRewriter &rewriter, math::ClampFOp op) {
                                                  op.getFastmath());
 }
 
+/// The remainder as C's fmod has it, which is exact: the divisor times powers
+/// of two is subtracted, from the largest that is not above the dividend on.
+/// Each of these products is a number of the type, and so is each difference.
+/// NaN for an infinite dividend and for a divisor of 0.
+static void expand(IRRewriter &rewriter, arith::RemFOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+  Type type = op.getType(), wide = type;
+  Value lhs = op.getLhs(), rhs = op.getRhs();
+  if (type.getIntOrFloatBitWidth() < 32) {
+    wide = b.getF32Type();
+    lhs = arith::ExtFOp::create(b, wide, lhs);
+    rhs = arith::ExtFOp::create(b, wide, rhs);
+  }
+  const llvm::fltSemantics &semantics = semanticsOf(lhs);
+  auto number = [&](const APFloat &value) { return splat(b, wide, value); };
+  Value zero = splat(b, wide, 0), one = splat(b, wide, 1);
+  Value half = arith::DivFOp::create(b, one, splat(b, wide, 2));
+  Value dividend = math::AbsFOp::create(b, lhs);
+  Value divisor = math::AbsFOp::create(b, rhs);
+  // Both are false of a NaN.
+  Value isFinite = arith::CmpFOp::create(b, CmpFPredicate::OLT, dividend,
+                                         number(APFloat::getInf(semantics)));
+  Value isDivisor = arith::CmpFOp::create(b, CmpFPredicate::OGT, divisor, zero);
+  Value isDefined = arith::AndIOp::create(b, isFinite, isDivisor);
+  dividend = arith::SelectOp::create(b, isDefined, dividend, zero);
+  divisor = arith::SelectOp::create(b, isDefined, divisor, one);
+
+  Value bound = arith::MulFOp::create(b, dividend, half);
+  auto grow = scf::WhileOp::create(
+      b, TypeRange(wide), divisor,
+      [&](OpBuilder &nested, Location loc, ValueRange multiple) {
+        Value below = arith::CmpFOp::create(nested, loc, CmpFPredicate::OLE,
+                                            multiple[0], bound);
+        scf::ConditionOp::create(nested, loc, below, multiple);
+      },
+      [&](OpBuilder &nested, Location loc, ValueRange multiple) {
+        Value twice =
+            arith::AddFOp::create(nested, loc, multiple[0], multiple[0]);
+        scf::YieldOp::create(nested, loc, twice);
+      });
+  auto shrink = scf::WhileOp::create(
+      b, TypeRange{wide, wide}, ValueRange{dividend, grow.getResult(0)},
+      [&](OpBuilder &nested, Location loc, ValueRange carried) {
+        Value rest = carried[0], multiple = carried[1];
+        Value fits = arith::CmpFOp::create(nested, loc, CmpFPredicate::OGE,
+                                           rest, multiple);
+        Value less = arith::SubFOp::create(nested, loc, rest, multiple);
+        rest = arith::SelectOp::create(nested, loc, fits, less, rest);
+        Value more = arith::CmpFOp::create(nested, loc, CmpFPredicate::OGT,
+                                           multiple, divisor);
+        scf::ConditionOp::create(nested, loc, more, ValueRange{rest, multiple});
+      },
+      [&](OpBuilder &nested, Location loc, ValueRange carried) {
+        Value next = arith::MulFOp::create(nested, loc, carried[1], half);
+        scf::YieldOp::create(nested, loc, ValueRange{carried[0], next});
+      });
+  Value result = math::CopySignOp::create(b, shrink.getResult(0), lhs);
+  result = arith::SelectOp::create(b, isDefined, result,
+                                   number(APFloat::getNaN(semantics)));
+  if (type != wide)
+    result = arith::TruncFOp::create(b, type, result);
+  rewriter.replaceOp(op, result);
+}
+
 template <typename OpTy>
 static bool expandIf(IRRewriter &rewriter, Operation *op) {
   auto function = dyn_cast<OpTy>(op);
@@ -218,6 +282,9 @@ struct ExpandMathPass : moe::impl::ExpandMathPassBase<ExpandMathPass> {
     IRRewriter rewriter(&getContext());
     getOperation()->walk([&](Operation *op) {
       rewriter.setInsertionPoint(op);
+      auto remainder = dyn_cast<arith::RemFOp>(op);
+      if (remainder && remainders && isa<FloatType>(remainder.getType()))
+        return expand(rewriter, remainder);
       expandAnyOf<math::FPowIOp, math::IPowIOp, math::IsInfOp, math::IsNormalOp,
                   math::ClampFOp>(rewriter, op);
     });

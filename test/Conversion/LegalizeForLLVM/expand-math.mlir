@@ -1,4 +1,5 @@
 // RUN: moe-opt %s --moe-expand-math | FileCheck %s
+// RUN: moe-opt %s --moe-expand-math=remainders | FileCheck %s --check-prefix=EXACT
 
 // CHECK-LABEL: func.func @square
 // CHECK-SAME: %[[x:.*]]: vector<8xf32>
@@ -61,4 +62,23 @@ func.func @classes(%x: vector<4xf32>) -> (vector<4xi1>, vector<4xi1>, vector<4xf
   %b = math.isnormal %x : vector<4xf32>
   %c = math.clampf %x to [%x, %x] : vector<4xf32>
   return %a, %b, %c : vector<4xi1>, vector<4xi1>, vector<4xf32>
+}
+
+// What is not a scalar, and whoever has fmod, keeps it.
+// CHECK-LABEL: func.func @remainder
+// CHECK-COUNT-2: arith.remf
+// EXACT-LABEL: func.func @remainder
+// EXACT-SAME: %[[a:.*]]: bf16, %{{.*}}: bf16, %[[v:.*]]: vector<4xf32>
+// EXACT: %[[A:.*]] = arith.extf %[[a]] : bf16 to f32
+// EXACT: %[[UP:.*]] = scf.while
+// EXACT: %[[REST:.*]]:2 = scf.while (%{{.*}} = %{{.*}}, %{{.*}} = %[[UP]])
+// EXACT: arith.cmpf oge
+// EXACT: arith.subf
+// EXACT: math.copysign %[[REST]]#0, %[[A]] : f32
+// EXACT: arith.truncf %{{.*}} : f32 to bf16
+// EXACT: arith.remf %[[v]], %[[v]] : vector<4xf32>
+func.func @remainder(%a: bf16, %b: bf16, %v: vector<4xf32>) -> (bf16, vector<4xf32>) {
+  %r = arith.remf %a, %b : bf16
+  %w = arith.remf %v, %v : vector<4xf32>
+  return %r, %w : bf16, vector<4xf32>
 }

@@ -35,6 +35,7 @@ UNIT = np.array([-1, -0.99, -0.75, -0.5, -0.1, -0.0, 0, 1e-3, 0.25, 0.5, 0.625, 
 ANGLES = np.array([-100, -9.5, -6.25, -3, -2, -1.5, -0.75, -0.0, 0, 1e-3, 0.25, 0.5, 1, 1.25, 2, 3, 4.5, 6, 10, 99, np.inf, np.nan])
 POSITIVE = np.array([0, 1e-3, 0.125, 0.5, 0.75, 0.99, 1, 1.25, 2, 3, 10, 100, 5000, np.inf, np.nan, -1])
 PAIRS = np.array([(a, b) for a in (-2.5, -1, -0.5, -0.0, 0, 0.5, 1, 3, np.inf, np.nan) for b in (-3, -1, -0.5, 0, 0.5, 1, 2, 2.5, 7)])
+DIVISIONS = np.vstack([PAIRS, [(6e4, 0.3), (-6e4, 7e-5), (3, np.inf), (np.inf, np.inf), (2e-6, 3e-6), (1, np.nan)]])
 POWERS = np.array([(a, b) for a in (-2, -1.5, -1, -0.0, 0, 0.5, 1, 1.25, 3, np.inf, np.nan) for b in (-5, -2, -1, 0, 1, 2, 3, 7, 8)])
 TRIPLES = np.array([(a, b, c) for a in (-2.5, 0, 0.5, 3) for b in (-3, 0.25, 1) for c in (-1, 0, 2)])
 
@@ -67,7 +68,7 @@ FLOATS = [
 ]
 ARITHMETIC = [
     ("addf", PAIRS, np.add), ("subf", PAIRS, np.subtract), ("mulf", PAIRS, np.multiply), ("divf", PAIRS, np.divide),
-    ("remf", PAIRS, np.fmod), ("negf", ANY, np.negative), ("maximumf", PAIRS, np.maximum), ("minimumf", PAIRS, np.minimum),
+    ("remf", DIVISIONS, np.fmod), ("negf", ANY, np.negative), ("maximumf", PAIRS, np.maximum), ("minimumf", PAIRS, np.minimum),
     ("maxnumf", PAIRS, np.fmax), ("minnumf", PAIRS, np.fmin),
 ]
 CLASSES = [

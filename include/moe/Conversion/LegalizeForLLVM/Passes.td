@@ -29,6 +29,10 @@ def ExpandMathPass : Pass<"moe-expand-math"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::scf::SCFDialect"];
+  let options = [
+    Option<"remainders", "remainders", "bool", /*default=*/"false",
+           "also expand arith.remf on scalars, for a target without fmod">
+  ];
 }
 
 def LowerExpandShapePass : Pass<"moe-lower-expand-shape"> {
