@@ -48,8 +48,9 @@ class Program:
         self.lines, self.arguments, self.tensors, self.counter = [], [], {}, 0
         self.sizes, self.dynamic, self.sources = {}, set(), {}
         self.features, self.found = 0, set()
+        # Of "i64" are positions, too: those of any batch do not fit into 16 bits.
         self.types = {"f32": self.pick("f32", "f32", "f32", "f64", "f16", "bf16"),
-                      "i32": self.pick("i32", "i32", "i8", "i16", "i64"), "i64": self.pick("i64", "i64", "i64", "i32", "i16")}
+                      "i32": self.pick("i32", "i32", "i8", "i16", "i64"), "i64": self.pick("i64", "i64", "i64", "i32", "i64")}
 
     def pick(self, *choices):
         return choices[self.rng.integers(len(choices))]
