@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from export import exports, refused, rows, same
 from moe_export import child
-from models_torch import ChosenRows
+from models_torch import ChosenRows, SortedRows
 from torch import nn
 
 
@@ -74,18 +74,6 @@ class Branches(nn.Module):
 
     def forward(self, x):
         return torch.cond(x[0, 0] > 0, lambda x: torch.relu(self.first(x)), lambda x: self.second(x), (x,))
-
-
-class Sorted(nn.Module):
-    """Rows in the order of their experts, equal ones as they came, and back."""
-
-    def forward(self, x):
-        weights, chosen = torch.topk(torch.softmax(x, -1), 2)
-        order = chosen.view(-1).argsort(stable=True)
-        y = torch.empty(order.shape[0], 8)
-        y[order] = x[order // 2]
-        first = torch.sort(x, dim=1, descending=True)[0] + torch.argsort(x, dim=0)
-        return (y.view(-1, 2, 8) * weights[..., None]).sum(1), first, torch.sort(chosen[:, 0], stable=True)[1]
 
 
 class Counts(nn.Module):
@@ -160,7 +148,7 @@ check("chosen rows", ChosenRows(4))
 text, _ = check("moving statistics", nn.Sequential(nn.BatchNorm1d(8), nn.Dropout(0.5)))
 assert '@"0.running_mean"' in text and "num_batches_tracked" not in text
 check("branches", Branches())
-for module in (Sorted, Counts, Gates):
+for module in (SortedRows, Counts, Gates):
     check(module.__name__, module(), sizes=(7, 1, 0))
 check("attention", Attention(), rows(3, 5, 8, seed=2), sizes=(3, 1))
 

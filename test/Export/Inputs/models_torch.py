@@ -50,3 +50,17 @@ class PairsOfRows(ListedRows):
             tokens, slots = torch.where(chosen == number)
             y.index_add_(0, tokens, expert(x[tokens]) * weights[tokens, slots, None])
         return y.reshape(shape)
+
+
+class SortedRows(nn.Module):
+    """Rows in the order of their experts, equal ones as they came, and back; then those within a capacity."""
+
+    def forward(self, x):
+        weights, chosen = torch.topk(torch.softmax(x, -1), 2)
+        order = chosen.view(-1).argsort(stable=True)
+        y = torch.empty(order.shape[0], 8)
+        y[order] = x[order // 2]
+        hot = nn.functional.one_hot(chosen[:, 0], 8)
+        kept = (hot.cumsum(0) * hot).sum(1, keepdim=True) <= 1
+        sorted = torch.sort(x, dim=1, descending=True)[0] + torch.argsort(x, dim=0)
+        return (y.view(-1, 2, 8) * weights[..., None]).sum(1) * kept + sorted
