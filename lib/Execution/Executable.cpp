@@ -101,6 +101,7 @@ Executable::create(ModuleOp module, EntryPoint entry,
     for (const rt::Symbol &symbol : emulatorSymbols())
       jit.symbols[symbol.name] = symbol.address;
   jit.dumpObjectsDir = std::move(options.dumpObjectsDir);
+  jit.optLevel = options.optLevel;
   if (!options.trusted)
     if (llvm::Error error = checkLinkage(**translated, [&](StringRef name) {
           return jit.symbols.contains(name);

@@ -327,6 +327,7 @@ llvm::Error Run::lower() {
   linking.dumpObjectsDir = options.dumpObjectsDir;
   linking.trusted = options.trustModel;
   linking.machine = session->kind();
+  linking.optLevel = options.optLevel;
   auto created = Executable::create(*module, entry, std::move(linking));
   if (!created)
     return created.takeError();

@@ -62,7 +62,10 @@ static llvm::Error readArgument(StringRef argument, RunOptions &options) {
   else if (flag == "--benchmark-out")
     options.benchmarkOut = value.str(),
     options.benchmark = RunOptions::Format::JSON;
-  else if (flag == "--repetitions") {
+  else if (flag == "--opt-level") {
+    if (value.getAsInteger(10, options.optLevel))
+      return usageError(argument + ": expected an integer");
+  } else if (flag == "--repetitions") {
     options.warmup = 0;
     if (value.getAsInteger(10, options.repetitions))
       return usageError(argument + ": expected an integer");

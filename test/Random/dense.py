@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from dense_masks import Masked
-from many import Runner
+from many import Runner, opt_level
 from moe_run import load_safetensors, plain, save_safetensors
 
 # Relative to the largest element of the result; each operation rounds.
@@ -186,18 +186,18 @@ def work(build, keep, top, seed):
         if keep:
             folder = os.path.join(keep, str(seed))
             os.makedirs(folder, exist_ok=True)
-        why = check(p, results, rows, RUNNERS[threads], folder)
+        why = check(p, results, rows, RUNNERS[threads], opt_level(seed), folder)
     if rows and not all(rows):
         p.found.add("with an idle expert")
     return seed, why, p.found | {"programs", f"in {p.types['f32']}"}
 
 
-def check(p, results, rows, runner, folder):
+def check(p, results, rows, runner, level, folder):
     """What is wrong with a program, or nothing."""
     with open(os.path.join(folder, "model.mlir"), "w") as f:
         f.write(text(p, results))
     save_safetensors(os.path.join(folder, "inputs.safetensors"), p.tensors)
-    command = ["model.mlir", "--trust-model", "--benchmark-out=/dev/null", "--repetitions=1",
+    command = ["model.mlir", "--trust-model", level, "--benchmark-out=/dev/null", "--repetitions=1",
                *[f"--input=@inputs.safetensors[{name}]" for name, _ in p.arguments]]
     for flags in ([], ["--assume-finite"]):
         how = " ".join(flags) or "plain"

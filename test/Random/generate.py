@@ -7,6 +7,7 @@ The same program gives the same tensors, whatever else was simplified.
 import zlib
 
 import numpy as np
+from many import opt_level
 from meaning import dialect
 from moe_run import BF16, plain
 
@@ -34,7 +35,7 @@ class Drawing:
             "growth": one(["double", "append", "halve"]),
             "inner": {"experts": one([1, 2, 3, 5])} if self.maybe(0.3) else None,
             "packed": self.maybe(0.3), "rows": self.below(experts) if self.maybe(0.3) else None,
-            "values": one(["plain", "plain", "plain", "nan", "inf"]), "trusted": seed % 2 == 0, "threads": 1 + 2 * (seed // 2 % 2),
+            "values": one(["plain", "plain", "plain", "nan", "inf"]), "trusted": seed % 2 == 0, "threads": 1 + 2 * (seed // 2 % 2), "opt_level": opt_level(seed),
             "tensors": {}}
         if p["inner"]:
             p["inner"].update(k=self.below(p["inner"]["experts"] + 1), deep=self.maybe(0.4), unlike=p["inner"]["experts"] <= 3 and self.maybe(0.3))

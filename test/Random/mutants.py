@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import mutate
-from many import Runner
+from many import Runner, opt_level
 from meaning import dialect  # noqa: F401: finds moe_run
 from moe_run import BF16, DTYPES, load_safetensors, plain, save_safetensors
 
@@ -143,7 +143,7 @@ class Trial:
         inputs = [input_spec(kind, rng, lambda: int(rng.choice(sizes)) if uneven else common)
                   for kind in re.findall(r"^  input \d+: (\S+)$", bodies[at], re.M)]
         results = re.findall(r"^  result \d+: (\S+)$", bodies[at], re.M)
-        common = ["model.mlir", f"--function={names[at]}", *self.limits, "--benchmark-out=/dev/null", "--repetitions=1",
+        common = ["model.mlir", f"--function={names[at]}", opt_level(seed), *self.limits, "--benchmark-out=/dev/null", "--repetitions=1",
                   *[f"--input={spec}" for spec in inputs], *(["--parameters=weights.safetensors"] if parameters else [])]
         self.command = common
         return self.both(common, len(results), text)

@@ -96,7 +96,7 @@ def check(program, build, device, folder):
     """What is wrong with a program, or nothing; and its routing."""
     results, routing, command = prepare(program, folder)
     runner = runner_of(build, program["threads"])
-    command += [f"--device={device}", "--benchmark-out=/dev/null", "--repetitions=1"]
+    command += [f"--device={device}", program["opt_level"], "--benchmark-out=/dev/null", "--repetitions=1"]
     stats = os.path.join(folder, "stats.json")
     for form in ("active", "all"):
         output = os.path.join(folder, f"{form}.safetensors")
@@ -292,7 +292,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="moe-random-") as folder:
             _, _, command = prepare(program, folder)
             with open(os.path.join(folder, "model.mlir")) as f:
-                print(f"The smallest program found that fails ({why}):\n{f.read()}\n  OMP_NUM_THREADS={program['threads']} moe-run {' '.join(command)} --device={options.device}")
+                print(f"The smallest program found that fails ({why}):\n{f.read()}\n  OMP_NUM_THREADS={program['threads']} moe-run {' '.join(command)} {program['opt_level']} --device={options.device}")
     print("\n".join(f"{count:5} {name}" for name, count in sorted(counts.items())))
     print(f"{counts['programs'] - len(failed)} programs agree with their meaning, {len(failed)} do not")
     return 1 if failed or not counts["programs"] else 0

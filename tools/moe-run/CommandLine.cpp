@@ -113,6 +113,9 @@ struct Flags {
   Text dumpPhases{"dump-phases-to", "dir", "Write the module after each phase"};
   Text dumpObjects{"dump-objects-to", "dir",
                    "Write each object file when it is generated"};
+  Text optLevel{"opt-level", "0|1|2|3",
+                "Work on code of the CPU; 0 compiles in a fraction of the "
+                "time (3)"};
   Text threads{"threads", "n",
                "Threads of a parallel loop (OMP_NUM_THREADS, "
                "else one for each core)"};
@@ -184,6 +187,12 @@ static llvm::Error readThreads(const Text &flag, int &threads) {
   return llvm::Error::success();
 }
 
+static llvm::Error readLevel(const Text &flag, unsigned &level) {
+  if (StringRef(flag.getValue()).getAsInteger(10, level) || level > 3)
+    return badValue(flag, "0, 1, 2 or 3");
+  return llvm::Error::success();
+}
+
 /// "1GiB", "512MB", "4096".
 static llvm::Error readSize(const Text &flag, int64_t &bytes) {
   static constexpr std::pair<StringLiteral, int64_t> units[] = {
@@ -247,6 +256,9 @@ static llvm::Error readValues(const Flags &flags, RunOptions &run) {
     return badValue(flags.experts, "active or all");
   if (llvm::Error error = readDevice(flags.device, run.device))
     return error;
+  if (flags.optLevel.getNumOccurrences())
+    if (llvm::Error error = readLevel(flags.optLevel, run.optLevel))
+      return error;
   if (flags.threads.getNumOccurrences())
     if (llvm::Error error = readThreads(flags.threads, run.threads))
       return error;

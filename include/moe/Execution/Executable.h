@@ -28,6 +28,8 @@ struct ExecutableOptions {
   bool trusted = false;
   /// What the module was lowered to.
   MachineKind machine = MachineKind::CPU;
+  /// Of LLVM, 0 to 3.
+  unsigned optLevel = 3;
 };
 
 /// Whether compiled code has another meaning for that name, or no symbol can

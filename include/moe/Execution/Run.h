@@ -61,6 +61,8 @@ struct RunOptions {
   std::string dumpPhasesDir;
   std::string dumpObjectsDir;
 
+  /// How hard LLVM works on the code of a CPU, 0 to 3.
+  unsigned optLevel = 3;
   /// Of a parallel loop; 0 is what OpenMP says.
   int threads = 0;
   /// Bytes that a run may hold at a time; 0 is the default, eight tenths of
