@@ -4,10 +4,12 @@ NumPy has no bf16: such a tensor is a float32 array whose values bf16 can hold,
 wrapped as `BF16`.
 """
 
+import argparse
 import json
 import os
 import struct
 import subprocess
+import tempfile
 
 import numpy as np
 import strict_json
@@ -111,3 +113,49 @@ def run(build, model, inputs, results, scratch, parameters=None, flags=(), prefi
         command.append(f"--parameters={parameters}")
     execute(command, **options)
     return [np.load(o) for o in outputs], strict_json.load(stats)
+
+
+class Checks:
+    """Checks of small programs, counted and reported. The command line of such a test is
+    BUILD [--device=NAME]."""
+
+    def __init__(self, usage):
+        parser = argparse.ArgumentParser(usage=usage)
+        parser.add_argument("build")
+        parser.add_argument("--device", default="cpu")
+        self.options = parser.parse_args()
+        self.passed = self.failed = 0
+
+    def evaluate(self, text, inputs, results=1, flags=()):
+        """Results of the program of that text for these arrays; Failed as run() says."""
+        with tempfile.TemporaryDirectory(prefix="moe-checks-") as folder:
+            model = os.path.join(folder, "model.mlir")
+            with open(model, "w") as f:
+                f.write(text)
+            paths = [os.path.join(folder, f"input{i}.npy") for i in range(len(inputs))]
+            for path, value in zip(paths, inputs):
+                np.save(path, np.array(value, order="C"))
+            # Most of the time would be LLVM's, which is not what these checks are about.
+            flags = [f"--device={self.options.device}", "--opt-level=0", *flags]
+            return run(self.options.build, model, paths, results, folder, flags=flags)[0]
+
+    def check(self, name, why):
+        """Counts a check that failed if there is a reason, which is printed."""
+        self.passed += not why
+        self.failed += bool(why)
+        if why:
+            print(f"FAIL {name}: {why}")
+
+    def compare(self, name, wanted, text, inputs, flags=(), **tolerances):
+        """Whether the results are those, within numpy.allclose's tolerances."""
+        try:
+            got = self.evaluate(text, inputs, len(wanted), flags)
+        except Failed as failed:
+            return self.check(name, str(failed))
+        away = next((f"{a.tolist()}, not {b.tolist()}" for a, b in zip(got, wanted)
+                     if a.shape != b.shape or not np.allclose(a, b, equal_nan=True, **tolerances)), "")
+        self.check(name, away[:2000])
+
+    def end(self):
+        print(f"{self.passed} passed, {self.failed} failed")
+        raise SystemExit(bool(self.failed) or not self.passed)

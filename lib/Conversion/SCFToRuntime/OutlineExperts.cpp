@@ -46,6 +46,38 @@ static void forwardCapturedResults(scf::ExecuteRegionOp op) {
       result.replaceAllUsesWith(value);
 }
 
+/// Gives the vectors among `operands` to the entry block of `op` in memory. The
+/// stub through which a function is called for the first time keeps of each
+/// vector register only the low 128 bits while the function is compiled, so
+/// that no argument may be in one.
+static void passVectorsInMemory(ImplicitLocOpBuilder &b,
+                                scf::ExecuteRegionOp op,
+                                MutableArrayRef<Value> operands) {
+  if (llvm::none_of(ValueRange(operands).getTypes(), llvm::IsaPred<VectorType>))
+    return;
+  // In a loop, memory of the stack would pile up.
+  auto scope = memref::AllocaScopeOp::create(b, op.getResultTypes());
+  op.replaceAllUsesWith(scope.getResults());
+  Block &body = scope.getBodyRegion().emplaceBlock();
+  op->moveBefore(&body, body.end());
+  b.setInsertionPointToEnd(&body);
+  memref::AllocaScopeReturnOp::create(b, op.getResults());
+  b.setInsertionPoint(op);
+  Block &entry = op.getRegion().front();
+  auto inside = ImplicitLocOpBuilder::atBlockBegin(b.getLoc(), &entry);
+  for (auto [argument, operand] : llvm::zip(entry.getArguments(), operands)) {
+    auto vector = dyn_cast<VectorType>(argument.getType());
+    if (!vector)
+      continue;
+    auto place = memref::AllocaOp::create(b, MemRefType::get({}, vector));
+    memref::StoreOp::create(b, operand, place);
+    operand = place;
+    argument.setType(place.getType());
+    auto load = memref::LoadOp::create(inside, argument);
+    argument.replaceAllUsesExcept(load, load);
+  }
+}
+
 namespace {
 struct OutlineExpertsPass
     : moe::impl::OutlineExpertsPassBase<OutlineExpertsPass> {
@@ -72,6 +104,7 @@ struct OutlineExpertsPass
     ImplicitLocOpBuilder b(op.getLoc(), op);
     IRRewriter rewriter(b);
     SmallVector<Value> captured = isolate(rewriter, op.getRegion());
+    passVectorsInMemory(b, op, captured);
     auto type =
         b.getFunctionType(ValueRange(captured).getTypes(), op.getResultTypes());
     auto function = func::FuncOp::create(op.getLoc(), outlinedName(op), type);

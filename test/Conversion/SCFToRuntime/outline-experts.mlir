@@ -19,6 +19,29 @@ func.func @main(%c: i1, %m: memref<?x4xf32>, %i: index) {
   }
   return
 }
+// The first call goes through a stub that does not keep whole vector registers.
+// CHECK-LABEL: func.func @vectors
+// CHECK-SAME: %[[V:.*]]: vector<8xf32>
+// CHECK: scf.for
+// CHECK:   %[[R:.*]] = memref.alloca_scope
+// CHECK:     %[[P:.*]] = memref.alloca() : memref<vector<8xf32>>
+// CHECK:     memref.store %[[V]], %[[P]][]
+// CHECK:     %[[C:.*]] = func.call @moe_expert_1_0(%[[P]], %{{.*}}) : (memref<vector<8xf32>>, memref<8xf32>) -> f32
+// CHECK:     memref.alloca_scope.return %[[C]] : f32
+// CHECK:   scf.yield %[[R]]
+func.func @vectors(%v: vector<8xf32>, %m: memref<8xf32>, %n: index, %s: f32) -> f32 {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %r = scf.for %i = %zero to %n step %one iter_args(%a = %s) -> f32 {
+    %x = scf.execute_region -> f32 no_inline {
+      vector.transfer_write %v, %m[%zero] : vector<8xf32>, memref<8xf32>
+      %y = vector.reduction <add>, %v : vector<8xf32> into f32
+      scf.yield %y : f32
+    } loc("moe_expert_1_0")
+    scf.yield %x : f32
+  }
+  return %r : f32
+}
 // A region that may be inlined stays.
 // CHECK-LABEL: func.func @stays
 // CHECK: scf.execute_region
@@ -33,3 +56,7 @@ func.func @stays(%m: memref<4xf32>, %i: index, %v: f32) {
 // CHECK: func.func private @moe_expert_0_1(
 // CHECK-DAG: arith.constant 0 : index
 // CHECK-DAG: memref.get_global @w
+
+// CHECK: func.func private @moe_expert_1_0(%[[P:.*]]: memref<vector<8xf32>>, %{{.*}}: memref<8xf32>) -> f32
+// CHECK: %[[V:.*]] = memref.load %[[P]][]
+// CHECK: vector.transfer_write %[[V]]

@@ -5,22 +5,15 @@ against NumPy, trusted and not.
     free_lengths.py BUILD [--device=NAME]
 """
 
-import argparse
 import os
 import sys
-import tempfile
 
 import numpy as np
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "..", "Inputs"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "Inputs"))
 import moe_run
 
-parser = argparse.ArgumentParser(usage=__doc__)
-parser.add_argument("build")
-parser.add_argument("--device", default="cpu")
-OPTIONS = parser.parse_args()
-SCRATCH = tempfile.mkdtemp(prefix="moe-free-lengths-")
+CHECKS = moe_run.Checks(__doc__)
 RNG = np.random.default_rng(5)
 
 # Tokens of all sequences go through one matrix, and back into their sequences.
@@ -164,24 +157,7 @@ def cases():
         yield "sliced", SLICED, [x, np.array(sizes, np.int64)], [2 * part, part.reshape(3, sizes[0], 1, -1) if part.size else np.zeros((3, sizes[0], 1, 0), np.float32)]
 
 
-failures = checks = 0
 for name, text, inputs, want in cases():
-    model = os.path.join(SCRATCH, name + ".mlir")
-    with open(model, "w") as f:
-        f.write(text)
-    paths = []
-    for i, value in enumerate(inputs):
-        paths.append(os.path.join(SCRATCH, f"in{i}.npy"))
-        np.save(paths[-1], np.ascontiguousarray(value))
     for flags in ([], ["--trust-model"]):
-        checks += 1
-        try:
-            got, _ = moe_run.run(OPTIONS.build, model, paths, len(want), SCRATCH, flags=[f"--device={OPTIONS.device}", *flags])
-            why = "" if all(a.shape == b.shape and np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(got, want)) else "differs from NumPy"
-        except moe_run.Failed as failed:
-            why = str(failed)
-        if why:
-            failures += 1
-            print(f"FAIL {name} of {[v.shape for v in inputs]} {flags}: {why}")
-print(f"{checks - failures} passed, {failures} failed")
-sys.exit(bool(failures))
+        CHECKS.compare(f"{name} of {[v.shape for v in inputs]} {flags}", want, text, inputs, flags, rtol=1e-5, atol=1e-6)
+CHECKS.end()

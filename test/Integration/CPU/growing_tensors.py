@@ -5,22 +5,15 @@ one of static size; values are NumPy's, trusted and not.
     growing_tensors.py BUILD [--device=NAME]
 """
 
-import argparse
 import os
 import sys
-import tempfile
 
 import numpy as np
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "..", "Inputs"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "Inputs"))
 import moe_run
 
-parser = argparse.ArgumentParser(usage=__doc__)
-parser.add_argument("build")
-parser.add_argument("--device", default="cpu")
-OPTIONS = parser.parse_args()
-SCRATCH = tempfile.mkdtemp(prefix="moe-growing-")
+CHECKS = moe_run.Checks(__doc__)
 
 HEAD = """
   %c0 = arith.constant 0 : index
@@ -153,26 +146,10 @@ func.func private @more(%t: tensor<?x3xf32>, %x: tensor<2x3xf32>, %n: index) -> 
 """
 
 x = np.random.default_rng(1).normal(0, 1, (2, 3)).astype(np.float32)
-np.save(os.path.join(SCRATCH, "x.npy"), x)
-failures = checks = 0
 for name, (body, result, meaning) in CASES.items():
-    model = os.path.join(SCRATCH, name + ".mlir")
-    with open(model, "w") as f:
-        f.write(f"func.func @main(%x: {STATIC}, %n: tensor<1xi64>) -> {result} {{{HEAD}{body}  return %r : {result}\n}}\n")
-        f.write(CALLED if name == "called" else "")
+    text = f"func.func @main(%x: {STATIC}, %n: tensor<1xi64>) -> {result} {{{HEAD}{body}  return %r : {result}\n}}\n"
+    text += CALLED if name == "called" else ""
     for rounds in (0, 1, 3):
-        np.save(os.path.join(SCRATCH, "n.npy"), np.array([rounds]))
         for flags in ([], ["--trust-model"]):
-            checks += 1
-            try:
-                (got,), _ = moe_run.run(OPTIONS.build, model, [os.path.join(SCRATCH, f) for f in ("x.npy", "n.npy")], 1, SCRATCH,
-                                        flags=[f"--device={OPTIONS.device}", *flags])
-                want = meaning(x, rounds)
-                why = "" if got.shape == want.shape and np.allclose(got, want) else f"{got.tolist()}, not {want.tolist()}"
-            except moe_run.Failed as failed:
-                why = str(failed)
-            if why:
-                failures += 1
-                print(f"FAIL {name}, {rounds} rounds {flags}: {why}")
-print(f"{checks - failures} passed, {failures} failed")
-sys.exit(bool(failures))
+            CHECKS.compare(f"{name}, {rounds} rounds {flags}", [meaning(x, rounds)], text, [x, np.array([rounds])], flags)
+CHECKS.end()

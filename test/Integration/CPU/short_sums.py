@@ -4,25 +4,18 @@
     short_sums.py BUILD [--device=NAME]
 """
 
-import argparse
 import os
 import sys
-import tempfile
 
 import numpy as np
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "..", "Inputs"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "Inputs"))
 import moe_run
 
-parser = argparse.ArgumentParser(usage=__doc__)
-parser.add_argument("build")
-parser.add_argument("--device", default="cpu")
-OPTIONS = parser.parse_args()
-SCRATCH = tempfile.mkdtemp(prefix="moe-short-sums-")
+CHECKS = moe_run.Checks(__doc__)
 RNG = np.random.default_rng(3)
 # Emulated threads take their time.
-TERMS, WIDTH = (3000, 600) if OPTIONS.device == "cpu" else (600, 64)
+TERMS, WIDTH = (3000, 600) if CHECKS.options.device == "cpu" else (600, 64)
 
 # Arguments are f32, since NumPy has no bf16; T is the type of the sums.
 HEAD = """
@@ -128,36 +121,22 @@ def rounded(values, kind):
     return moe_run.to_bf16(values) if kind == "bf16" else values.astype(np.float16).astype(np.float32)
 
 
-failures = checks = 0
 for kind, epsilon in (("bf16", 2.0**-8), ("f16", 2.0**-11)):
     for name, (arguments, result, body, shapes, function) in CASES.items():
         # All of one sign: what a short sum loses does not cancel.
         inputs = [rounded(RNG.uniform(0.25, 0.75, shape).astype(np.float32), kind) for shape in shapes]
         want = (function or softmax)(*[v.astype(np.float64) for v in inputs])
-        model = os.path.join(SCRATCH, f"{name}.mlir")
-        with open(model, "w") as f:
-            f.write(program(kind, arguments, result, body))
-        paths = [os.path.join(SCRATCH, f"in{i}.npy") for i in range(len(inputs))]
-        for path, value in zip(paths, inputs):
-            np.save(path, value)
-        results = {}
-        for form in ("active", "all"):
-            checks += 1
-            try:
-                (results[form],), _ = moe_run.run(OPTIONS.build, model, paths, 1, SCRATCH, flags=[f"--device={OPTIONS.device}", f"--experts={form}"])
-            except moe_run.Failed as failed:
-                failures += 1
-                print(f"FAIL {kind} {name}: {failed}")
-                continue
-            # Half of a unit of the result, and what sums of f32 lose; functions of a
-            # softmax are rounded as they are written.
-            allowed = {"softmax": 3.1, "experts": 2.1}.get(name, 1.01)
-            error = np.abs(results[form] - want) / np.abs(want)
-            if results[form].shape != want.shape or error.max() > allowed * epsilon:
-                failures += 1
-                print(f"FAIL {kind} {name} {form}: off by {error.max() / epsilon:.2f} of {epsilon}, allowed {allowed}")
-        if len(results) == 2 and results["active"].tobytes() != results["all"].tobytes():
-            failures += 1
-            print(f"FAIL {kind} {name}: the forms differ")
-print(f"{checks - failures} passed, {failures} failed")
-sys.exit(bool(failures))
+        # Half of a unit of the result, and what sums of f32 lose; functions of a
+        # softmax are rounded as they are written.
+        allowed = {"softmax": 3.1, "experts": 2.1}.get(name, 1.01) * epsilon
+        text = program(kind, arguments, result, body)
+        try:
+            active, dense = (CHECKS.evaluate(text, inputs, flags=[f"--experts={form}"])[0] for form in ("active", "all"))
+        except moe_run.Failed as failed:
+            CHECKS.check(f"{kind} {name}", str(failed))
+            continue
+        for form, got in (("active", active), ("all", dense)):
+            error = (np.abs(got - want) / np.abs(want)).max() if got.shape == want.shape else np.inf
+            CHECKS.check(f"{kind} {name} {form}", "" if error <= allowed else f"off by {error}, allowed {allowed}")
+        CHECKS.check(f"{kind} {name}", "" if active.tobytes() == dense.tobytes() else "the forms differ")
+CHECKS.end()
