@@ -48,6 +48,7 @@ static void populateTiledPipeline(OpPassManager &pm) {
   // operations.
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   // Results are computed where they are wanted, before loops hide it.
+  pm.addPass(createSeparateEmptyTensorsPass());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   OpPassManager &functions = pm.nest<func::FuncOp>();
   addSimplification(functions);

@@ -131,6 +131,7 @@ void mlir::moe::addBufferization(OpPassManager &pm) {
       bufferization::LayoutMapOption::IdentityLayoutMap;
   // A tensor that changes its size in a loop is a new one in each round.
   bufferize.allowReturnAllocsFromLoops = true;
+  pm.addPass(createSeparateEmptyTensorsPass());
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
   addSimplification(pm);
   addCanonicalization(pm);

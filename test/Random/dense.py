@@ -223,7 +223,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--programs", type=int, default=120)
+    parser.add_argument("--programs", type=int, default=250)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", help="directory for the files of every program")
     options = parser.parse_args()

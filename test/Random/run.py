@@ -266,7 +266,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("MOE_SEED", 1)))
-    parser.add_argument("--programs", type=int, default=int(os.environ.get("MOE_PROGRAMS", 150)))
+    parser.add_argument("--programs", type=int, default=int(os.environ.get("MOE_PROGRAMS", 250)))
     parser.add_argument("--every", type=int, default=1, help="run one of so many programs")
     parser.add_argument("--device", default=os.environ.get("MOE_DEVICE", "cpu"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())

@@ -164,6 +164,27 @@ def DefineEmptyTensorsPass : Pass<"moe-define-empty-tensors"> {
                            "::mlir::linalg::LinalgDialect"];
 }
 
+def SeparateEmptyTensorsPass : Pass<"moe-separate-empty-tensors"> {
+  let summary = "Give each use of a tensor.empty one of its own";
+  let description = [{
+    Destinations that were merged since they look alike make what is computed
+    into them alias, and the time in which bufferization finds conflicts grows
+    with the cube of what aliases. Memory is the same: where one buffer would
+    do for two uses, they have none in common.
+
+    ```mlir
+    %e = tensor.empty() : tensor<4xf32>
+    %a = linalg.exp ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    %b = linalg.abs ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    ==>
+    %e = tensor.empty() : tensor<4xf32>
+    %f = tensor.empty() : tensor<4xf32>
+    %a = linalg.exp ins(%x : tensor<4xf32>) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+    %b = linalg.abs ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+}
+
 def GuardAccessesPass : Pass<"moe-guard-accesses"> {
   let summary = "check accesses that are not known to be in bounds";
   let description = [{
