@@ -18,6 +18,7 @@
 #include "MaskedTerms.h"
 #include "MergeExperts.h"
 #include "SplitSums.h"
+#include "UnexplainedMasks.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -277,6 +278,9 @@ void RaiseDensePass::runOnOperation() {
     std::vector<Remark> remarks = std::move(exact.remarks);
     if (!assumeFinite) {
       more += finite.experts;
+      // What would keep it with the flag does so without.
+      if (finite.experts == 0)
+        llvm::append_range(remarks, finite.remarks);
     } else {
       if (finite.copy) {
         exact.copy = std::move(finite.copy);
@@ -286,6 +290,12 @@ void RaiseDensePass::runOnOperation() {
       }
       llvm::append_range(remarks, finite.remarks);
     }
+    if (!exact.copy && finite.experts == 0 && remarks.empty())
+      for (Location place : findUnexplainedMasks(function))
+        remarks.push_back(
+            {place,
+             "has a mask that is not one of the forms that are recognized",
+             {}});
     llvm::DenseSet<Location> places;
     for (const Remark &remark : remarks)
       if (places.insert(remark.loc).second)

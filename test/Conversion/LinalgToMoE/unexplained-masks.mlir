@@ -1,0 +1,46 @@
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --split-input-file --verify-diagnostics -o /dev/null
+
+// A mask in a form that is not raised is not passed over in silence.
+
+func.func @one_column(%x: tensor<?x6xf32>, %w: tensor<6x1xf32>, %c: tensor<?xi1>, %out: tensor<?x1xf32>) -> tensor<?x1xf32> {
+  %zero = arith.constant 0.0 : f32
+  %y = linalg.matmul ins(%x, %w : tensor<?x6xf32>, tensor<6x1xf32>) outs(%out : tensor<?x1xf32>) -> tensor<?x1xf32>
+  // expected-remark @+1 {{masked, but computed for all tokens: has a mask that is not one of the forms that are recognized}}
+  %kept = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+    ins(%c, %y : tensor<?xi1>, tensor<?x1xf32>) outs(%out : tensor<?x1xf32>) {
+  ^bb0(%k: i1, %v: f32, %o: f32):
+    %r = arith.select %k, %v, %zero : f32
+    linalg.yield %r : f32
+  } -> tensor<?x1xf32>
+  return %kept : tensor<?x1xf32>
+}
+
+// -----
+
+// ReLU, written as a choice: the contraction says what is chosen.
+func.func @relu(%x: tensor<?x6xf32>, %w: tensor<6x6xf32>, %out: tensor<?x6xf32>, %bits: tensor<?x6xi1>) -> tensor<?x6xf32> {
+  %zero = arith.constant 0.0 : f32
+  %y = linalg.matmul ins(%x, %w : tensor<?x6xf32>, tensor<6x6xf32>) outs(%out : tensor<?x6xf32>) -> tensor<?x6xf32>
+  %c = linalg.map ins(%y : tensor<?x6xf32>) outs(%bits : tensor<?x6xi1>) (%v: f32, %o: i1) {
+    %k = arith.cmpf ogt, %v, %zero : f32
+    linalg.yield %k : i1
+  }
+  %kept = linalg.map ins(%c, %y : tensor<?x6xi1>, tensor<?x6xf32>) outs(%out : tensor<?x6xf32>) (%k: i1, %v: f32, %o: f32) {
+    %r = arith.select %k, %v, %zero : f32
+    linalg.yield %r : f32
+  }
+  return %kept : tensor<?x6xf32>
+}
+
+// -----
+
+// Scores that do not count are not experts that are not chosen.
+func.func @attention(%q: tensor<?x6xf32>, %k: tensor<6x?xf32>, %mask: tensor<?x?xi1>, %out: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %lowest = arith.constant -3.40282347E+38 : f32
+  %y = linalg.matmul ins(%q, %k : tensor<?x6xf32>, tensor<6x?xf32>) outs(%out : tensor<?x?xf32>) -> tensor<?x?xf32>
+  %kept = linalg.map ins(%mask, %y : tensor<?x?xi1>, tensor<?x?xf32>) outs(%out : tensor<?x?xf32>) (%c: i1, %v: f32, %o: f32) {
+    %r = arith.select %c, %v, %lowest : f32
+    linalg.yield %r : f32
+  }
+  return %kept : tensor<?x?xf32>
+}
