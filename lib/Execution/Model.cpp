@@ -10,7 +10,11 @@
 #include "moe/Execution/Model.h"
 #include "ForeignDialects.h"
 #include "Interface.h"
+#include "SourceLocations.h"
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
+#include "moe/Dialect/MoE/IR/Locations.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/TrialParse.h"
 #include "moe/Execution/Trust.h"
@@ -31,12 +35,8 @@ using namespace mlir::moe;
 //===----------------------------------------------------------------------===//
 
 std::string moe::placeOf(Location location, StringRef fileName) {
-  auto file = location->findInstanceOf<FileLineColLoc>();
-  if (!file || file.getFilename().empty())
-    return fileName.str();
-  return (file.getFilename().strref() + ":" + llvm::Twine(file.getLine()) +
-          ":" + llvm::Twine(file.getColumn()))
-      .str();
+  std::string place = placeOf(location);
+  return place.empty() ? fileName.str() : place;
 }
 
 static std::string reword(Diagnostic &diagnostic, StringRef source) {
@@ -57,8 +57,9 @@ DiagnosticCollector::DiagnosticCollector(MLIRContext *context,
     : ScopedDiagnosticHandler(context), fileName(fileName),
       onError(std::move(onError)), source(source) {
   setHandler([this](Diagnostic &diagnostic) {
-    std::string text = placeOf(diagnostic.getLocation(), this->fileName) +
-                       ": " + reword(diagnostic, this->source);
+    Location location = diagnostic.getLocation();
+    std::string text = placeOf(location, this->fileName) + ": " +
+                       inLayer(location) + reword(diagnostic, this->source);
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
       if (!firstError.empty())
         return success();
@@ -142,6 +143,29 @@ struct ParseOutcome {
 };
 } // namespace
 
+/// The module of a text, not verified: what is said of it then has the places
+/// that it gets here.
+static OwningOpRef<ModuleOp> parseText(const llvm::SourceMgr &sources,
+                                       MLIRContext &context) {
+  ParserConfig config(&context, /*verifyAfterParse=*/false);
+  const llvm::MemoryBuffer *text =
+      sources.getMemoryBuffer(sources.getMainFileID());
+  // Bytecode has locations of its own.
+  if (isBytecode(text->getBuffer()))
+    return parseSourceFile<ModuleOp>(sources, config);
+  Block top;
+  AsmParserState state;
+  if (failed(parseAsmSourceFile(sources, &top, config, &state)))
+    return nullptr;
+  auto start = FileLineColLoc::get(&context, text->getBufferIdentifier(), 0, 0);
+  OwningOpRef<ModuleOp> module =
+      detail::constructContainerOpForParserIfNecessary<ModuleOp>(&top, &context,
+                                                                 start);
+  if (module)
+    setSourceLocations(*module, state, sources);
+  return module;
+}
+
 static void parseAndCheck(const ModelSource &source, MLIRContext &context,
                           bool trusted, ParseOutcome &outcome) {
   // After an error the parser of MLIR 22 frees operations that others still
@@ -161,9 +185,9 @@ static void parseAndCheck(const ModelSource &source, MLIRContext &context,
       llvm::MemoryBuffer::getMemBuffer(source.text->getBuffer(), source.path,
                                        /*RequiresNullTerminator=*/false),
       {});
-  ParserConfig config(&context);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(manager, config);
-  if (!module || (!trusted && failed(checkModel(*module))))
+  OwningOpRef<ModuleOp> module = parseText(manager, context);
+  if (!module || failed(verify(*module)) ||
+      (!trusted && failed(checkModel(*module))))
     return outcome.deliver(diagnostics.takeError("not a model"));
   if (!trusted)
     dropAnnotations(*module);

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Profile.h"
+#include "moe/Tensor/HostTensor.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -30,12 +31,25 @@ struct Line {
 };
 } // namespace
 
-std::string Profile::placeOf(const TraceEvent &event) const {
+static const DispatchPlace *find(ArrayRef<DispatchPlace> places,
+                                 const TraceEvent &event) {
+  bool known = event.dispatch >= 0 &&
+               static_cast<size_t>(event.dispatch) < places.size();
+  return known ? &places[event.dispatch] : nullptr;
+}
+
+std::string Profile::layerOf(const TraceEvent &event) const {
+  const DispatchPlace *known = find(places, event);
+  return known ? known->layer : "";
+}
+
+std::string Profile::placeOf(const TraceEvent &event, bool withLayer) const {
   std::string place = "dispatch " + std::to_string(event.dispatch);
-  if (event.dispatch >= 0 &&
-      static_cast<size_t>(event.dispatch) < locations.size() &&
-      !locations[event.dispatch].empty())
-    place = locations[event.dispatch];
+  const DispatchPlace *known = find(places, event);
+  if (known && !known->location.empty())
+    place = known->location;
+  if (std::string layer = layerOf(event); withLayer && !layer.empty())
+    place += " in layer " + quote(layer);
   return event.instance > 0
              ? place + ", layer " + std::to_string(event.instance)
              : place;
@@ -47,7 +61,7 @@ std::string Profile::nameOf(const TraceEvent &event) const {
   case TraceEvent::Kind::Kernel:
     return event.name;
   case TraceEvent::Kind::Dispatch:
-    return placeOf(event);
+    return placeOf(event, /*withLayer=*/true);
   case TraceEvent::Kind::Expert:
     return "expert " + std::to_string(event.expert);
   }
@@ -71,7 +85,7 @@ void Profile::printTable(raw_ostream &os) const {
   // By dispatch and instance; of each, by expert.
   std::map<std::pair<int64_t, int64_t>, Line> dispatches;
   std::map<std::pair<int64_t, int64_t>, std::map<int64_t, Line>> experts;
-  std::map<std::pair<int64_t, int64_t>, std::string> places;
+  std::map<std::pair<int64_t, int64_t>, std::string> names;
   for (const TraceEvent &event : events) {
     std::pair<int64_t, int64_t> key{event.dispatch, event.instance};
     switch (event.kind) {
@@ -83,7 +97,7 @@ void Profile::printTable(raw_ostream &os) const {
       break;
     case TraceEvent::Kind::Dispatch:
       dispatches[key].add(event);
-      places[key] = placeOf(event);
+      names[key] = placeOf(event, /*withLayer=*/true);
       break;
     case TraceEvent::Kind::Expert:
       experts[key][event.expert].add(event);
@@ -96,7 +110,7 @@ void Profile::printTable(raw_ostream &os) const {
   if (!dispatches.empty())
     printHeading(os, "dispatch, expert", "runs");
   for (const auto &[key, line] : dispatches) {
-    printLine(os, "  " + places[key], line);
+    printLine(os, "  " + names[key], line);
     for (const auto &[expert, share] : experts[key])
       printLine(os, "    expert " + std::to_string(expert), share);
   }
@@ -153,7 +167,9 @@ void Profile::printTrace(raw_ostream &os) const {
           if (event.dispatch < 0)
             return;
           json.attributeObject("args", [&] {
-            json.attribute("dispatch", placeOf(event));
+            json.attribute("dispatch", placeOf(event, /*withLayer=*/false));
+            if (std::string layer = layerOf(event); !layer.empty())
+              json.attribute("layer", llvm::json::fixUTF8(layer));
             if (event.expert >= 0)
               json.attribute("expert", event.expert);
           });

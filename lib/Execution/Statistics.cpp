@@ -14,6 +14,7 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Runtime/Device.h"
+#include "moe/Tensor/HostTensor.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
@@ -74,8 +75,11 @@ StatisticsTable::StatisticsTable(ModuleOp module) {
     auto attributes = dyn_cast<DictionaryAttr>(entry);
     if (!attributes)
       continue;
-    auto location = attributes.getAs<StringAttr>("location");
-    dispatches.push_back({location ? location.str() : "",
+    auto text = [&](StringRef name) {
+      auto value = attributes.getAs<StringAttr>(name);
+      return value ? value.str() : "";
+    };
+    dispatches.push_back({{text("location"), text("layer")},
                           getInteger(attributes, "experts").value_or(0),
                           getInteger(attributes, "dense_flops_fixed"),
                           getInteger(attributes, "dense_flops_per_token"),
@@ -89,17 +93,17 @@ StatisticsTable::StatisticsTable(ModuleOp module) {
   functionsTotal = bodies.size();
 }
 
-std::vector<std::string> StatisticsTable::locations() const {
-  std::vector<std::string> places;
+std::vector<DispatchPlace> StatisticsTable::locations() const {
+  std::vector<DispatchPlace> places;
   for (const Dispatch &dispatch : dispatches)
-    places.push_back(dispatch.location);
+    places.push_back(dispatch.place);
   return places;
 }
 
 DispatchStatistics StatisticsTable::join(const Dispatch &dispatch,
                                          rt::DispatchCounters counters) const {
   DispatchStatistics joined;
-  joined.location = dispatch.location;
+  joined.place = dispatch.place;
   joined.experts = dispatch.experts;
   if (dispatch.denseFixed && dispatch.densePerToken)
     joined.denseFlops = *dispatch.denseFixed * counters.runs +
@@ -153,7 +157,12 @@ static void printPerExpert(llvm::json::OStream &json, StringRef name,
 static void printDispatch(llvm::json::OStream &json,
                           const DispatchStatistics &dispatch) {
   const rt::DispatchCounters &counters = dispatch.counters;
-  json.attribute("location", llvm::json::fixUTF8(dispatch.location));
+  const DispatchPlace &place = dispatch.place;
+  json.attribute("location", llvm::json::fixUTF8(place.location));
+  if (place.layer.empty())
+    json.attribute("layer", nullptr);
+  else
+    json.attribute("layer", llvm::json::fixUTF8(place.layer));
   json.attribute("runs", counters.runs);
   json.attribute("experts", dispatch.experts);
   json.attribute("evaluated", counters.evaluatedCount());
@@ -238,8 +247,11 @@ static void printKernels(raw_ostream &os, const DispatchStatistics &dispatch) {
 void Statistics::printText(raw_ostream &os) const {
   for (const DispatchStatistics &dispatch : dispatches) {
     const rt::DispatchCounters &counters = dispatch.counters;
-    os << dispatch.location << ": " << counters.evaluatedCount() << " of "
-       << dispatch.experts << " experts run, " << counters.tokens << " tokens, "
+    os << dispatch.place.location << ": ";
+    if (!dispatch.place.layer.empty())
+      os << "in layer " << quote(dispatch.place.layer) << ": ";
+    os << counters.evaluatedCount() << " of " << dispatch.experts
+       << " experts run, " << counters.tokens << " tokens, "
        << counters.assignments << " assignments, " << counters.runs
        << (counters.runs == 1 ? " run" : " runs") << "\n";
     printBars(os, counters);

@@ -11,18 +11,18 @@
 #ifndef MOE_EXECUTION_PROFILE_H
 #define MOE_EXECUTION_PROFILE_H
 
-#include "mlir/Support/LLVM.h"
+#include "moe/Execution/Statistics.h"
 #include "moe/Runtime/Trace.h"
 
 namespace mlir::moe {
 
 class Profile {
 public:
-  /// `locations` has the place of each dispatch in the model, by its number.
+  /// `places` has that of each dispatch in the model, by its number.
   Profile(std::vector<rt::TraceEvent> events, int64_t dropped,
-          std::vector<std::string> locations)
-      : events(std::move(events)), dropped(dropped),
-        locations(std::move(locations)) {}
+          std::vector<DispatchPlace> places)
+      : events(std::move(events)), dropped(dropped), places(std::move(places)) {
+  }
 
   /// A line for each step, dispatch, expert and kernel: how often, and
   /// milliseconds in all. Those of an expert are summed over threads.
@@ -32,12 +32,15 @@ public:
   void printTrace(raw_ostream &os) const;
 
 private:
-  std::string placeOf(const rt::TraceEvent &event) const;
+  /// The layer of the user's model, or nothing.
+  std::string layerOf(const rt::TraceEvent &event) const;
+  /// The place of a dispatch; with the layer on request.
+  std::string placeOf(const rt::TraceEvent &event, bool withLayer) const;
   std::string nameOf(const rt::TraceEvent &event) const;
 
   std::vector<rt::TraceEvent> events;
   int64_t dropped;
-  std::vector<std::string> locations;
+  std::vector<DispatchPlace> places;
 };
 
 } // namespace mlir::moe

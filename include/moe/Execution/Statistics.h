@@ -17,9 +17,17 @@
 
 namespace mlir::moe {
 
+/// Where a dispatch comes from.
+struct DispatchPlace {
+  /// "FILE:line:col", or nothing.
+  std::string location;
+  /// The layer of the user's model, or nothing.
+  std::string layer;
+};
+
 /// One dispatch on one static call path, summed over its runs.
 struct DispatchStatistics {
-  std::string location;
+  DispatchPlace place;
   int64_t experts = 0;
   /// Work of the dense form; none where it depends on data.
   std::optional<int64_t> denseFlops;
@@ -54,11 +62,11 @@ public:
   /// Joined with the counters of the runtime.
   Statistics collect(const LazyJIT &jit) const;
   /// The place of each dispatch in the model, by its number.
-  std::vector<std::string> locations() const;
+  std::vector<DispatchPlace> locations() const;
 
 private:
   struct Dispatch {
-    std::string location;
+    DispatchPlace place;
     int64_t experts;
     std::optional<int64_t> denseFixed;
     std::optional<int64_t> densePerToken;

@@ -23,6 +23,7 @@
 #include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Conversion/MoEToSCF/InlineExpert.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
+#include "moe/Dialect/MoE/IR/Locations.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 
@@ -233,8 +234,9 @@ SmallVector<Value> ParallelDispatch::runOutlined(ImplicitLocOpBuilder &b,
                                                  const Twine &name, Share share,
                                                  Region &region,
                                                  ValueRange packed) {
-  Location named = NameLoc::get(b.getStringAttr(name), b.getLoc());
-  auto execute = scf::ExecuteRegionOp::create(b, named, TypeRange(packed),
+  auto execute = scf::ExecuteRegionOp::create(static_cast<OpBuilder &>(b),
+                                              nameBody(b.getLoc(), name.str()),
+                                              TypeRange(packed),
                                               /*no_inline=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.createBlock(&execute.getRegion());

@@ -26,6 +26,7 @@
 #include "moe/Conversion/MoEToSCF/InlineExpert.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
+#include "moe/Dialect/MoE/IR/Locations.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 
@@ -273,9 +274,8 @@ SmallVector<Value> DispatchLowering::lowerUnlike(ValueRange packed) {
       std::string name =
           ("moe_expert_" + Twine(getDispatchNumber(op)) + "_" + Twine(index))
               .str();
-      Location named = NameLoc::get(nested.getStringAttr(name), loc);
       auto execute = scf::ExecuteRegionOp::create(
-          nested, named, TypeRange(packed), /*no_inline=*/true);
+          nested, nameBody(loc, name), TypeRange(packed), /*no_inline=*/true);
       OpBuilder::InsertionGuard guard(nested);
       nested.createBlock(&execute.getRegion());
       ImplicitLocOpBuilder b(loc, nested);

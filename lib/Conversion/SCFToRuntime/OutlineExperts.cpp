@@ -16,6 +16,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/SymbolTable.h"
 #include "moe/Conversion/Passes.h"
+#include "moe/Dialect/MoE/IR/Locations.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_OUTLINEEXPERTSPASS
@@ -24,19 +25,6 @@ namespace mlir::moe {
 
 using namespace mlir;
 using namespace mlir::moe;
-
-/// The name in the location of `op`, or a general one.
-static StringRef outlinedName(Operation *op) {
-  StringRef name = "outlined";
-  op->getLoc()->walk([&](Location loc) {
-    auto named = dyn_cast<NameLoc>(loc);
-    if (!named)
-      return WalkResult::advance();
-    name = named.getName().getValue();
-    return WalkResult::interrupt();
-  });
-  return name;
-}
 
 /// Results that the region merely passes on are the values themselves.
 static void forwardCapturedResults(scf::ExecuteRegionOp op) {
@@ -107,7 +95,9 @@ struct OutlineExpertsPass
     passVectorsInMemory(b, op, captured);
     auto type =
         b.getFunctionType(ValueRange(captured).getTypes(), op.getResultTypes());
-    auto function = func::FuncOp::create(op.getLoc(), outlinedName(op), type);
+    StringRef name = bodyOf(op.getLoc());
+    auto function = func::FuncOp::create(
+        op.getLoc(), name.empty() ? "outlined" : name, type);
     function.setPrivate();
     function.getBody().takeBody(op.getRegion());
     symbols.insert(function);

@@ -15,7 +15,7 @@ func.func @main(%c: i1, %m: memref<?x4xf32>, %i: index) {
       %v = memref.load %w[%zero] : memref<4xf32>
       memref.store %v, %m[%i, %zero] : memref<?x4xf32>
       scf.yield
-    } loc("moe_expert_0_1"("model.mlir":3:4))
+    } loc(fused<"moe_expert_0_1">["layer"("model.mlir":3:4)])
   }
   return
 }
@@ -37,7 +37,7 @@ func.func @vectors(%v: vector<8xf32>, %m: memref<8xf32>, %n: index, %s: f32) -> 
       vector.transfer_write %v, %m[%zero] : vector<8xf32>, memref<8xf32>
       %y = vector.reduction <add>, %v : vector<8xf32> into f32
       scf.yield %y : f32
-    } loc("moe_expert_1_0")
+    } loc(fused<"moe_expert_1_0">["model.mlir":7:4])
     scf.yield %x : f32
   }
   return %r : f32
@@ -50,6 +50,17 @@ func.func @stays(%m: memref<4xf32>, %i: index, %v: f32) {
     memref.store %v, %m[%i] : memref<4xf32>
     scf.yield
   }
+  return
+}
+
+// The name of a layer is none of a function.
+// CHECK-LABEL: func.func @layer
+// CHECK: call @outlined(%{{.*}}, %{{.*}}, %{{.*}})
+func.func @layer(%m: memref<4xf32>, %i: index, %v: f32) {
+  scf.execute_region no_inline {
+    memref.store %v, %m[%i] : memref<4xf32>
+    scf.yield
+  } loc("moe_expert_7_0"("model.mlir":5:4))
   return
 }
 

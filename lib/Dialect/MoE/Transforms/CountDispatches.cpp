@@ -18,6 +18,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "moe/Dialect/MoE/IR/Locations.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -238,19 +239,11 @@ DictionaryAttr BodyCounter::describe() {
     if (seen.insert({name, key}).second)
       bytes += weightBytes(weight, op);
   }
-  std::string location;
-  llvm::raw_string_ostream stream(location);
-  op->getLoc()->walk([&](Location part) {
-    auto file = dyn_cast<FileLineColLoc>(part);
-    if (!file)
-      return WalkResult::advance();
-    stream << file.getFilename().getValue() << ':' << file.getLine() << ':'
-           << file.getColumn();
-    return WalkResult::interrupt();
-  });
   int64_t times = op.isFamily() ? op.getNumExperts() : 1;
   NamedAttrList entry;
-  entry.set("location", b.getStringAttr(location));
+  entry.set("location", b.getStringAttr(placeOf(op.getLoc())));
+  if (std::string layer = layerOf(op.getLoc()); !layer.empty())
+    entry.set("layer", b.getStringAttr(layer));
   entry.set("experts", b.getI64IntegerAttr(op.getNumExperts()));
   entry.set("weight_bytes", b.getI64IntegerAttr(bytes));
   if (!op.isFamily())

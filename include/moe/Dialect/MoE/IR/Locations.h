@@ -1,0 +1,38 @@
+//===- Locations.h - What a location says of a user's model -----*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The place in a file, and the layer of the model: a NameLoc is the path of the
+// layer that an operation computes for, as its framework spells it. And names
+// of our own, which are no layers.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_DIALECT_MOE_IR_LOCATIONS_H
+#define MOE_DIALECT_MOE_IR_LOCATIONS_H
+
+#include "mlir/IR/Location.h"
+
+namespace mlir::moe {
+
+/// "FILE:line:col" of the place that the user wrote, or nothing.
+std::string placeOf(Location location);
+
+/// The layer, or nothing. What was inlined from a function has the name of its
+/// call in front, "CALL/LAYER": a name in a function is relative to the call.
+std::string layerOf(Location location);
+
+/// "in layer 'NAME': ", to stand before a message, or nothing.
+std::string inLayer(Location location);
+
+/// `location`, with the name of the function that a region is to become: no
+/// layer, whatever it is called.
+Location nameBody(Location location, StringRef function);
+
+/// What `nameBody` has put into a location, or nothing.
+StringRef bodyOf(Location location);
+
+} // namespace mlir::moe
+
+#endif // MOE_DIALECT_MOE_IR_LOCATIONS_H
