@@ -52,8 +52,8 @@ public:
   std::string makeTensorMap(void *map,
                             const rt::TensorMapShape &shape) override;
   std::string synchronize() override;
-  int64_t *failureWords() override { return words; }
-  void *failureWordsOnDevice() override { return words; }
+  int64_t *failureWord() override { return &word; }
+  void *failureWordOnDevice() override { return &word; }
 
 private:
   /// Notes a problem if the guards of a block are not as they were.
@@ -65,7 +65,7 @@ private:
   std::map<void *, int64_t> blocks;
   /// What the next call returns.
   std::string pending;
-  int64_t words[2] = {0, 0};
+  int64_t word = 0;
   std::unique_ptr<Block> block;
 };
 } // namespace

@@ -187,9 +187,10 @@ Executable::Step::Step(std::unique_ptr<Frame> frame)
     : frame(std::move(frame)) {}
 Executable::Step::~Step() = default;
 
-llvm::Error Executable::Step::replay() {
-  if (llvm::Error error = toError(rt::replay(frame->graph)))
-    return error;
+llvm::Error Executable::Step::replay(int64_t times) {
+  for (int64_t i = 0; i < times; ++i)
+    if (llvm::Error error = toError(rt::replay(frame->graph)))
+      return error;
   return toError(rt::synchronize());
 }
 

@@ -99,6 +99,7 @@ static llvm::Error runPhases(ModuleOp module, const LoweringOptions &options,
       setCommonOptions(pipeline, options);
       pipeline.chip = options.chip;
       pipeline.ptxVersion = options.ptxVersion;
+      pipeline.kernels = options.kernels;
       return buildGPUPipeline(pm, pipeline, from, to);
     }
     CPUPipelineOptions pipeline;

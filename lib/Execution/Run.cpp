@@ -307,6 +307,7 @@ llvm::Error Run::lower() {
   lowering.checkAccesses = !options.trustModel;
   lowering.misaligned = bound->misaligned();
   lowering.machine = session->kind();
+  lowering.kernels = options.kernels;
   if (rt::Device *device = session->device()) {
     lowering.chip = device->chip();
     lowering.ptxVersion = static_cast<unsigned>(device->ptxVersion());
@@ -385,6 +386,14 @@ llvm::Error Run::measureGraph() {
       return sample.takeError();
     if (i >= 0)
       benchmark->addGraph(*sample);
+  }
+  // What a step takes once the device has more than one to do.
+  constexpr int64_t inARow = 20;
+  for (int64_t i = 0; i < options.repetitions; ++i) {
+    auto sample = measure([&] { return (*step)->replay(inARow); });
+    if (!sample)
+      return sample.takeError();
+    benchmark->addQueued({sample->real / inARow, sample->cpu / inARow});
   }
   return llvm::Error::success();
 }

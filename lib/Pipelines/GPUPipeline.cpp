@@ -36,6 +36,7 @@ static void populateRegionsPipeline(OpPassManager &pm,
   toParallel.allExperts = options.experts == ExpertsForm::All;
   toParallel.chip = options.chip;
   toParallel.ptxVersion = options.ptxVersion;
+  toParallel.kernels = options.kernels;
   pm.addPass(createConvertMoEToParallelPass(toParallel));
   ConvertParametersToMemRefPassOptions parameters;
   parameters.stacked = true;

@@ -131,16 +131,16 @@ std::string CudaDevice::open() {
     return problem;
   blocks.emplace(call);
   staging.emplace(call);
-  words.emplace(call);
+  word.emplace(call);
   problem = staging->open();
   if (problem.empty())
-    problem = words->allocate(2 * sizeof(int64_t));
+    problem = word->allocate(sizeof(int64_t));
   if (!problem.empty())
     return problem;
-  failureWords()[0] = failureWords()[1] = 0;
+  *failureWord() = 0;
   cuda::Address address = 0;
-  problem = call(call.cuMemHostGetDevicePointer, &address, words->data(), 0u);
-  wordsOnDevice = reinterpret_cast<void *>(static_cast<uintptr_t>(address));
+  problem = call(call.cuMemHostGetDevicePointer, &address, word->data(), 0u);
+  wordOnDevice = reinterpret_cast<void *>(static_cast<uintptr_t>(address));
   return problem;
 }
 
@@ -162,7 +162,7 @@ CudaDevice::~CudaDevice() {
   graphs.clear();
   for (auto &[image, module] : modules)
     driver->cuModuleUnload.call(module);
-  words.reset();
+  word.reset();
   staging.reset();
   if (blocks)
     blocks->clear();
@@ -198,8 +198,8 @@ int64_t CudaDevice::ptxVersion() const {
   return 80;
 }
 
-int64_t *CudaDevice::failureWords() {
-  return reinterpret_cast<int64_t *>(words->data());
+int64_t *CudaDevice::failureWord() {
+  return reinterpret_cast<int64_t *>(word->data());
 }
 
 //===----------------------------------------------------------------------===//

@@ -73,8 +73,8 @@ public:
   std::string launch(MoEKernel &kernel, const Launch &launch) override;
   std::string makeTensorMap(void *map, const TensorMapShape &shape) override;
   std::string synchronize() override;
-  int64_t *failureWords() override;
-  void *failureWordsOnDevice() override { return wordsOnDevice; }
+  int64_t *failureWord() override;
+  void *failureWordOnDevice() override { return wordOnDevice; }
 
   std::string beginCapture() override;
   int64_t endCapture(std::string &problem) override;
@@ -110,8 +110,8 @@ private:
   cuda::Stream stream = nullptr;
   std::optional<CudaBlocks> blocks;
   std::optional<CudaStaging> staging;
-  std::optional<PinnedMemory> words;
-  void *wordsOnDevice = nullptr;
+  std::optional<PinnedMemory> word;
+  void *wordOnDevice = nullptr;
 
   /// By image, whose copies end in a zero byte.
   std::map<std::string, cuda::Module, std::less<>> modules;

@@ -44,6 +44,7 @@ enum : int {
   computeCapabilityMajor = 75,
   computeCapabilityMinor = 76,
   maximumDynamicSharedBytes = 8,
+  preferredSharedCarveout = 9,
   jitErrorLogBuffer = 5,
   jitErrorLogBufferBytes = 6,
   captureRelaxed = 2,

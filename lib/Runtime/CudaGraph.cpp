@@ -12,6 +12,7 @@
 #include "CudaDevice.h"
 #include "Invocation.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace mlir::moe;
@@ -115,7 +116,9 @@ std::string CudaDevice::replay(int64_t id) {
   CudaGraph &graph = found->second;
   std::string problem = enter();
   // The replay before may still read what is replaced here.
-  if (problem.empty() && !graph.writes.empty())
+  bool replaces = std::any_of(graph.writes.begin(), graph.writes.end(),
+                              [](auto &write) { return write.host; });
+  if (problem.empty() && replaces)
     problem = (*driver)(driver->cuEventSynchronize, graph.done);
   if (!problem.empty())
     return problem;

@@ -83,6 +83,10 @@ std::string CudaDevice::allowSharedBytes(Kernel &kernel, int64_t bytes) {
                 cuda::maximumDynamicSharedBytes, static_cast<int>(bytes));
   if (!problem.empty())
     return std::to_string(bytes) + " bytes of shared memory: " + problem;
+  // A wish: else the driver may leave room for fewer blocks than fit.
+  constexpr int everything = 100; // percent
+  driver->cuFuncSetAttribute.call(kernel.function,
+                                  cuda::preferredSharedCarveout, everything);
   kernel.sharedBytes = bytes;
   return "";
 }

@@ -13,6 +13,7 @@
 #include "moe/Runtime/Trace.h"
 
 #include <cstring>
+#include <utility>
 
 using namespace mlir::moe;
 using rt::deviceState;
@@ -23,7 +24,7 @@ using Guard = std::lock_guard<std::mutex>;
 
 /// Blocks up to this size are read as a whole and remembered.
 static constexpr int64_t maximumCopyBytes = 16 << 10;
-/// Longer texts are no message, but words that somebody overwrote.
+/// Longer texts are no message, but a word that somebody overwrote.
 static constexpr int64_t maximumMessageBytes = 64 << 10;
 
 //===----------------------------------------------------------------------===//
@@ -42,12 +43,12 @@ rt::Device *rt::DeviceState::get() {
 }
 
 rt::Result rt::DeviceState::explain(const std::string &problem) {
-  int64_t *words = device->failureWords();
-  const int64_t address = words[0], length = words[1];
-  words[0] = words[1] = 0;
-  if (address && length > 0 && length <= maximumMessageBytes)
-    return {Status::Error, std::string(reinterpret_cast<const char *>(address),
-                                       static_cast<size_t>(length))};
+  int64_t &word = *device->failureWord();
+  if (auto *text = reinterpret_cast<const char *>(std::exchange(word, 0))) {
+    size_t length = strnlen(text, maximumMessageBytes + 1);
+    if (length > 0 && length <= maximumMessageBytes)
+      return {Status::Error, std::string(text, length)};
+  }
   return {Status::Error, "device " + device->name() + ": " + problem};
 }
 
@@ -252,10 +253,10 @@ extern "C" int64_t moe_rt_device_multiprocessors() {
   return count;
 }
 
-extern "C" void *moe_rt_device_failure_words() {
+extern "C" void *moe_rt_device_failure_word() {
   void *words = nullptr;
   if (!onDevice([&](rt::Device &device) {
-        words = device.failureWordsOnDevice();
+        words = device.failureWordOnDevice();
         return std::string();
       }))
     rt::jumpToFrame();

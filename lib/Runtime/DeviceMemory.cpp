@@ -29,7 +29,7 @@ static void *allocateOn(rt::Device &device, int64_t bytes) {
   void *block = device.allocate(std::max<int64_t>(bytes, 1), problem);
   if (block)
     return block;
-  if (device.failureWords()[0])
+  if (device.failureWord()[0])
     deviceState.setProblem(problem);
   else
     rt::setFailure(rt::Status::Limit, "cannot allocate " +

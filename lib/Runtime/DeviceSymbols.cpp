@@ -45,7 +45,7 @@ const std::vector<rt::Symbol> &rt::deviceSymbols() {
       {"moe_rt_device_launch", address(moe_rt_device_launch)},
       {"moe_rt_device_multiprocessors", address(moe_rt_device_multiprocessors)},
       {"moe_rt_device_tensor_map", address(moe_rt_device_tensor_map)},
-      {"moe_rt_device_failure_words", address(moe_rt_device_failure_words)},
+      {"moe_rt_device_failure_word", address(moe_rt_device_failure_word)},
       {"moe_rt_dispatch", address(dispatch)},
       {"_mlir_memref_to_llvm_free", address(freeBlock)},
   };

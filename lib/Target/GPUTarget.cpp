@@ -63,7 +63,17 @@ llvm::Expected<GPUTarget> GPUTarget::fromName(llvm::StringRef name,
                                    " or newer, got " + llvm::Twine(ptxVersion));
   return GPUTarget{chip->name.str(),        ptxVersion,
                    chip->computeCapability, chip->sharedKiB * 1024,
-                   chip->multiprocessors,   chip->hasWGMMA};
+                   chip->multiprocessors,   chip->hasWGMMA,
+                   /*hasMMA=*/true};
+}
+
+llvm::Error GPUTarget::limitTo(llvm::StringRef kernels) {
+  if (!llvm::is_contained({"wgmma", "mma", "simt"}, kernels))
+    return llvm::createStringError("unknown kernels '" + kernels +
+                                   "', known are wgmma, mma, simt");
+  hasWGMMA &= kernels == "wgmma";
+  hasMMA &= kernels != "simt";
+  return llvm::Error::success();
 }
 
 std::string GPUTarget::features() const {

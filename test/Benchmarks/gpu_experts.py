@@ -5,9 +5,10 @@
 
 Prints tables as Markdown. Times of moe-run are medians of whole runs: `all copies`
 with rows copied to the GPU and results back, `resident` with rows that lie there (see
-gpu_layer.py), `graph` the same without the host, where moe-run can capture it; peers
+gpu_layer.py), `graph` the same without the host, where moe-run can capture it, with the
+time to start it and to wait, and in parentheses with many in a row; peers
 are timed with rows that lie there, waiting for each call, and in parentheses with many
-calls in a row. TFLOP/s and shares are of `graph`, or of `resident` where there is none.
+calls in a row. TFLOP/s and shares are of graphs in a row, or of `resident` where there are none.
 Shares of the copy bandwidth are the bytes of weights of experts with rows, over the
 time, over the bytes that a copy within the GPU's memory reads and writes in a second;
 weights that stayed in the GPU's cache since the last run raise them. With --tiny all sizes are small,
@@ -32,7 +33,7 @@ from gpu_layer import moe_run
 
 SHAPES = [(8, 2, 4096, 14336), (64, 8, 2048, 1024), (128, 8, 2048, 768)]
 TOKENS = [1, 16, 128, 1024, 4096]
-TINY = [(8, 2, 64, 96), (16, 4, 64, 32)], [1, 5]
+TINY = [(8, 2, 64, 96), (16, 4, 64, 32)], [1, 5, 70]
 CLOSE = 0.03  # of the largest value, for bf16 that is rounded three times
 
 
@@ -47,7 +48,7 @@ def measure(layer, count, repetitions):
         if not away <= CLOSE:
             return row | {"why": f"{name}: the result differs by {away:.3g} of the largest value"}
         row |= times | {f"{name}_away": away}
-    return row | {"time": row["graph"] or row["resident"]}
+    return row | {"time": row["queued"] or row["resident"]}
 
 
 def peers(options, shapes, tokens):
@@ -81,7 +82,7 @@ def own_row(row, bandwidth):
         return [str(row["tokens"]), row["why"], "", "", "", "", ""]
     share = f"{row['weight_bytes'] / row['time'] / bandwidth:.2f}" if bandwidth else "not measured"
     return [str(row["tokens"]), milliseconds(row["copied"]), milliseconds(row["resident"]),
-            milliseconds(row["graph"]) if row["graph"] else "-", f"{row['flops'] / row['time'] * 1e-12:.4g}", f"{row['weight_bytes'] / 2**20:.1f}", share]
+            f"{milliseconds(row['graph'])} ({milliseconds(row['queued'])})" if row["graph"] else "-", f"{row['flops'] / row['time'] * 1e-12:.4g}", f"{row['weight_bytes'] / 2**20:.1f}", share]
 
 
 def peer_tables(shape, figures):

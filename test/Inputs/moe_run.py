@@ -86,18 +86,30 @@ class Failed(Exception):
     """moe-run ended with another status than 0."""
 
 
+# Where a machine is lent for minutes, a program that hangs costs this much, and once.
+LONGEST = os.environ.get("MOE_TEST_TIMEOUT")
+
+
 def execute(command, timeout=300, **options):
-    """Runs a command; its standard output, or Failed with what it said."""
+    """Runs a command; its standard output, or Failed with what it said. With
+    MOE_TEST_TIMEOUT, seconds, a command that takes longer ends the test."""
     command = [str(c) for c in command]
+    timeout = float(LONGEST) if LONGEST else timeout
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
     except subprocess.TimeoutExpired:
+        if LONGEST:
+            raise SystemExit(f"HANG: no end after {timeout:g} s: {' '.join(command)}") from None
         raise Failed(f"more than {timeout} s: {' '.join(command)}") from None
     inside = [word for word in [*WORDS, "<unknown>"] if word in done.stderr]
     assert not inside, f"{inside} in {done.stderr}"
     if done.returncode:
         raise Failed(f"exit {done.returncode}: {done.stderr.strip()[-1000:]}\n  {' '.join(command)}")
     return done.stdout
+
+
+# Of moe-run, for all that a test runs, such as --gpu-kernels=mma.
+MORE_FLAGS = os.environ.get("MOE_TEST_FLAGS", "").split()
 
 
 def run(build, model, inputs, results, scratch, parameters=None, flags=(), prefix=(), **options):
@@ -108,7 +120,7 @@ def run(build, model, inputs, results, scratch, parameters=None, flags=(), prefi
         if os.path.exists(path):
             os.remove(path)
     command = [*prefix, os.path.join(build, "bin", "moe-run"), model, *[f"--input=@{i}" for i in inputs],
-               *[f"--output=@{o}" for o in outputs], "--stats=json", f"--stats-out={stats}", *flags]
+               *[f"--output=@{o}" for o in outputs], "--stats=json", f"--stats-out={stats}", *MORE_FLAGS, *flags]
     if parameters:
         command.append(f"--parameters={parameters}")
     execute(command, **options)

@@ -85,6 +85,8 @@ struct Flags {
                      "Permit tensors that the model does not use"};
   Text device{"device", "name", "cpu (the default); see --list-devices", "cpu"};
   Switch listDevices{"list-devices", "Print the devices"};
+  Text kernels{"gpu-kernels", "wgmma|mma|simt",
+               "The best that kernels of a GPU may use (wgmma)", "wgmma"};
   Text experts{"experts", "active|all",
                "Experts with tokens, or all: the dense form (active)",
                "active"};
@@ -256,6 +258,9 @@ static llvm::Error readValues(const Flags &flags, RunOptions &run) {
     return badValue(flags.experts, "active or all");
   if (llvm::Error error = readDevice(flags.device, run.device))
     return error;
+  run.kernels = flags.kernels;
+  if (!llvm::is_contained({"wgmma", "mma", "simt"}, run.kernels))
+    return badValue(flags.kernels, "wgmma, mma or simt");
   if (flags.optLevel.getNumOccurrences())
     if (llvm::Error error = readLevel(flags.optLevel, run.optLevel))
       return error;

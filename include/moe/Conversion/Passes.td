@@ -135,7 +135,9 @@ def ConvertMoEToParallelPass
                  Option<"chip", "chip", "std::string", "\"\"",
                         "The GPU to make kernels of families for">,
                  Option<"ptxVersion", "ptx", "unsigned", "0",
-                        "Version of PTX times ten; 0 is the newest">];
+                        "Version of PTX times ten; 0 is the newest">,
+                 Option<"kernels", "kernels", "std::string", "\"wgmma\"",
+                        "The best that families may use: wgmma, mma, simt">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect",
@@ -370,9 +372,9 @@ def ConvertAssertToTrapPass
     : Pass<"moe-convert-assert-to-trap", "::mlir::ModuleOp"> {
   let summary = "Turn assertions in kernels into traps";
   let description = [{
-    An assertion inside a `gpu.launch` that does not hold leaves the address and
-    the length of its message in the failure words of the device
-    (`moe_rt_device_failure_words`) and stops the kernel.
+    An assertion inside a `gpu.launch` that does not hold leaves the address of
+    its message in the failure word of the device (`moe_rt_device_failure_word`)
+    and stops the kernel.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",

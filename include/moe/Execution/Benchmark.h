@@ -31,14 +31,16 @@ llvm::Expected<Sample> measure(llvm::function_ref<llvm::Error()> work);
 class Benchmark {
 public:
   /// `name` leads the names of the measurements: NAME/compile, NAME/first,
-  /// NAME/steady, and NAME/graph for a run that a device repeats without the
-  /// host.
+  /// NAME/steady, and for a run that a device repeats without the host
+  /// NAME/graph, with the time to start it and to wait for it, and NAME/queued,
+  /// one of many that are started in a row.
   explicit Benchmark(StringRef name) : name(name) {}
 
   void setCompile(Sample sample) { families[0].samples = {sample}; }
   void setFirst(Sample sample) { families[1].samples = {sample}; }
   void addSteady(Sample sample) { families[2].samples.push_back(sample); }
   void addGraph(Sample sample) { families[3].samples.push_back(sample); }
+  void addQueued(Sample sample) { families[4].samples.push_back(sample); }
 
   void printJSON(raw_ostream &os) const;
   void printConsole(raw_ostream &os) const;
@@ -52,8 +54,11 @@ private:
   std::vector<Row> rows() const;
 
   std::string name;
-  Family families[4] = {
-      {"/compile", {}}, {"/first", {}}, {"/steady", {}}, {"/graph", {}}};
+  Family families[5] = {{"/compile", {}},
+                        {"/first", {}},
+                        {"/steady", {}},
+                        {"/graph", {}},
+                        {"/queued", {}}};
 };
 
 } // namespace mlir::moe

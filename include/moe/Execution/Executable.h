@@ -72,8 +72,8 @@ private:
 class Executable::Step {
 public:
   ~Step();
-  /// Runs the step on the inputs of the capture, and waits.
-  llvm::Error replay();
+  /// Runs the step so many times on the inputs of the capture, and waits.
+  llvm::Error replay(int64_t times = 1);
 
 private:
   friend class Executable;

@@ -31,6 +31,8 @@ struct LoweringOptions {
   MachineKind machine = MachineKind::CPU;
   std::string chip = "sm_90a";
   unsigned ptxVersion = 90;
+  /// The best that kernels of a GPU may use: "wgmma", "mma" or "simt".
+  std::string kernels = "wgmma";
   /// Where the module is written after each phase; empty: nowhere.
   std::string dumpPhasesDir;
 };

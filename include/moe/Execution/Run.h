@@ -37,6 +37,8 @@ struct RunOptions {
 
   /// As parseDevice takes it.
   std::string device = "cpu";
+  /// The best that kernels of a GPU may use: "wgmma", "mma" or "simt".
+  std::string kernels = "wgmma";
   /// "active" or "all".
   std::string experts = "active";
   /// Whether nothing that a mask multiplies by zero is infinite or NaN.

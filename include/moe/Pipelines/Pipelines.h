@@ -89,6 +89,10 @@ struct GPUPipelineOptions : RoadOptions<GPUPipelineOptions> {
   Option<unsigned> ptxVersion{
       *this, "ptx", llvm::cl::desc("version of PTX times ten; 90 is PTX 9.0"),
       llvm::cl::init(90)};
+  Option<std::string> kernels{
+      *this, "kernels",
+      llvm::cl::desc("the best that families may use: wgmma, mma, simt"),
+      llvm::cl::init("wgmma")};
 };
 
 /// Adds the passes that take a module from phase `from` to phase `to`.

@@ -70,10 +70,10 @@ int64_t moe_rt_device_multiprocessors();
 void moe_rt_device_tensor_map(void *map, const void *base, int64_t elementBytes,
                               int64_t rank, const int64_t *sizes,
                               const int64_t *strides, const int64_t *box);
-/// Two words that kernels and the host see, for failures of kernels: a kernel
-/// that fails writes the address of the message (in the host) to the first and
-/// its length to the second, and stops (trap). The address on the device.
-void *moe_rt_device_failure_words();
+/// A word that kernels and the host see, for failures of kernels: a kernel that
+/// fails writes the address of the message (in the host, ended by a zero) to it
+/// in one access, and stops (trap). The address on the device.
+void *moe_rt_device_failure_word();
 
 } // extern "C"
 
@@ -125,10 +125,10 @@ public:
   virtual std::string makeTensorMap(void *map, const TensorMapShape &shape) = 0;
   /// Waits for all that was launched.
   virtual std::string synchronize() = 0;
-  /// The two words of moe_rt_device_failure_words, seen from the host and from
+  /// The word of moe_rt_device_failure_word, seen from the host and from
   /// the device.
-  virtual int64_t *failureWords() = 0;
-  virtual void *failureWordsOnDevice() = 0;
+  virtual int64_t *failureWord() = 0;
+  virtual void *failureWordOnDevice() = 0;
 
   /// A step - launches and writes without a read between them - can be captured
   /// as a graph and then be replayed at the price of one launch:

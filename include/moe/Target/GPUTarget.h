@@ -30,13 +30,20 @@ struct GPUTarget {
   int64_t sharedBytesPerBlock;
   /// Typical of the chip; a device says its own when code runs.
   int64_t multiprocessors;
+  /// What kernels of experts may multiply with, beside one thread for an
+  /// element: instructions of a warpgroup, and of a warp.
   bool hasWGMMA;
+  bool hasMMA;
 
   /// The description of `chip`, sm_80 or newer. `ptxVersion` of 0 is the newest
   /// that both LLVM and the chip know. An error names the nearest chip, or the
   /// versions that go with it.
   static llvm::Expected<GPUTarget> fromName(llvm::StringRef chip,
                                             unsigned ptxVersion = 0);
+
+  /// Does without what is better than `kernels`: "wgmma" (takes nothing away),
+  /// "mma" or "simt". An error for any other word.
+  llvm::Error limitTo(llvm::StringRef kernels);
 
   /// "+ptx90", as LLVM's NVPTX back end spells it.
   std::string features() const;

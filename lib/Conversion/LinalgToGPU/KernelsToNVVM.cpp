@@ -29,6 +29,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "moe/Conversion/Passes.h"
+#include "llvm/TargetParser/Triple.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_CONVERTKERNELSTONVVMPASS
@@ -84,7 +85,14 @@ struct ConvertKernelsToNVVMPass
                       LLVM::SqrtOp>();
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    // Without it LLVM takes 64 bits for aligned to 32, and loads them by
+    // halves.
+    std::string layout =
+        llvm::Triple(NVVM::NVVMTargetAttr::get(context).getTriple())
+            .computeDataLayout();
+    getOperation()->setAttr(LLVM::LLVMDialect::getDataLayoutAttrName(),
+                            StringAttr::get(context, layout));
   }
 
   LogicalResult checkCode() {

@@ -49,6 +49,9 @@ struct ConvertMoEToParallelPass
       return emitError(UnknownLoc::get(context))
              << llvm::toString(found.takeError());
     target = std::move(*found);
+    if (llvm::Error error = target->limitTo(kernels))
+      return emitError(UnknownLoc::get(context))
+             << llvm::toString(std::move(error));
     return success();
   }
 

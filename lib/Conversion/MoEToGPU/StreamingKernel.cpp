@@ -151,7 +151,26 @@ SmallVector<Value> StreamingKernel::multiply(ValueRange accumulators,
 
 /// The sums of the warp's share of the depth.
 SmallVector<Value> StreamingKernel::contract(const Tile &ofRows) {
-  AsyncRows weights = rowsOfWeights(ofRows), rows = rowsOfLhs(ofRows);
+  auto copyWhere = [&](AsyncRows &rows, Value step, Value stage,
+                       int64_t offset) {
+    k.ifThen(k.less(step, steps),
+             [&] { rows.copy(step, k.add(k.add(ring, stage), offset)); });
+  };
+  int64_t ahead = tile.stages - 1;
+  auto forEachAhead = [&](llvm::function_ref<void(Value, Value)> body) {
+    for (int64_t stage = 0; stage < ahead; ++stage)
+      body(k.add(warp, stage * warps), k.i32(stage * tile.stageBytes()));
+  };
+  // Where the rows lie is known after three loads that wait for each other;
+  // weights are under way by then.
+  AsyncRows weights = rowsOfWeights(ofRows);
+  forEachAhead(
+      [&](Value step, Value stage) { copyWhere(weights, step, stage, 0); });
+  AsyncRows rows = rowsOfLhs(ofRows);
+  forEachAhead([&](Value step, Value stage) {
+    copyWhere(rows, step, stage, tile.weightBytes());
+    AsyncRows::commit(k);
+  });
   auto copy = [&](Value step, Value stage) {
     k.ifThen(k.less(step, steps), [&] {
       Value destination = k.add(ring, stage);
@@ -160,9 +179,6 @@ SmallVector<Value> StreamingKernel::contract(const Tile &ofRows) {
     });
     AsyncRows::commit(k);
   };
-  int64_t ahead = tile.stages - 1;
-  for (int64_t stage = 0; stage < ahead; ++stage)
-    copy(k.add(warp, stage * warps), k.i32(stage * tile.stageBytes()));
 
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
   size_t count = accumulatorOf(weightFragments(), 0);
@@ -293,6 +309,10 @@ StreamingTile StreamingTile::choose(const GroupedContraction &spec,
 bool mlir::moe::canBuildStreaming(const GroupedContraction &spec,
                                   const GPUTarget &target, std::string &why) {
   constexpr int64_t most = 4;
+  if (!target.hasMMA) {
+    why = "chip '" + target.chip + "' is to do without tensor cores";
+    return false;
+  }
   if (!canBuildFromChunks(spec, why))
     return false;
   if (spec.numContractions < 1 || spec.numContractions > most)

@@ -32,7 +32,7 @@ WGMMAKernel::WGMMAKernel(OpBuilder &builder, Location loc,
       ring(k, tile.barrierOffset(), tile.stages),
       columnBlocks(llvm::divideCeil(spec.columns, tile.resultColumns)),
       steps(llvm::divideCeil(spec.depth, WGMMATile::depth)),
-      gatherLag(tile.stages - 2) {
+      gatherLag(tile.stages > 3 ? 2 : 1) {
   int64_t perThread =
       WGMMATile::consumerRows * tile.columns / WGMMATile::warpgroup;
   accumulatorType = LLVM::LLVMStructType::getLiteral(

@@ -67,8 +67,8 @@ private:
   WGMMATile tile;
   BarrierRing ring;
   int64_t columnBlocks, steps;
-  /// Stages whose copies are in flight while the next one is begun. Consumers
-  /// give back a stage one step late, so two must not wait for each other.
+  /// Stages whose copies are in flight when the next one is begun; fewer than
+  /// there are.
   int64_t gatherLag;
 
   Type accumulatorType;

@@ -116,6 +116,12 @@ void WGMMAKernel::produceGathered() {
         SmallVector<Value> rows = rowsOf(work.tile);
         return forEachStep(0, carried, [&](Value step, ValueRange carried) {
           RingPosition at = {carried[0], carried[1]};
+          Value begun = carried[2];
+          // Announced before the wait, which may be for who needs it, and not
+          // behind a copy that was just begun.
+          k.ifThen(k.less(k.i32(gatherLag - 1), begun), [&] {
+            arriveGathered(ring.before(at.stage, gatherLag), gatherLag - 1);
+          });
           ring.waitEmpty(at);
           k.ifThen(leader, [&] {
             NVVM::MBarrierArriveExpectTxOp::create(
@@ -125,12 +131,8 @@ void WGMMAKernel::produceGathered() {
             loadRhs(work, step, at.stage);
           });
           gatherRows(rows, step, at.stage);
-          Value begun = k.add(carried[2], 1);
-          k.ifThen(k.less(k.i32(gatherLag), begun), [&] {
-            arriveGathered(ring.before(at.stage, gatherLag), gatherLag);
-          });
           RingPosition next = ring.next(at);
-          return SmallVector<Value>{next.stage, next.parity, begun};
+          return SmallVector<Value>{next.stage, next.parity, k.add(begun, 1)};
         });
       });
   for (int64_t late = gatherLag; late > 0; --late)

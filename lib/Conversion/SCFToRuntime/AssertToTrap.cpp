@@ -4,8 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A kernel cannot leave by a jump to the host. It says where the message is, in
-// words that host and device share, and traps; the host finds both when it next
-// waits. Of several failing threads one says so.
+// a word that host and device share, and traps; the host finds it when it next
+// waits. Of several failing threads one says so; since any of them may stop the
+// grid, all is said in one access, and made visible before.
 //
 //===----------------------------------------------------------------------===//
 
@@ -48,24 +49,23 @@ struct ConvertAssertToTrapPass
                         Messages &messages) {
     ImplicitLocOpBuilder b(launch.getLoc(), launch);
     Type pointer = LLVM::LLVMPointerType::get(&getContext());
-    FailureOr<LLVM::LLVMFuncOp> words = LLVM::lookupOrCreateFn(
-        b, getOperation(), "moe_rt_device_failure_words", {}, pointer);
-    if (failed(words))
+    FailureOr<LLVM::LLVMFuncOp> word = LLVM::lookupOrCreateFn(
+        b, getOperation(), "moe_rt_device_failure_word", {}, pointer);
+    if (failed(word))
       return failure();
-    Value shared = LLVM::CallOp::create(b, *words, ValueRange()).getResult();
+    Value shared = LLVM::CallOp::create(b, *word, ValueRange()).getResult();
     for (cf::AssertOp op : asserts) {
-      auto [global, bytes] = messages.get(op);
+      LLVM::GlobalOp global = messages.get(op).first;
       b.setLoc(op.getLoc());
       b.setInsertionPoint(launch);
       Value message = LLVM::PtrToIntOp::create(
           b, b.getI64Type(), LLVM::AddressOfOp::create(b, global));
-      trapUnless(op, shared, message, bytes);
+      trapUnless(op, shared, message);
     }
     return success();
   }
 
-  static void trapUnless(cf::AssertOp op, Value words, Value message,
-                         int64_t bytes) {
+  static void trapUnless(cf::AssertOp op, Value word, Value message) {
     ImplicitLocOpBuilder b(op.getLoc(), op);
     Value yes = arith::ConstantOp::create(b, b.getBoolAttr(true));
     Value bad = arith::XOrIOp::create(b, op.getArg(), yes);
@@ -73,19 +73,10 @@ struct ConvertAssertToTrapPass
       ImplicitLocOpBuilder b(loc, nested);
       Value none =
           LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(0));
-      Value exchanged = LLVM::AtomicCmpXchgOp::create(
-          b, words, none, message, LLVM::AtomicOrdering::monotonic,
-          LLVM::AtomicOrdering::monotonic);
-      Value first = LLVM::ExtractValueOp::create(b, exchanged, 1);
-      scf::IfOp::create(b, first, [&](OpBuilder &nested, Location loc) {
-        ImplicitLocOpBuilder b(loc, nested);
-        Value length = LLVM::ConstantOp::create(b, b.getI64Type(),
-                                                b.getI64IntegerAttr(bytes));
-        Value second = LLVM::GEPOp::create(b, words.getType(), b.getI64Type(),
-                                           words, ArrayRef<LLVM::GEPArg>{1});
-        LLVM::StoreOp::create(b, length, second);
-        scf::YieldOp::create(b);
-      });
+      LLVM::AtomicCmpXchgOp::create(b, word, none, message,
+                                    LLVM::AtomicOrdering::monotonic,
+                                    LLVM::AtomicOrdering::monotonic);
+      LLVM::FenceOp::create(b, LLVM::AtomicOrdering::acq_rel, StringRef());
       LLVM::Trap::create(b);
       scf::YieldOp::create(b);
     });

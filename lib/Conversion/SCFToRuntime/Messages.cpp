@@ -42,7 +42,8 @@ std::pair<LLVM::GlobalOp, int64_t> Messages::get(cf::AssertOp op) {
     name = ("moe.message." + Twine(next++)).str();
   while (module.lookupSymbol(name));
   global = LLVM::GlobalOp::create(
-      b, LLVM::LLVMArrayType::get(b.getI8Type(), bytes), /*isConstant=*/true,
-      LLVM::Linkage::Internal, name, b.getStringAttr(message));
+      b, LLVM::LLVMArrayType::get(b.getI8Type(), bytes + 1),
+      /*isConstant=*/true, LLVM::Linkage::Internal, name,
+      b.getStringAttr(message + StringRef("\0", 1)));
   return {global, bytes};
 }

@@ -20,7 +20,8 @@ class Messages {
 public:
   explicit Messages(ModuleOp module);
 
-  /// The global with the message of `op`, its place in front, and its length.
+  /// The global with the message of `op`, its place in front and a zero at the
+  /// end, and its length without that.
   std::pair<LLVM::GlobalOp, int64_t> get(cf::AssertOp op);
 
 private:

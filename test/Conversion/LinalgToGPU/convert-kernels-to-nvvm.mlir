@@ -1,6 +1,8 @@
 // RUN: moe-opt %s -split-input-file -verify-diagnostics --pass-pipeline="builtin.module(gpu.module(moe-convert-kernels-to-nvvm))" | FileCheck %s
 
 // Instructions, and no function of a library.
+// Pointers to 64 bits are aligned to as many.
+// CHECK: gpu.module @{{.*}} attributes {llvm.data_layout = "e-{{.*}}i64:64-{{.*}}"}
 // CHECK-LABEL: llvm.func @functions
 // CHECK-SAME: nvvm.kernel
 // CHECK: nvvm.read.ptx.sreg.tid.x

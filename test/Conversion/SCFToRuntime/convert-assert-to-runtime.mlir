@@ -1,7 +1,7 @@
 // RUN: moe-opt %s --moe-convert-assert-to-runtime | FileCheck %s
 
 // One text for each message, with the place in front.
-// CHECK: llvm.mlir.global internal constant @moe.message.{{.*}}("model.mlir:3:4: index out of bounds")
+// CHECK: llvm.mlir.global internal constant @moe.message.{{.*}}("model.mlir:3:4: index out of bounds\00")
 // CHECK-NOT: llvm.mlir.global internal constant
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: %[[C:.*]]: i1

@@ -1,16 +1,16 @@
 // RUN: moe-opt %s --moe-convert-assert-to-trap | FileCheck %s
 
 // The first of several threads says where the message is; all of them stop.
-// CHECK: llvm.mlir.global internal constant @[[TEXT:.*]]("{{.*}}out of range")
+// CHECK: llvm.mlir.global internal constant @[[TEXT:.*]]("{{.*}}out of range\00")
 // CHECK-LABEL: func.func @main
-// CHECK: %[[WORDS:.*]] = llvm.call @moe_rt_device_failure_words
+// CHECK: %[[WORD:.*]] = llvm.call @moe_rt_device_failure_word
 // CHECK: %[[MESSAGE:.*]] = llvm.ptrtoint
 // CHECK: gpu.launch
 // CHECK-NOT: cf.assert
 // CHECK: scf.if
-// CHECK: %[[OLD:.*]] = llvm.cmpxchg %[[WORDS]], %{{.*}}, %[[MESSAGE]]
-// CHECK: llvm.extractvalue %[[OLD]][1]
-// CHECK: llvm.intr.trap
+// CHECK: llvm.cmpxchg %[[WORD]], %{{.*}}, %[[MESSAGE]]
+// CHECK-NEXT: llvm.fence acq_rel
+// CHECK-NEXT: llvm.intr.trap
 // CHECK: gpu.terminator
 // An assertion of the host stays one.
 // CHECK: cf.assert

@@ -75,9 +75,9 @@ def execute(what, model, x, parameters, want, atol, rtol, rows=None, assignments
         report(name, why)
 
 
-def batches(*names):
+def batches(*names, tiny=("0", "3")):
     """If little is wanted, those without rows and with three."""
-    return [n for n in names if not OPTIONS.tiny or str(n) in ("0", "3")]
+    return [n for n in names if not OPTIONS.tiny or str(n) in tiny]
 
 
 def golden(name):
@@ -100,7 +100,8 @@ def two_experts():
 def mlp_top2():
     g = golden("mlp_top2")
     for stem, kind, tolerance in (("mlp_top2", "f32", 1e-5), ("mlp_top2_bf16", "bf16", 3e-2)):
-        for n in batches("0", "1", "3", "32", "1000", "skewed"):
+        # So many rows that tensor cores multiply tiles, and not a stream of weights.
+        for n in batches("0", "1", "3", "32", "1000", "skewed", tiny=("0", "3", "1000") if kind == "bf16" else ("0", "3")):
             rows = np.bincount(np.load(g(f"experts_{n}.npy")).ravel(), minlength=8).tolist()
             execute(f"{stem} {n}", example(stem), g(f"x_{n}.npy"), g(f"weights_{kind}.safetensors"),
                     [np.load(g(f"y_{n}_{kind}.npy"))], tolerance, tolerance, rows if kind == "f32" else None)

@@ -16,8 +16,9 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
 GOLDEN = os.path.join(SOURCE, "test", "Integration", "CPU", "Inputs", "mlp_top2")
-sys.path.insert(0, os.path.join(SOURCE, "test", "Inputs"))
+sys.path[:0] = [os.path.join(SOURCE, "test", folder) for folder in ("Inputs", "Benchmarks")]
 import moe_run
+from gpu_layer import Layer
 
 parser = argparse.ArgumentParser(usage=__doc__)
 parser.add_argument("build")
@@ -84,6 +85,17 @@ def as_on_the_cpu(kind, hidden, inner, batches):
             expect(f"{what}: results", away <= TOLERANCE[kind] * max(1, np.abs(want).max(initial=0)), f"differ by {away:.3g}")
 
 
+def rows_that_are_gathered(hidden, inner, batches):
+    """Rows of bf16 are read where they lie, and not packed before: all rows of the layer
+    that benchmarks time."""
+    layer = Layer(OPTIONS.build, SCRATCH, OPTIONS.device, (8, 2, hidden, inner), max(batches))
+    for rows in batches:
+        layer.copied(rows, 1)
+        got = moe_run.load_safetensors(layer.path("y.safetensors"))["y"].values
+        away = layer.away(got, list(range(rows)))
+        expect(f"bf16 rows, {hidden} x {inner}, {rows} rows", away <= TOLERANCE["bf16"], f"differ by {away:.3g} of the largest value")
+
+
 def spoilt(kind, which):
     """The golden weights with NaN in those of some experts."""
     def spoil(name, tensor):
@@ -119,11 +131,17 @@ def weights_of_idle_experts_do_not_matter(kind):
 def main():
     for kind in ("f32", "bf16"):
         weights_of_idle_experts_do_not_matter(kind)
-        as_on_the_cpu(kind, 64, 96, (5,) if OPTIONS.tiny else (0, 1, 5))
+        # 16 rows for each expert and more: what multiplies tiles.
+        many = (70,) if kind == "bf16" else ()
+        as_on_the_cpu(kind, 64, 96, (5, *many) if OPTIONS.tiny else (0, 1, 5, *many))
         if not OPTIONS.tiny:
             # Depths of many blocks, columns that no tile divides, rows of one tile and of several.
             as_on_the_cpu(kind, 256, 512, (1, 7, 40, 300, 2000))
             as_on_the_cpu(kind, 320, 200, (1, 64, 513))
+    # A depth with a tail, columns that no tile divides.
+    rows_that_are_gathered(72, 200, (5, 80) if OPTIONS.tiny else (1, 80, 300))
+    if not OPTIONS.tiny:
+        rows_that_are_gathered(256, 512, (1, 70, 300, 2000))
     shutil.rmtree(SCRATCH)
     print(f"{checks - len(failures)} passed, {len(failures)} failed")
     return bool(failures) or not checks

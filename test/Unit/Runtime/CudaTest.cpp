@@ -348,8 +348,10 @@ TEST_F(CudaTest, MuchSharedMemoryIsAskedFor) {
   EXPECT_EQ(countCalls("cuFuncSetAttribute"), 0);
   EXPECT_EQ(device->launch(up, launchOf(200 << 10)), "");
   EXPECT_EQ(countCalls("cuFuncSetAttribute up 8 204800"), 1);
+  // All of it, so that as many blocks as fit run at a time.
+  EXPECT_EQ(countCalls("cuFuncSetAttribute up 9 100"), 1);
   EXPECT_EQ(device->launch(up, launchOf(100 << 10)), "");
-  EXPECT_EQ(countCalls("cuFuncSetAttribute"), 1);
+  EXPECT_EQ(countCalls("cuFuncSetAttribute"), 2);
   EXPECT_EQ(device->launch(up, launchOf(300 << 10)),
             "kernel up: 307200 bytes of shared memory: cuFuncSetAttribute: "
             "CUDA_ERROR_INVALID_VALUE (invalid argument)");
@@ -380,15 +382,14 @@ TEST_F(CudaTest, KernelsThatFail) {
   behave("fail=cuStreamSynchronize:719:1");
   ASSERT_EQ(open(), "");
   rt::setDevice(device.get());
-  EXPECT_EQ(device->failureWords(), device->failureWordsOnDevice());
+  EXPECT_EQ(device->failureWord(), device->failureWordOnDevice());
   static MoEKernel up = kernelOf("up");
   static const char message[] = "token 3: expert 9 of 8";
   rt::Result result = rt::invoke([&] {
     int64_t value;
     void *block = moe_rt_device_alloc(8);
     moe_rt_device_launch(&up, 1, 1, 1, 32, 1, 1, 0, nullptr);
-    device->failureWords()[0] = reinterpret_cast<int64_t>(message);
-    device->failureWords()[1] = sizeof(message) - 1;
+    *device->failureWord() = reinterpret_cast<int64_t>(message);
     moe_rt_device_read(&value, block, 8);
   });
   EXPECT_EQ(result.status, rt::Status::Error);

@@ -75,8 +75,8 @@ public:
     return "";
   }
   std::string synchronize() override { return problem; }
-  int64_t *failureWords() override { return words; }
-  void *failureWordsOnDevice() override { return words + 0; }
+  int64_t *failureWord() override { return &word; }
+  void *failureWordOnDevice() override { return &word; }
   bool capturing() const override { return isCapturing; }
   std::string replay(int64_t graph) override {
     ++replays;
@@ -84,15 +84,14 @@ public:
   }
 
   void failWith(const char *message) {
-    words[0] = reinterpret_cast<int64_t>(message);
-    words[1] = static_cast<int64_t>(std::strlen(message));
+    word = reinterpret_cast<int64_t>(message);
   }
 
   std::set<void *> alive;
   std::map<void *, int64_t> sizes;
   /// By size: what is taken before there is a new block.
   std::multimap<int64_t, void *> spare;
-  int64_t words[2] = {};
+  int64_t word = 0;
   int reads = 0, replays = 0;
   /// What copies and waiting fail with.
   std::string problem;
@@ -395,7 +394,7 @@ TEST_F(DeviceTest, LaunchesAreCountedByName) {
   EXPECT_TRUE(rt::deviceCounters().launches.empty());
   EXPECT_EQ(rt::deviceCounters().kernelsLaunched, 0);
   EXPECT_EQ(moe_rt_device_multiprocessors(), 5);
-  EXPECT_EQ(moe_rt_device_failure_words(), device.words);
+  EXPECT_EQ(moe_rt_device_failure_word(), &device.word);
   moe_rt_device_free(block);
 }
 
@@ -442,8 +441,8 @@ TEST_F(DeviceTest, KernelsSayWhatIsWrong) {
   });
   EXPECT_EQ(result.status, rt::Status::Error);
   EXPECT_EQ(result.message, "token 3: expert 9 of 8");
-  EXPECT_EQ(device.words[0], 0);
-  // The words of one failure are not those of the next.
+  EXPECT_EQ(device.word, 0);
+  // The word of one failure is not that of the next.
   result = rt::invoke([] { launch(silent, nullptr); });
   EXPECT_EQ(result.message, "device host:7: kernel silent: trapped");
   EXPECT_EQ(rt::deviceCounters().kernelsLaunched, 0);
@@ -471,9 +470,9 @@ TEST_F(DeviceTest, LateFailuresAreOfKernels) {
   result = rt::invoke([] { moe_rt_device_alloc(2 << 20); });
   EXPECT_EQ(result.status, rt::Status::Error);
   EXPECT_EQ(result.message, message);
-  // Words that are no text.
-  device.words[0] = 1;
-  device.words[1] = int64_t(1) << 40;
+  // A word that leads to no message.
+  std::string endless(1 << 20, 'x');
+  device.word = reinterpret_cast<int64_t>(endless.data());
   EXPECT_EQ(rt::synchronize().message, "device host:7: " + device.problem);
 }
 

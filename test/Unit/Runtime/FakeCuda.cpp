@@ -489,7 +489,10 @@ int cuFuncSetAttribute(Function *function, int attribute, int value) {
                             join(function->name, attribute, value));
   if (code)
     return code;
-  if (attribute != 8 || value > 227 << 10)
+  constexpr int maximumDynamicSharedBytes = 8, preferredCarveout = 9;
+  if (attribute == preferredCarveout && value >= -1 && value <= 100)
+    return success;
+  if (attribute != maximumDynamicSharedBytes || value > 227 << 10)
     return invalidValue;
   function->sharedBytes = value;
   return success;
