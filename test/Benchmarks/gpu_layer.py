@@ -199,6 +199,10 @@ class Layer:
 
     def away(self, got, rows):
         """The largest difference in these rows of `got`, over the row's largest value."""
+        return float(self.each_away(got, rows).max())
+
+    def each_away(self, got, rows):
+        """The same for each of the rows."""
         chosen = self.chosen(max(rows) + 1)[rows]
         weights = np.exp(np.take_along_axis(self.scores[rows], chosen, 1))
         weights /= weights.sum(1, keepdims=True)
@@ -210,7 +214,7 @@ class Layer:
             x = self.rows[rows][at]
             g, u = x @ gate.T, x @ up.T
             want[at] += weights[at, slot, None] * (moe_run.to_bf16(g / (1 + np.exp(-g)) * u) @ down.T)
-        return float((np.abs(got[rows] - want).max(1) / np.abs(want).max(1)).max())
+        return np.abs(got[rows] - want).max(1) / np.abs(want).max(1)
 
     def _weight(self, expert, name):
         with open(self.weights, "rb") as f:
