@@ -9,29 +9,17 @@
 
 #include "Messages.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "moe/Dialect/MoE/IR/Locations.h"
 
 using namespace mlir;
 using namespace mlir::moe;
 
-/// "FILE:line:col: " of the place that the user wrote, or nothing.
-static std::string placeOf(Location loc) {
-  std::string place;
-  loc->walk([&](Location part) {
-    auto file = dyn_cast<FileLineColLoc>(part);
-    if (!file)
-      return WalkResult::advance();
-    place = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" +
-             Twine(file.getColumn()) + ": ")
-                .str();
-    return WalkResult::interrupt();
-  });
-  return place;
-}
-
 Messages::Messages(ModuleOp module) : module(module) {}
 
 std::pair<LLVM::GlobalOp, int64_t> Messages::get(cf::AssertOp op) {
-  std::string message = placeOf(op.getLoc()) + op.getMsg().str();
+  std::string place = placeOf(op.getLoc());
+  std::string message = (place.empty() ? "" : place + ": ") +
+                        inLayer(op.getLoc()) + op.getMsg().str();
   int64_t bytes = message.size();
   LLVM::GlobalOp &global = globals[message];
   if (global)
