@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import moe_export
 import numpy as np
-from export import exports, refused, rows, same
+from export import exports, layers, refused, rows, same
 from jax import lax
 from models_jax import top_2, weights_of_top_2
 
@@ -78,3 +78,21 @@ refused("NumPy", lambda f: moe_export.jax(lambda x: np.tanh(x), [x], f), "jax.py
 refused("mask", lambda f: moe_export.jax(lambda x: x[x > 0], [x], f), "jax.py:", "jnp.where(mask")
 refused("complex", lambda f: moe_export.jax(lambda x: jnp.fft.fft(x).real, [x], f), "jax.py:", "imaginary")
 refused("callback", lambda f: moe_export.jax(lambda x: jax.pure_callback(np.sin, x, x), [x], f), "jax.py:", "callback")
+
+
+# Scopes name layers, also around and inside of functions and transformations of JAX.
+def chosen(x):
+    with jax.named_scope("choose"):
+        return jnp.where(x[:, :1] > 0, jnp.tanh(x @ square), x)
+
+
+def scoped(x):
+    with jax.named_scope("first"):
+        x = jax.jit(chosen)(x)
+    with jax.named_scope("second"):
+        x = jax.vmap(lambda row: chosen(row[None])[0])(x)
+    return jnp.where(x[:, :1] > 1, jnp.sin(x @ square), x)
+
+
+found = layers("layers", lambda folder: moe_export.jax(scoped, [x], folder), x)
+assert found == ["first/choose", "second/choose", None], found

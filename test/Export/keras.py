@@ -10,7 +10,7 @@ sys.path.remove(os.path.dirname(os.path.realpath(__file__)))
 import keras
 import moe_export
 import numpy as np
-from export import exports, refused, rows
+from export import exports, layers as layers_of, refused, rows
 from keras import layers, ops
 from models import two_experts
 
@@ -32,6 +32,21 @@ class TopTwo(layers.Layer):
     def call(self, x):
         values, chosen = ops.top_k(ops.softmax(x), 2)
         return ops.sum(ops.one_hot(chosen, 8) * ops.expand_dims(values, -1), -2)
+
+
+class Keep(layers.Layer):
+    def call(self, chosen, first, second):
+        return ops.where(chosen <= 0.5, first, second)
+
+
+class Block(layers.Layer):
+    def __init__(self):
+        super().__init__(name="block")
+        self.gate, self.dense = layers.Dense(1, name="gate"), layers.Dense(8, name="dense")
+        self.keep = Keep(name="keep")
+
+    def call(self, x):
+        return self.keep(self.gate(x), self.dense(x), ops.relu(x))
 
 
 def check(name, model, x):
@@ -67,3 +82,12 @@ check("recurrence", functional(layers.LSTM(4), (5, 8)), rows(7, 5, 8, seed=6))
 refused("operation", lambda f: moe_export.keras(functional(Whiten(name="white")), f), "'white'", "lapack_spotrf")
 refused("tracing", lambda f: moe_export.keras(functional(OnHost(name="host")), f), "'host' (OnHost)", "keras.ops")
 refused("no inputs", lambda f: moe_export.keras(keras.Sequential([layers.Dense(2)]), f), "no inputs")
+
+# Layers of the model keep their names; twice the same layer is the same name.
+block = Block()
+x = keras.Input((8,))
+first = layers.Dense(8, name="inner")(block(x))
+nested = keras.Sequential([keras.Input((8,)), Block(), layers.Dense(4)], name="nested")
+model = keras.Model(x, nested(block(first)), name="whole")
+found = layers_of("layers", lambda folder: moe_export.keras(model, folder), rows(7, 8, seed=7))
+assert found == ["block/keep", "block/keep", "nested/block/keep"], found

@@ -15,7 +15,7 @@ sys.path.remove(os.path.dirname(os.path.realpath(__file__)))
 import moe_export
 import numpy as np
 import torch
-from export import exports, refused, rows, same
+from export import exports, layers, refused, rows, same
 from moe_export import child
 from models_torch import ChosenRows, SortedRows
 from torch import nn
@@ -192,3 +192,8 @@ with tempfile.TemporaryDirectory() as scratch:
             assert "torch.py:" in str(problem) and "outside of the tensor" in str(problem), problem
         else:
             raise AssertionError(f"row {wrong} is taken")
+
+# Modules have the names of the state_dict.
+blocks = nn.Sequential(nn.Linear(8, 8), ChosenRows(), nn.Sequential(ChosenRows(), nn.ReLU()))
+found = layers("layers", lambda folder: moe_export.torch(blocks, (torch.zeros(7, 8),), folder), rows(7, 8, seed=1))
+assert found == ["1", "2.0"], found

@@ -1,6 +1,7 @@
 """What the tests of exports share."""
 
 import os
+import re
 import sys
 import tempfile
 
@@ -29,8 +30,11 @@ def exports(name, export, function, *inputs, sizes=SIZES):
         assert sorted(os.listdir(folder)) == ["model.mlir", "weights.safetensors"]
         with open(os.path.join(folder, "model.mlir")) as file:
             text = file.read()
-        for path in (scratch, os.path.dirname(os.path.abspath(__file__)), sys.prefix + os.sep, " loc("):
+        for path in (scratch, os.path.dirname(os.path.abspath(__file__)), sys.prefix + os.sep):
             assert path not in text, f"{name}: {path} in the model"
+        # A location is the name of a layer, at the end of its operation.
+        others = re.sub(r' loc\("(?:[^"\\]|\\.)*"\)$', "", text, flags=re.M)
+        assert " loc(" not in others, f"{name}: {others[others.index(' loc(') :][:80]} in the model"
         for size in sizes:
             given = [array[:size] for array in inputs]
             got, expected = moe_export.run(folder, *given), function(*given)
@@ -39,6 +43,21 @@ def exports(name, export, function, *inputs, sizes=SIZES):
                 same(f"{name}, {size} rows", one, other)
         with open(os.path.join(folder, "weights.safetensors"), "rb") as file:
             return text, file.read()
+
+
+def layers(name, export, *inputs):
+    """The layers of the dispatches that are found in a model. An export is the same whenever it is made."""
+    with tempfile.TemporaryDirectory() as scratch:
+        texts = []
+        for folder in ("once", "again"):
+            export(os.path.join(scratch, folder))
+            with open(os.path.join(scratch, folder, "model.mlir")) as file:
+                texts.append(file.read())
+        assert texts[0] == texts[1], name
+        _, stats = moe_export.run(folder := os.path.join(scratch, "once"), *inputs, stats=True)
+        for dispatch in stats["dispatches"]:
+            assert dispatch["location"].startswith(f"{folder}/model.mlir:"), (name, dispatch)
+        return [dispatch["layer"] for dispatch in stats["dispatches"]]
 
 
 def refused(name, export, *words):

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 
-from . import child, model, stablehlo
+from . import child, layer_names, model, stablehlo
 from .builder import Builder, walk
 from .weights import Weights
 
@@ -23,12 +23,13 @@ def convert(*arguments):
     return pickle.loads(made)
 
 
-def _convert(artifact, shapes, inputs, results, weights, layers):
+def _convert(artifact, shapes, inputs, results, weights, layers, whole):
     """The text of a model and its weights, {name: array}, the array None where it is one of `weights`.
 
     artifact: StableHLO of a function of inputs and weights, one after the other, as JAX serializes it.
     shapes: of all its arguments; a size that is a text is a symbol.
-    inputs, results: their names. weights: names. layers: names that errors may give as places."""
+    inputs, results: their names. weights: names. layers: names that errors may give as places.
+    whole: the scope of the whole model, or nothing."""
     from jaxlib.mlir import ir
 
     with stablehlo.context(), ir.Location.unknown():
@@ -42,7 +43,8 @@ def _convert(artifact, shapes, inputs, results, weights, layers):
         kept.bind(Builder(ir, start, ir.Location.unknown()), main, dict.fromkeys(weights))
         model.set_names(ir, main, inputs, results)
         _lift_constants(ir, module, kept)
-        return kept.declare(model.text_of(module)), kept.tensors
+        text = model.text_of(module, lambda name: layer_names.of_jax(name, whole))
+        return kept.declare(text), kept.tensors
 
 
 def _lift_constants(ir, module, weights):

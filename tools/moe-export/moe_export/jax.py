@@ -89,15 +89,16 @@ def specs_of(shapes, types, named):
     return inputs + [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in named.values()]
 
 
-def export(flat, shapes, types, named, folder, names, layers=(), explain=explained):
+def export(flat, shapes, types, named, folder, names, layers=(), whole="", explain=explained):
     """Exports a function of inputs and weights, one after the other, that returns a tuple.
 
     names: a list of those of the inputs and one of those of the results, which may be filled while tracing.
-    layers: names that errors may give as places. explain(problem): the error for what happened while tracing."""
+    layers: names that errors may give as places. whole: the scope of the whole model, or nothing.
+    explain(problem): the error for what happened while tracing."""
     specs = specs_of(shapes, types, named)
     try:
         artifact = stablehlo.serialize(flat, specs)
     except Exception as problem:
         raise explain(problem) from None
-    text, tensors = convert(artifact, stablehlo.shapes_of(specs), *names, list(named), set(layers))
+    text, tensors = convert(artifact, stablehlo.shapes_of(specs), *names, list(named), set(layers), whole)
     model.write_text(folder, text, {name: named.get(name, array) for name, array in tensors.items()})

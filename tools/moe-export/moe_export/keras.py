@@ -67,6 +67,7 @@ def keras(model, folder, *, inputs=None, batch=None):
         folder,
         (call.names, results),
         layers={layer.name for layer in model._flatten_layers(include_self=False)},
+        whole=model.name,
         explain=_explain,
     )
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 
+from . import layer_names
 from .builder import walk
 from .errors import ExportError, place_of
 from .weights import STAND_IN, save_safetensors
@@ -65,9 +66,9 @@ def _attributes(ir, name):
     return ir.DictAttr.get(attributes)
 
 
-def text_of(module):
-    """Without locations: they hold paths of this machine."""
-    return module.operation.get_asm(enable_debug_info=False)
+def text_of(module, layer_of=str):
+    """With layers in place of locations: `layer_of(name)` is that of a name in one, or nothing."""
+    return layer_names.keep(module.operation.get_asm(enable_debug_info=True), layer_of)
 
 
 def write(folder, module, weights):

@@ -3,7 +3,7 @@
 import io
 import re
 
-from . import child, joins, model, tm_tensor, torch_kept
+from . import child, joins, layer_names, model, tm_tensor, torch_kept
 from .errors import ExportError, place_of
 from .torch_errors import place_of_node
 
@@ -71,11 +71,19 @@ def _import(graph_module):
     """The graph in the dialect of torch-mlir, as bytecode."""
     from torch_mlir import ir
     from torch_mlir.dialects import torch as dialect
-    from torch_mlir.extras.fx_importer import FxImporter
+    from torch_mlir.extras.fx_importer import ContextCache, FxImporter
+
+    class Places(ContextCache):
+        """The places of nodes, under the names of their layers."""
+
+        def get_node_location(self, node):
+            place, layer = super().get_node_location(node), layer_names.of_node(node)
+            return ir.Location.name(layer, place, context) if layer else place
 
     context = ir.Context()
     dialect.register_dialect(context)
     importer = FxImporter(context=context)
+    importer._cc = Places(context, py_attr_tracker=importer._py_attr_tracker)
     importer.import_stateless_graph(graph_module.graph, func_name="main")
     written = io.BytesIO()
     importer.module_op.write_bytecode(written)

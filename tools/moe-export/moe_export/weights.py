@@ -63,12 +63,15 @@ def load_safetensors(path):
     return tensors
 
 
+def quoted(text):
+    """A text as MLIR writes it."""
+    plain = re.compile(r'[ -!#-\[\]-~]')
+    return '"' + "".join(chr(c) if plain.match(chr(c)) else f"\\{c:02X}" for c in text.encode()) + '"'
+
+
 def symbol(name):
     """A name as MLIR writes it behind an @."""
-    if re.fullmatch(r"[A-Za-z_][\w$.]*", name, re.A):
-        return "@" + name
-    plain = re.compile(r'[ -!#-\[\]-~]')
-    return '@"' + "".join(chr(c) if plain.match(chr(c)) else f"\\{c:02X}" for c in name.encode()) + '"'
+    return "@" + (name if re.fullmatch(r"[A-Za-z_][\w$.]*", name, re.A) else quoted(name))
 
 
 class Weights:
