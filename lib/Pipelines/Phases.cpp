@@ -83,6 +83,8 @@ void mlir::moe::addRoutedPhase(OpPassManager &pm, bool checkAccesses,
   addTosaConversion(pm);
   // Again: what TOSA did with numbers is said by others now.
   pm.addPass(createCheckTypesPass());
+  // TOSA still tells unsigned numbers by their types.
+  pm.addPass(createDropSignsPass());
   // Analyses read arithmetic on indices, not maps.
   pm.addPass(createLowerAffinePass());
   // Operations on whole tensors have no buffers; linalg does. First of all,

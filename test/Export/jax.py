@@ -96,3 +96,12 @@ def scoped(x):
 
 found = layers("layers", lambda folder: moe_export.jax(scoped, [x], folder), x)
 assert found == ["first/choose", "second/choose", None], found
+
+# Unsigned inputs, weights and results are those of the model.
+bytes_ = np.random.default_rng(3).integers(0, 256, (7, 8)).astype(np.uint8)
+table = np.arange(4_000_000_000, 4_000_000_040, dtype=np.uint32)
+unsigned = lambda w, u: (u // 3, u.astype(jnp.float32) / 255, lax.cummax(jnp.sort(u, 1), 0), w["table"][u % 40] >> 1, jnp.max(u, 1))
+text, _ = exports(
+    "unsigned", lambda f: moe_export.jax(unsigned, [bytes_], f, weights={"table": table}), lambda u: unsigned({"table": jnp.asarray(table)}, u), bytes_, sizes=(7, 1, 0)
+)
+assert "-> (tensor<?x8xui8>, tensor<?x8xf32>, tensor<?x8xui8>, tensor<?x8xui32>, tensor<?xui8>)" in text, text

@@ -128,6 +128,11 @@ def walk(operation):
     return found
 
 
+def main_of(ir, module):
+    """The function `main` of a module."""
+    return next(f for f in module.body.operations if ir.StringAttr(f.attributes["sym_name"]).value == "main")
+
+
 def update_type(ir, function):
     """Makes a function's type that of its body, and drops what was said about its arguments."""
     block = function.regions[0].blocks[0]

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 
 from . import child, layer_names, model, stablehlo
-from .builder import Builder, walk
+from .builder import Builder, main_of, walk
 from .weights import Weights
 
 # Smaller arrays are numbers of the program rather than weights.
@@ -38,7 +38,7 @@ def _convert(artifact, shapes, inputs, results, weights, layers, whole):
         model.check(module, layers)
         model.clean(module)
         kept = Weights()
-        main = next(f for f in module.body.operations if ir.StringAttr(f.attributes["sym_name"]).value == "main")
+        main = main_of(ir, module)
         start = ir.InsertionPoint.at_block_begin(main.regions[0].blocks[0])
         kept.bind(Builder(ir, start, ir.Location.unknown()), main, dict.fromkeys(weights))
         model.set_names(ir, main, inputs, results)

@@ -2,8 +2,8 @@
 
 import re
 
-from . import callbacks, control_flow, cumulative, dynamic, loops, top_k
-from .builder import Builder, update_type, walk
+from . import callbacks, control_flow, cumulative, dynamic, loops, signs, top_k
+from .builder import Builder, main_of, update_type, walk
 from .errors import ExportError, first_line, place_of
 from .versions import need
 
@@ -187,34 +187,12 @@ def to_upstream(module, layers=()):
     """Converts a module in place. What has no counterpart stays; `model.check` finds it."""
     from jaxlib.mlir import ir
 
+    main = main_of(ir, module)
+    unsigned = signs.boundary(ir, main)
     _run(module, _TO_CALLS, layers)
     control_flow.expand(ir, module)
     _expand(ir, module, layers)
     _mark_broadcasts(ir, module)
     _run(module, _TO_LINALG, layers)
-    _make_signless(ir, module)
-
-
-def _make_signless(ir, module):
-    """Loops and branches keep unsigned types, which upstream's operations have not; conversion casts around them."""
-
-    def signless(type):
-        if isinstance(type, ir.IntegerType):
-            return ir.IntegerType.get_signless(type.width)
-        if isinstance(type, ir.RankedTensorType) and isinstance(type.element_type, ir.IntegerType):
-            return ir.RankedTensorType.get(type.shape, signless(type.element_type))
-        return type
-
-    operations = walk(module.operation)
-    for operation in operations:
-        blocks = [block for region in operation.regions for block in region.blocks]
-        for value in [*operation.results, *(argument for block in blocks for argument in block.arguments)]:
-            if (type := signless(value.type)) != value.type:
-                value.set_type(type)
-    for operation in operations:
-        if operation.name == "builtin.unrealized_conversion_cast":
-            if operation.operands[0].type == operation.results[0].type:
-                operation.results[0].replace_all_uses_with(operation.operands[0])
-                operation.erase()
-    for function in module.body.operations:
-        update_type(ir, function)
+    signs.make_signless(ir, module)
+    signs.keep(ir, main, *unsigned)

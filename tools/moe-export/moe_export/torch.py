@@ -2,9 +2,9 @@
 
 import inspect
 
-from . import model, torch_errors, torch_graph, torch_lowering, transformers, versions
+from . import model, signs, torch_errors, torch_graph, torch_lowering, transformers, versions
 from .axes import dynamic_axes, long_enough
-from .builder import Builder
+from .builder import Builder, main_of
 from .errors import ExportError, warn
 from .weights import Weights
 
@@ -94,10 +94,21 @@ def _export(module, args, folder, axes):
     made = torch_lowering.lower(graph)
     with made.context, ir.Location.unknown():
         kept = Weights()
-        main = next(f for f in made.body.operations if ir.StringAttr(f.attributes["sym_name"]).value == "main")
+        main = main_of(ir, made)
+        signs.keep(ir, main, *_unsigned(graph))
         start = ir.InsertionPoint.at_block_begin(main.regions[0].blocks[0])
         kept.bind(Builder(ir, start, ir.Location.unknown()), main, _weights(program))
         model.write(folder, made, kept)
+
+
+def _unsigned(graph):
+    """Which inputs and which results of a graph are unsigned."""
+    import torch
+
+    types = {torch.uint8, torch.uint16, torch.uint32, torch.uint64}
+    (returned,) = graph.graph.find_nodes(op="output")
+    kinds = graph.graph.find_nodes(op="placeholder"), returned.args[0]
+    return [[getattr(node.meta.get("val"), "dtype", None) in types for node in nodes] for nodes in kinds]
 
 
 def _weights(program):

@@ -50,6 +50,27 @@ def DecomposeAggregatesPass : Pass<"moe-decompose-aggregates"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def DropSignsPass : Pass<"moe-drop-signs", "::mlir::ModuleOp"> {
+  let summary = "Make integers signless, and bitcasts of tensors those of numbers";
+  let description = [{
+    Whether an integer has a sign says its type in the signature of a function and
+    in a weight, for those who call the model. What computes says it itself.
+
+    ```mlir
+    func.func @main(%x: tensor<4xui8>) -> tensor<4xf32> {
+      %0 = tensor.bitcast %x : tensor<4xui8> to tensor<4xi8>
+      %1 = arith.uitofp %0 : tensor<4xi8> to tensor<4xf32>
+    ==>
+    func.func @main(%x: tensor<4xi8>) -> tensor<4xf32> {
+      %1 = arith.uitofp %x : tensor<4xi8> to tensor<4xf32>
+    ```
+
+    A `tensor.bitcast` between other types is an `arith.bitcast` afterwards.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def GuardCastsPass : Pass<"moe-guard-casts"> {
   let summary = "check casts to more static types";
   let description = [{
