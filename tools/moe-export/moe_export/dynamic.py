@@ -16,13 +16,13 @@ def dimension_size(b, operation):
     return [size_value(b, operation.operands[0], axis, operation.results[0].type)]
 
 
-def _dims(b, type):
+def dims_of(b, type):
     """The sizes of a type, None where one is dynamic."""
     type = b.ir.RankedTensorType(type)
     return [None if type.is_dynamic_dim(axis) else type.get_dim_size(axis) for axis in range(type.rank)]
 
 
-def _type(b, dims, element):
+def type_of(b, dims, element):
     dynamic = b.ir.ShapedType.get_dynamic_size()
     return b.ir.RankedTensorType.get([dynamic if size is None else size for size in dims], element)
 
@@ -47,8 +47,8 @@ def gather(b, operation):
     offsets, vector = list(numbers.offset_dims), numbers.index_vector_dim
     starts = list(numbers.start_index_map)
     batching = dict(zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims))
-    dims = _dims(b, type)
-    source_rank, indices_rank = len(_dims(b, source.type)), len(_dims(b, indices.type))
+    dims = dims_of(b, type)
+    source_rank, indices_rank = len(dims_of(b, source.type)), len(dims_of(b, indices.type))
     has_vector = vector < indices_rank
     whole = [axis for axis in range(source_rank) if axis not in numbers.collapsed_slice_dims and axis not in batching]
     window = dict(zip(whole, offsets))
@@ -113,7 +113,7 @@ def reshape(b, operation):
     """stablehlo.dynamic_reshape: dimensions collapsed, then expanded."""
     source, shape = operation.operands
     type = operation.results[0].type
-    before, after = _dims(b, source.type), _dims(b, type)
+    before, after = dims_of(b, source.type), dims_of(b, type)
     groups = groups_of(before, after)
     if groups is None:
         return [b.value("tensor.reshape", [source, shape], type)]
@@ -124,13 +124,13 @@ def reshape(b, operation):
     value = source
     if any(len(ours) > 1 for ours, _ in groups):
         value = b.value(
-            "tensor.collapse_shape", [value], _type(b, between, element), reassociation=_lists(b, [g[0] for g in groups])
+            "tensor.collapse_shape", [value], type_of(b, between, element), reassociation=lists_of(b, [g[0] for g in groups])
         )
     if any(len(theirs) > 1 for _, theirs in groups):
         dynamic = b.ir.ShapedType.get_dynamic_size()
         sizes = [_entry(b, shape, axis) for axis, size in enumerate(after) if size is None]
         value = b.value(
-            "tensor.expand_shape", [value, *sizes], type, reassociation=_lists(b, [g[1] for g in groups]),
+            "tensor.expand_shape", [value, *sizes], type, reassociation=lists_of(b, [g[1] for g in groups]),
             static_output_shape=b.ir.DenseI64ArrayAttr.get([dynamic if size is None else size for size in after]),
         )  # fmt: skip
     elif value.type != type:
@@ -138,7 +138,7 @@ def reshape(b, operation):
     return [value]
 
 
-def _lists(b, lists):
+def lists_of(b, lists):
     i64 = b.ir.IntegerType.get_signless(64)
     return b.ir.ArrayAttr.get([b.ir.ArrayAttr.get([b.ir.IntegerAttr.get(i64, n) for n in inner]) for inner in lists])
 
@@ -167,7 +167,7 @@ def update_slice(b, operation):
     for axis in axes:
         highest = b.value("arith.subi", [b.size(target, axis), sizes[axis]], b.index)
         offsets.append(_clamp(b, b.as_index(b.extract(starts[axis], [])), highest))
-    dims = _dims(b, update.type)
+    dims = dims_of(b, update.type)
     return _slice(b, "tensor.insert_slice", [update, target], target.type, offsets, sizes, [], dims)
 
 
@@ -175,7 +175,7 @@ def real_slice(b, operation):
     """stablehlo.real_dynamic_slice: starts, limits and strides that are computed."""
     source, *bounds = operation.operands
     type = operation.results[0].type
-    dims = _dims(b, type)
+    dims = dims_of(b, type)
     axes = range(len(dims))
     offsets, limits, strides = ([_entry(b, bound, axis) for axis in axes] for bound in bounds)
     lengths = [b.value("arith.subi", [limits[axis], offsets[axis]], b.index) for axis in axes]

@@ -2,7 +2,7 @@
 
 import re
 
-from . import callbacks, control_flow, cumulative, dynamic, loops, signs, top_k
+from . import callbacks, control_flow, cumulative, dynamic, loops, signs, top_k, windows
 from .builder import Builder, main_of, update_type, walk
 from .errors import ExportError, first_line, place_of
 from .versions import need
@@ -150,6 +150,11 @@ def _scatter(b, operation, layers):
     return loops.scatter(b, target, indices, updates, bounds=bounds, place=place, combine=combine)
 
 
+def _reduce(b, operation):
+    """Nothing is reduced along no axes."""
+    return None if len(operation.attributes["dimensions"]) else list(operation.operands)[: len(operation.results)]
+
+
 def _expand(ir, module, layers):
     """What the converter has no pattern for, in operations of upstream MLIR around those that it has."""
     forms = {
@@ -160,6 +165,12 @@ def _expand(ir, module, layers):
         "stablehlo.dynamic_reshape": dynamic.reshape,
         "stablehlo.dynamic_update_slice": dynamic.update_slice,
         "stablehlo.real_dynamic_slice": dynamic.real_slice,
+        "stablehlo.reverse": windows.reverse,
+        "stablehlo.pad": windows.pad,
+        "stablehlo.reduce_window": windows.reduce_window,
+        "stablehlo.convolution": windows.convolution,
+        "stablehlo.reduce": _reduce,
+        "stablehlo.optimization_barrier": lambda b, operation: operation.operands,
     }
     for operation in reversed(walk(module.operation)):
         if operation.name in forms:
@@ -167,6 +178,8 @@ def _expand(ir, module, layers):
         elif cumulative.is_one(ir, operation):
             new = cumulative.expand(Builder.before(ir, operation), operation)
         else:
+            continue
+        if new is None:
             continue
         for result, value in zip(list(operation.results), new):
             result.replace_all_uses_with(value)
