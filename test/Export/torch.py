@@ -100,6 +100,35 @@ class Gates(nn.Module):
         )  # fmt: skip
 
 
+class Running(nn.Module):
+    """The greatest, the least and the product so far; NaN is the greatest and the least."""
+
+    def forward(self, x):
+        x = torch.where(x > 2, torch.nan, x.round())
+        numbers = (x[:, :3].nan_to_num() * 3).int()
+        return *x.cummax(1), *x.cummin(0), x.cumprod(1).nan_to_num(), numbers.cumprod(0), *numbers.cummax(1)
+
+
+class Reduced(nn.Module):
+    """Numbers put into others that are there."""
+
+    def forward(self, x):
+        at = x[:, :2].argmax(-1, keepdim=True)
+        return (
+            x.scatter(1, at, 2 * x[:, 2:3], reduce="multiply"), x.scatter(-1, at, 3.0, reduce="add"),
+            x.scatter(1, at, 3.0, reduce="multiply"), x.scatter_reduce(1, at, x[:, :1], "prod"),
+        )  # fmt: skip
+
+
+class Bytes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("table", torch.arange(200, 240, dtype=torch.uint8))
+
+    def forward(self, u):
+        return u, u.float() / 255, self.table[u.long() % 40], u.amax(1)
+
+
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()
@@ -109,6 +138,19 @@ class Attention(nn.Module):
         q, k, v = self.to_all(self.norm(x)).view(x.shape[0], x.shape[1], 2, 12).transpose(1, 2).chunk(3, -1)
         y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         return y.transpose(1, 2).reshape(x.shape)
+
+
+class Words(nn.Module):
+    """Attention to what is before, over sequences of any length."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.to_all = nn.Embedding(30, 8), nn.Linear(8, 24)
+
+    def forward(self, numbers):
+        x = self.embedding(numbers)
+        q, k, v = (part[:, None] for part in self.to_all(x).chunk(3, -1))
+        return x + nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)[:, 0]
 
 
 class AddRows(nn.Module):
@@ -148,9 +190,18 @@ check("chosen rows", ChosenRows(4))
 text, _ = check("moving statistics", nn.Sequential(nn.BatchNorm1d(8), nn.Dropout(0.5)))
 assert '@"0.running_mean"' in text and "num_batches_tracked" not in text
 check("branches", Branches())
-for module in (SortedRows, Counts, Gates):
+for module in (SortedRows, Counts, Gates, Running, Reduced):
     check(module.__name__, module(), sizes=(7, 1, 0))
 check("attention", Attention(), rows(3, 5, 8, seed=2), sizes=(3, 1))
+unsigned = np.random.default_rng(3).integers(0, 256, (7, 8)).astype(np.uint8)
+text, _ = check("bytes", Bytes(), unsigned)
+assert "-> (tensor<?x?xui8>, tensor<?x?xf32>, tensor<?x?xui8>, tensor<?xui8>)" in text, text
+words = Words().eval()
+with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+    moe_export.torch(words, [torch.zeros(2, 5, dtype=torch.int64)], folder, dynamic=True)
+    for shape in ((3, 7), (1, 1), (2, 4)):
+        numbers = np.random.default_rng(4).integers(0, 30, shape)
+        same(f"words {shape}", moe_export.run(folder, numbers), words(torch.from_numpy(numbers)))
 
 says("tracing", OnHost, "return", "torch.where, or torch.cond")
 says("empty", Empty, "numel", "may be empty")

@@ -26,6 +26,16 @@ class Masks(ListedRows):
         return y
 
 
+class Filled(ListedRows):
+    """The elements of a list, which may be empty, one after the other where a mask is true."""
+
+    def forward(self, x):
+        chosen, y = self.gate(x).argmax(-1), x
+        for number, expert in enumerate(self.experts):
+            y = y.masked_scatter((chosen == number)[:, None], expert(x[chosen == number]))
+        return y
+
+
 class Nonzero(ListedRows):
     def forward(self, x):
         shares, chosen = torch.softmax(self.gate(x), -1).max(-1)
@@ -85,6 +95,7 @@ class TheList(nn.Module):
         number = torch.arange(listed.shape[0])[:, None]
         y = torch.zeros_like(x).index_add(0, torch.where(marked)[0], listed * number)
         y[marked] = y[marked] + listed.cumsum(0)
+        y = y.masked_scatter(x > 5, x[x[:, 0] > 5])
         return listed, y + listed.sum(0) + listed.shape[0], torch.nonzero(x > 1), torch.masked_select(x, x > 0)
 
 
@@ -114,7 +125,7 @@ def check(name, module, x, sizes=SIZES):
 
 
 x = rows(6, 8, seed=1)
-for module in (ListedRows, Masks, Nonzero):
+for module in (ListedRows, Masks, Nonzero, Filled):
     text, _ = check(module.__name__, module, x)
     # All rows are computed under a mask: nothing is listed.
     assert "scf.for" not in text, module

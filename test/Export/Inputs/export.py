@@ -18,8 +18,9 @@ def rows(*shape, seed):
 
 def same(name, got, expected):
     expected = np.asarray(expected)
+    assert got.dtype.kind == expected.dtype.kind, (name, got.dtype, expected.dtype)
     assert got.shape == expected.shape, (name, got.shape, expected.shape)
-    assert np.allclose(got, expected, rtol=1e-5, atol=1e-5), (name, np.abs(got - expected).max())
+    assert np.allclose(got, expected, rtol=1e-5, atol=1e-5, equal_nan=True), (name, np.abs(got - expected).max())
 
 
 def exports(name, export, function, *inputs, sizes=SIZES):

@@ -27,6 +27,16 @@ def dynamic_axes(args, dynamic):
     )
 
 
+def alternatives(axes):
+    """Axes to try one after the other: without those that nobody asked for, where something has to know them."""
+    from torch.export import Dim
+
+    if axes is None:
+        return []
+    asked = tuple({axis: name for axis, name in (own or {}).items() if name is not Dim.AUTO} for own in axes)
+    return [axes] if not any(asked) or all(len(one) == len(own or {}) for one, own in zip(asked, axes)) else [axes, asked]
+
+
 def _named(args, dynamic):
     from torch.export import Dim
 

@@ -30,7 +30,7 @@ def _sort(b, operation):
 def _scan(b, operation):
     source, empty, initial = operation.operands
     if b.ir.RankedTensorType(source.type).rank != 1 or not operation.attributes["inclusive"].value:
-        raise ExportError(f"{place_of(str(operation.location))}: tm_tensor.scan of more than a vector")
+        raise ExportError(f"{place_of(str(operation.location))}: a running sum of another kind than cumsum, cumprod, cummax and cummin")
 
     def combine(b, sofar, element):
         return b.inline(operation.regions[0].blocks[0], [sofar, element])[0]

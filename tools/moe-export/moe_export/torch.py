@@ -3,7 +3,7 @@
 import inspect
 
 from . import model, signs, torch_errors, torch_graph, torch_lowering, transformers, versions
-from .axes import dynamic_axes, long_enough
+from .axes import alternatives, dynamic_axes, long_enough
 from .builder import Builder, main_of
 from .errors import ExportError, warn
 from .weights import Weights
@@ -24,24 +24,22 @@ def torch(module, args, folder, *, dynamic=None):
     training = module.training
     module.eval()
     try:
-        if axes is None:
+        first = None
+        for own in alternatives(axes):
             try:
-                return _export(module, args, folder, None)
+                return _export(module, args, folder, own)
             except Exception as problem:
-                raise torch_errors.explain(problem) from problem
+                first = torch_errors.explain(problem)
+        if axes is not None and dynamic:
+            raise first
+        # What fails for any size says so itself.
         try:
-            return _export(module, args, folder, axes)
+            _export(module, args, folder, None)
         except Exception as problem:
-            first = torch_errors.explain(problem)
-        if not dynamic:
-            # What fails for any size says so itself.
-            try:
-                _export(module, args, folder, None)
-            except Exception as problem:
-                raise torch_errors.explain(problem) from problem
+            raise torch_errors.explain(problem) from problem
+        if axes is not None:
             batch = next(arg.shape[axis] for arg, own in zip(args, axes) for axis in own)
-            return warn(f"the batch of {folder} is fixed to {batch}: {first}")
-        raise first
+            warn(f"the batch of {folder} is fixed to {batch}: {first}")
     finally:
         module.train(training)
 

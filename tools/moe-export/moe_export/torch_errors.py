@@ -51,9 +51,11 @@ def explain(problem):
 def _constraint(text):
     fixed = re.search(r"specialized it to be a constant \((\d+)\)|= (\d+)$", text, re.M)
     number = f" {fixed[1] or fixed[2]}" if fixed else ""
+    named = re.search(r"You marked (\w+) as dynamic", text)
+    axis = named[1] if named else "batch"
     return (
-        f"the module is right only for a batch of{number or ' some sizes'}; take its size from x.shape[0], or let "
-        "view and reshape find it by -1"
+        f"the module is right only for a {axis} of{number or ' some sizes'}; take its size from the shape of an input, "
+        "x.shape[0], or let view and reshape find it by -1"
     )
 
 

@@ -1,10 +1,12 @@
 """The operations of torch_graph/kept.py: calls through torch-mlir, loops afterwards."""
 
+import math
 import os
 
 from . import loops
 from .builder import Builder, walk
 from .errors import place_of
+from .torch_graph.kept import SCANS
 
 _PREFIX = "torch.moe_export."
 
@@ -166,29 +168,41 @@ def _adding(element):
     return "arith.ori" if kind == "i1" else "arith.addi" if kind.startswith("i") else "arith.addf"
 
 
-def _scan(b, operation, axis):
+def _scan(b, operation, axis, kind):
     (x,) = operation.operands
     type = b.ir.RankedTensorType(x.type)
     sizes = [b.size(x, n) for n in range(type.rank)]
     empty = b.value("tensor.empty", [sizes[n] for n in range(type.rank) if type.is_dynamic_dim(n)], type)
-    add = _adding(type.element_type)
+    floating = isinstance(type.element_type, b.ir.FloatType)
+    # NaN is the greatest and the least.
+    endings = {"add": "fi", "mul": "fi", "max": ("imumf", "si"), "min": ("imumf", "si")}[SCANS[kind]]
+    combine = f"arith.{SCANS[kind]}{endings[0 if floating else 1]}"
     others = [n for n in range(type.rank) if n != axis]
 
     def row(b, positions, carried):
         here = dict(zip(others, positions))
-        number = "0" if add == "arith.addi" else "0.0"
-        value = b.ir.Attribute.parse(f"{number} : {type.element_type}")
-        zero = b.value("arith.constant", [], type.element_type, value=value)
+        start = _neutral(b, type.element_type, SCANS[kind])
 
         def step(b, at, carried):
             sofar, result = carried
             place = [(here | {axis: at})[n] for n in range(type.rank)]
-            sofar = b.value(add, [sofar, b.extract(x, place)], type.element_type)
+            sofar = b.value(combine, [sofar, b.extract(x, place)], type.element_type)
             return [sofar, b.insert(sofar, result, place)]
 
-        return b.loop(sizes[axis], [zero, *carried], step)[1:]
+        return b.loop(sizes[axis], [start, *carried], step)[1:]
 
     return b.loops([sizes[n] for n in others], [empty], row)
+
+
+def _neutral(b, type, kind):
+    """What changes no element."""
+    ir = b.ir
+    if isinstance(type, ir.FloatType):
+        number = {"add": 0.0, "mul": 1.0, "max": -math.inf, "min": math.inf}[kind]
+        return b.value("arith.constant", [], type, value=ir.FloatAttr.get(type, number))
+    highest = 2 ** (type.width - 1) - 1
+    number = {"add": 0, "mul": 1, "max": -highest - 1, "min": highest}[kind]
+    return b.value("arith.constant", [], type, value=ir.IntegerAttr.get(type, number))
 
 
 def _sort(b, operation, axis, descending):

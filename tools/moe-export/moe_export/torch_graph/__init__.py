@@ -5,10 +5,10 @@ file beside this one knows one kind of operation: its FORMS {operation of PyTorc
 done instead, with the arguments of the operation; NotImplemented leaves the operation as it is.
 """
 
-from . import indexing, scattering, sorting, stacking, views
+from . import creation, indexing, recurrent, scattering, sorting, stacking, views
 from .retrace import retrace
 
-FORMS = [indexing, scattering, sorting, stacking]
+FORMS = [creation, indexing, recurrent, scattering, sorting, stacking]
 
 
 def normalise(program):

@@ -5,11 +5,14 @@
                                     those below zero count from the end
     put(x, at, values, add, wrap)   a copy of x with x[at[0], at[1], ...] = values, or += values where they are added;
                                     wrap: positions below zero count from the end
-    scan(x, dim)                    inclusive sums
+    scan(x, dim, kind)              inclusive sums, or what else SCANS[kind] makes of two elements
     sort(x, dim, descending)        values and their positions; equal ones keep their order, NaN is the largest
 """
 
 import functools
+
+# Operations of upstream's arith without the letter for their type.
+SCANS = ("add", "mul", "max", "min")
 
 
 @functools.cache
@@ -22,7 +25,7 @@ def operations():
         ("nonzero(Tensor mask) -> Tensor", _nonzero),
         ("index(Tensor x, Tensor[] at) -> Tensor", _index),
         ("put(Tensor x, Tensor[] at, Tensor values, bool add, bool wrap) -> Tensor", _like),
-        ("scan(Tensor x, int dim) -> Tensor", _like),
+        ("scan(Tensor x, int dim, int kind) -> Tensor", _like),
         ("sort(Tensor x, int dim, bool descending) -> (Tensor, Tensor)", _sort),
     ):
         name = schema.partition("(")[0]
@@ -31,6 +34,11 @@ def operations():
     # The library lives as long as the functions that it declares.
     torch.ops.moe_export.library = library
     return torch.ops.moe_export
+
+
+def scan(x, dim, kind):
+    """The scan of SCANS that is called so."""
+    return operations().scan(x, dim, SCANS.index(kind))
 
 
 def _like(x, *others):

@@ -141,6 +141,16 @@ def index_put(y, indices, v, accumulate=False):
     return torch.stack(columns, slots)
 
 
+def masked_scatter(y, mask, v):
+    """Of a mask that is the same for all of a row."""
+    import torch
+
+    if isinstance(y, Listed) or not isinstance(v, Listed) or (v.dim, v.rank) != (0, y.dim()) or mask.dim() != y.dim():
+        return NotImplemented
+    same = all(_known(ours == theirs) for ours, theirs in zip(v.parts[0].shape, y.shape))
+    return torch.where(mask, v.parts[0], y) if same else NotImplemented
+
+
 def _put(y, v, rows, dim, accumulate):
     import torch
 

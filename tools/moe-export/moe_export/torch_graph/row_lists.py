@@ -53,6 +53,8 @@ class RowLists:
             aten.index_put.default: row_access.index_put,
             aten.index_copy.default: row_access.index_copy,
         }.get(node.target)
+        if node.target is aten.masked_scatter.default:
+            access = row_access.masked_scatter if self._is_mask_of_rows(node.args[1], leaves[0].rows) else None
         result = access(*args, **kwargs) if access else _of_positions(node, args)
         if result is NotImplemented:
             result = self._by_rows(node, args, kwargs, leaves[0].rows)
@@ -97,6 +99,23 @@ class RowLists:
         for value in _tensors(node.meta["val"]):
             rows.lengths += [size for size in value.shape if is_unbacked(size)]
         return rows
+
+    def _is_mask_of_rows(self, node, rows):
+        """Whether this is the mask of rows, the same along further dimensions behind it."""
+        import torch
+
+        aten = torch.ops.aten
+        while True:
+            if node.target is aten.unsqueeze.default:
+                kept = node.args[1] % node.meta["val"].dim() > 0
+            elif node.target is aten.slice.Tensor:
+                kept = tuple(node.args[2:]) == (0, 2**63 - 1)
+            else:
+                kept = node.target is aten.expand.default
+            if not kept:
+                break
+            node = node.args[0]
+        return rows.mask.dim() == 1 and self._rows.get(self._number(node)) is rows
 
     def _number(self, node):
         """One number for all nodes that compute the same."""

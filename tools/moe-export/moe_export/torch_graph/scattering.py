@@ -1,6 +1,6 @@
 """Scatters of numbers, fills and counts, by those that torch-mlir has: some others end its process."""
 
-from .kept import operations
+from .kept import scan
 
 
 def forms():
@@ -20,6 +20,14 @@ def forms():
         values = torch.full(at.shape, value, dtype=x.dtype, device=x.device)
         return aten.scatter.src(x, dim % max(x.dim(), 1), at, values)
 
+    def scatter_reduced(x, dim, at, source, *, reduce):
+        kind = {"add": "sum", "multiply": "prod"}[reduce]
+        return aten.scatter_reduce.two(x, dim % max(x.dim(), 1), at, source.to(x.dtype), kind)
+
+    def scatter_value_reduced(x, dim, at, value, *, reduce):
+        values = torch.full(at.shape, value, dtype=x.dtype, device=x.device)
+        return scatter_reduced(x, dim, at, values, reduce=reduce)
+
     def fill(x, dim, at, value):
         if x.dim() == 0:
             return torch.full_like(x, value)
@@ -31,8 +39,10 @@ def forms():
     def masked_scatter(x, mask, source):
         """The elements of the source, one after the other, where the mask is true."""
         x, mask = torch.broadcast_tensors(x, mask)
-        place = operations().scan(mask.flatten().long(), 0) - 1
-        taken = aten.index.Tensor(source.flatten(), [place.clamp(min=0)])
+        # The source may be empty: what is not taken is another element.
+        number = scan(mask.flatten().long(), 0, "add")
+        source = torch.cat([source.new_zeros([1]), source.flatten()])
+        taken = aten.index.Tensor(source, [torch.where(mask.flatten(), number, 0)])
         return torch.where(mask, taken.view(x.shape), x)
 
     def histogram(x, bins=100, min=0, max=0):
@@ -54,6 +64,8 @@ def forms():
 
     return {
         aten.scatter.value: scatter_value,
+        aten.scatter.reduce: scatter_reduced,
+        aten.scatter.value_reduce: scatter_value_reduced,
         aten.scatter.src: from_front(aten.scatter.src),
         aten.scatter_add.default: from_front(aten.scatter_add.default),
         aten.scatter_reduce.two: from_front(aten.scatter_reduce.two),

@@ -1,6 +1,6 @@
-"""Sorts and running sums: torch-mlir has some of a vector, none that keeps the order of what is equal."""
+"""Sorts, running sums and the like: torch-mlir has some of a vector, none that keeps the order of what is equal."""
 
-from .kept import operations
+from .kept import operations, scan
 
 
 def forms():
@@ -26,15 +26,35 @@ def forms():
     def stable_positions(x, *, stable, dim=-1, descending=False):
         return sort(x, dim, descending)[1]
 
-    def sums(x, dim, *, dtype=None):
-        if dtype is None:
-            dtype = x.dtype if x.dtype.is_floating_point else torch.int64
-        x = x.to(dtype)
-        if x.dim() == 0:
-            return x
-        # PyTorch sums numbers of two bytes in those of four.
-        wide = torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
-        return operations().scan(x.to(wide), dim % x.dim()).to(dtype)
+    def running(kind):
+        """Sums and products."""
+
+        def form(x, dim, *, dtype=None):
+            if dtype is None:
+                dtype = x.dtype if x.dtype.is_floating_point else torch.int64
+            x = x.to(dtype)
+            if x.dim() == 0:
+                return x
+            # PyTorch computes numbers of two bytes in those of four.
+            wide = torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+            return scan(x.to(wide), dim % x.dim(), kind).to(dtype)
+
+        return form
+
+    def extremes(kind):
+        """The greatest or least so far, and where the last of them stands."""
+
+        def form(x, dim):
+            if x.dim() == 0 or x.dtype in (torch.bool, torch.uint8):
+                return NotImplemented
+            dim %= x.dim()
+            values = scan(x, dim, kind)
+            positions = torch.arange(x.shape[dim], device=x.device).view([-1, *[1] * (x.dim() - dim - 1)])
+            # What is not equal to itself is NaN, of which each is a new one.
+            here = torch.where((x == values) | (x != x), positions, 0)
+            return values, scan(here, dim, "max")
+
+        return form
 
     return {
         aten.topk.default: top_k,
@@ -42,5 +62,8 @@ def forms():
         aten.sort.stable: stable,
         aten.argsort.default: positions,
         aten.argsort.stable: stable_positions,
-        aten.cumsum.default: sums,
+        aten.cumsum.default: running("add"),
+        aten.cumprod.default: running("mul"),
+        aten.cummax.default: extremes("max"),
+        aten.cummin.default: extremes("min"),
     }
