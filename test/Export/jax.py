@@ -38,6 +38,7 @@ strange = x.copy()
 strange[1, 3], strange[2], strange[3, 2:] = np.nan, -np.inf, -np.inf
 check("positions of the largest", lambda x: lax.top_k(x, 3)[1], strange)
 check("largest twice", lambda x: jnp.concatenate([lax.top_k(x, 2)[0], lax.top_k(-x, 3)[0], lax.top_k(x + 1, 2)[0]], 1))
+check("positions of the least, nearly", lambda x: lax.approx_min_k(x, 2)[1] + lax.approx_max_k(x, 2)[1])
 check("cumulative sum", lambda x: jnp.cumsum(x, 0) + lax.cumsum(x, 1, reverse=True))
 check("cumulative maximum", lambda x: lax.cummax(x, 0) * lax.cummin(x.astype(jnp.int8), 1) + lax.cumprod(x, 1))
 check("cumulative sum of narrow numbers", lambda x: jnp.cumsum(jnp.ones_like(x, jnp.bfloat16), 1).astype(jnp.float32))
@@ -77,6 +78,8 @@ refused("tracing", lambda f: moe_export.jax(lambda x: x if x[0, 0] > 0 else -x, 
 refused("NumPy", lambda f: moe_export.jax(lambda x: np.tanh(x), [x], f), "jax.py:", "jax.numpy")
 refused("mask", lambda f: moe_export.jax(lambda x: x[x > 0], [x], f), "jax.py:", "jnp.where(mask")
 refused("complex", lambda f: moe_export.jax(lambda x: jnp.fft.fft(x).real, [x], f), "jax.py:", "imaginary")
+bits = lambda x: lax.bitcast_convert_type(x, jnp.uint8)
+refused("end", lambda f: moe_export.jax(bits, [x], f, dynamic=True), "jax.py:", "bitcast_convert ends the process")
 refused("callback", lambda f: moe_export.jax(lambda x: jax.pure_callback(np.sin, x, x), [x], f), "jax.py:", "callback")
 
 

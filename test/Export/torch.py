@@ -76,6 +76,17 @@ class Branches(nn.Module):
         return torch.cond(x[0, 0] > 0, lambda x: torch.relu(self.first(x)), lambda x: self.second(x), (x,))
 
 
+class ReadIfInside(nn.Module):
+    """A branch that may read only while it is taken."""
+
+    def forward(self, x, at):
+        def nested(x, at):
+            first = lambda x, at: torch.take_along_dim(x, at[None], 1)[:, 0] + x[at].sum(0)[0]
+            return torch.cond(at.sum() > 3, first, lambda x, at: x[:, 0] + at[0], (x, at))
+
+        return torch.cond((at < x.shape[0]).all(), nested, lambda x, at: x.new_zeros(1).expand(x.shape[0]).clone(), (x, at))
+
+
 class Counts(nn.Module):
     def forward(self, x):
         chosen = x.argmax(-1)
@@ -228,6 +239,14 @@ def ends_at_relu(module, payload):
 child.call = ends_at_relu
 says("end", Branches, "torch.relu", "torch.relu ends the process of torch-mlir")
 child.call = convert
+
+# A position outside of a tensor is no error in a branch that is not taken.
+reads = ReadIfInside()
+with tempfile.TemporaryDirectory() as folder:
+    moe_export.torch(reads, [x, torch.tensor([0, 1])], folder, dynamic=False)
+    for given in ([1, 3], [1, 0], [2, 70], [2, -1]):
+        given = torch.tensor(given)
+        same(f"read {given}", moe_export.run(folder, x.numpy(), given.numpy()), reads(x, given).numpy())
 
 # PyTorch takes no row below zero here.
 with tempfile.TemporaryDirectory() as scratch:

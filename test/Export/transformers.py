@@ -68,7 +68,7 @@ def untouched(module):
 
 
 # Models as they are, and however they compute experts.
-for name, experts in zip(CONFIGS, ("eager", "batched_mm", "grouped_mm", "batched_mm", "eager")):
+for name, experts in zip(CONFIGS, ("eager", "batched_mm", "grouped_mm", "batched_mm", "eager", "grouped_mm")):
     model = tiny(name, experts)
     before = untouched(model)
     check(name, model, [tokens(2, 6)], [tokens(3, 5)], skips=name != "gpt_oss")

@@ -25,6 +25,7 @@ CONFIGS = {
         **SIZES | dict(num_hidden_layers=2), head_dim=8, num_local_experts=4, sliding_window=3,
         rope_parameters={"rope_type": "default", "rope_theta": 1e4},
     ),
+    "phimoe": lambda: library.PhimoeConfig(**SIZES, num_local_experts=4, attention_bias=True, lm_head_bias=True),
 }  # fmt: skip
 
 

@@ -196,16 +196,28 @@ def _mark_broadcasts(ir, module):
                 operation.attributes["known_nonexpanding_dimensions"] = ir.DenseI64ArrayAttr.get(dynamic)
 
 
+def prepare(module, layers=()):
+    """Leaves in a module what the converter has patterns for, and what has no counterpart."""
+    from jaxlib.mlir import ir
+
+    _run(module, _TO_CALLS, layers)
+    control_flow.expand(ir, module)
+    _expand(ir, module, layers)
+    _mark_broadcasts(ir, module)
+
+
+def convert_rest(module, layers=()):
+    """Converts what `prepare` has left."""
+    _run(module, _TO_LINALG, layers)
+
+
 def to_upstream(module, layers=()):
     """Converts a module in place. What has no counterpart stays; `model.check` finds it."""
     from jaxlib.mlir import ir
 
     main = main_of(ir, module)
     unsigned = signs.boundary(ir, main)
-    _run(module, _TO_CALLS, layers)
-    control_flow.expand(ir, module)
-    _expand(ir, module, layers)
-    _mark_broadcasts(ir, module)
-    _run(module, _TO_LINALG, layers)
+    prepare(module, layers)
+    convert_rest(module, layers)
     signs.make_signless(ir, module)
     signs.keep(ir, main, *unsigned)

@@ -1,5 +1,7 @@
 """Top-k without a sort: k times the maximum of a row, its first position, and that position taken."""
 
+from .versions import need
+
 
 def rounds(x, k):
     """Values and indices of the k largest along the last axis, as jax.lax.top_k gives them: the first of equal
@@ -46,4 +48,9 @@ def lowering_rules():
     def moved(x, *, k, axis=-1, **_):
         return [numpy.moveaxis(made, -1, axis) for made in rounds(numpy.moveaxis(x, axis, -1), k)]
 
-    return [(lax.top_k_p, mlir.lower_fun(moved, multiple_results=True))]
+    def approximate(x, *, k, reduction_dimension, is_max_k, **_):
+        values, indices = moved(x if is_max_k else -x, k=k, axis=reduction_dimension)
+        return values if is_max_k else -values, indices
+
+    rules = (lax.top_k_p, moved), (need("jax", "jax._src.lax.ann", "approx_top_k_p"), approximate)
+    return [(primitive, mlir.lower_fun(rule, multiple_results=True)) for primitive, rule in rules]

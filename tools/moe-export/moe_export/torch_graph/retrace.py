@@ -2,6 +2,7 @@
 
 from ..errors import ExportError, first_line
 from ..torch_errors import place_of_node
+from . import branches
 from .row_lists import RowLists
 from .rows import real
 
@@ -14,6 +15,7 @@ def retrace(program, forms):
     from torch.fx import Interpreter
     from torch.fx.experimental.proxy_tensor import make_fx
     from torch.fx.traceback import preserve_node_meta
+    from torch.utils._pytree import tree_leaves
     from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
     kinds = [output.kind for output in program.graph_signature.output_specs]
@@ -21,8 +23,9 @@ def retrace(program, forms):
     order = sorted(range(len(held)), key=held.__getitem__)
 
     class Forms(Interpreter):
-        def __init__(self, module):
+        def __init__(self, module, taken=None):
             super().__init__(module)
+            self.taken = taken
             self.lists = RowLists(self.call_function)
 
         def run_node(self, node):
@@ -31,9 +34,15 @@ def retrace(program, forms):
             higher = isinstance(node.target, torch._ops.HigherOrderOperator)
             if higher and node.target is not torch.ops.higher_order.cond:
                 raise ExportError(f"{place_of_node(node)}: {node.target.name()} of torch is not exported")
+            if any(isinstance(value, torch.Tensor) and value.is_complex() for value in tree_leaves(node.meta.get("val"))):
+                place = place_of_node(node)
+                raise ExportError(f"{place}: complex numbers are not exported; write it with real and imaginary parts")
             try:
                 with self._set_current_node(node):
-                    return self.lists.call(node, *self.fetch_args_kwargs_from_env(node))
+                    args, kwargs = self.fetch_args_kwargs_from_env(node)
+                    if self.taken is not None:
+                        args, kwargs = branches.guarded(node.target, args, kwargs, self.taken)
+                    return self.lists.call(node, args, kwargs)
             except ExportError:
                 raise
             except Exception as problem:
@@ -50,7 +59,8 @@ def retrace(program, forms):
             """torch.cond: the results of one of two graphs. Both are computed for a select, which may be raised."""
             if not isinstance(condition, torch.Tensor):
                 condition = torch.scalar_tensor(condition, dtype=torch.bool)
-            results = [Forms(branch).run(*operands) for branch in (then, otherwise)]
+            taken = [each if self.taken is None else self.taken & each for each in (condition, ~condition)]
+            results = [Forms(*branch).run(*operands) for branch in zip((then, otherwise), taken)]
             return tuple(torch.where(condition, *pair) for pair in zip(*results))
 
         def output(self, target, args, kwargs):
