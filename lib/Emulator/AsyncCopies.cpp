@@ -102,7 +102,7 @@ private:
     std::memset(to + sourceBytes, 0, bytes - sourceBytes);
   }
   void letGo(Event event) override {
-    block->shadow.endCopy({target, bytes}, event);
+    block->shadow.endCopy({target, bytes}, event, Proxy::Generic);
   }
 
   uint32_t target, bytes, sourceBytes;
@@ -144,7 +144,8 @@ public:
 private:
   void copy() override {
     std::memcpy(block->arena() + target, source, bytes);
-    block->shadow.endCopy({target, bytes}, block->mbarriers.copyEvent(barrier));
+    block->shadow.endCopy({target, bytes}, block->mbarriers.copyEvent(barrier),
+                          Proxy::Async);
     block->mbarriers.copyBytes(barrier, bytes);
   }
   void letGo(Event) override {}
@@ -174,8 +175,8 @@ CopyGroups &emu::bulkGroups() {
   return *groups;
 }
 
-void emu::checkGlobal(const void *pointer, uint32_t alignment,
-                      const char *what) {
+void emu::checkAligned(const void *pointer, uint32_t alignment,
+                       const char *what) {
   if (reinterpret_cast<uintptr_t>(pointer) % alignment)
     block->fail(block->threadName(block->current().number) + " " + what +
                 " global memory that is not aligned to " +
@@ -190,8 +191,10 @@ void moe_emu_cp_async(void *target, const void *source, int32_t bytes,
   if (sourceBytes < 0 || sourceBytes > bytes)
     block->fail("cp.async of " + std::to_string(sourceBytes) + " of " +
                 std::to_string(bytes) + " bytes");
-  if (sourceBytes)
-    checkGlobal(source, bytes, what);
+  if (sourceBytes) {
+    checkAligned(source, bytes, what);
+    checkGlobal(source, sourceBytes, what);
+  }
   block->shadow.beginCopy(block->current(), {address, uint32_t(bytes)}, what);
   auto copy = std::make_shared<PlainCopy>(address, source, bytes, sourceBytes);
   plainGroups().add(copy);
@@ -231,7 +234,8 @@ void moe_emu_bulk_load(void *target, const void *source, void *barrier,
   checkBulk(bytes, what);
   const uint32_t address = block->addressOf(target, what);
   block->shared(address, bytes, what, 16);
-  checkGlobal(source, 16, what);
+  checkAligned(source, 16, what);
+  checkGlobal(source, bytes, what);
   const uint32_t at = block->addressOf(barrier, what);
   block->mbarriers.copyArrivesLater(at);
   block->shadow.beginCopy(block->current(), {address, uint32_t(bytes)}, what);
@@ -244,7 +248,8 @@ void moe_emu_bulk_store(void *target, const void *source, int32_t bytes) {
   checkBulk(bytes, what);
   const uint32_t address = block->addressOf(source, what);
   block->shared(address, bytes, what, 16);
-  checkGlobal(target, 16, what);
+  checkAligned(target, 16, what);
+  checkGlobal(target, bytes, what);
   block->shadow.beginReading(block->current(), {address, uint32_t(bytes)},
                              what);
   auto store = std::make_shared<BulkStore>(target, address, bytes);

@@ -172,6 +172,8 @@ void Block::beginThread(Fiber &fiber) {
   thread.operands = nullptr;
   thread.clock.epoch = knowledge.firstEpoch();
   thread.clock.known.reset();
+  thread.fences.clear();
+  thread.fenced.reset();
   const int64_t *size = launch->block;
   if (size[1] == 1 && size[2] == 1) {
     thread.index[0] = number;

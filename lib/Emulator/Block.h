@@ -15,6 +15,7 @@
 #include "AsyncCopies.h"
 #include "Barriers.h"
 #include "Fiber.h"
+#include "GlobalMemory.h"
 #include "Ordering.h"
 #include "Shadow.h"
 #include "Warp.h"
@@ -41,6 +42,10 @@ struct Thread {
   bool ended = false;
   /// What it knows of others, and where it is itself.
   Clock clock;
+  /// The epochs that ended with a fence of the proxy, and what it knew at the
+  /// last of them.
+  std::vector<uint32_t> fences;
+  KnowledgeRef fenced;
   /// Operands of the instruction at which the warp meets.
   void *operands = nullptr;
   /// What it waits for, null if it can run: "barrier", and which one.
@@ -116,7 +121,15 @@ public:
   /// "thread 5 of block (0, 0, 0)"
   std::string threadName(uint32_t number) const;
 
+  /// Whether a pointer is one to shared memory.
+  bool inArena(const void *pointer) const {
+    auto *at = static_cast<const unsigned char *>(pointer);
+    return at >= memory && at < memory + sharedBase + maximumSharedBytes;
+  }
+
   const rt::Launch *launch = nullptr;
+  /// What was allocated on the device; null where that is not known.
+  GlobalMemory *global = nullptr;
   uint32_t index[3] = {};
   uint32_t threadCount = 0, staticBytes = 0, sharedEnd = sharedBase;
   /// Outlives all that refers to what is in it.

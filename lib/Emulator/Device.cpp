@@ -31,7 +31,9 @@ std::mutex launchLock;
 
 class EmulatorDevice : public rt::Device {
 public:
-  explicit EmulatorDevice(EmulatorOptions options) : options(options) {}
+  explicit EmulatorDevice(EmulatorOptions options) : options(options) {
+    global.add(&word, sizeof word);
+  }
   ~EmulatorDevice() override {
     for (const auto &[address, bytes] : blocks)
       std::free(static_cast<unsigned char *>(address) - guardBytes);
@@ -63,6 +65,7 @@ private:
   EmulatorOptions options;
   uint64_t launches = 0;
   std::map<void *, int64_t> blocks;
+  GlobalMemory global;
   /// What the next call returns.
   std::string pending;
   int64_t word = 0;
@@ -84,6 +87,7 @@ void *EmulatorDevice::allocate(int64_t bytes, std::string &problem) {
   std::memset(address, 0xFF, bytes);
   std::memset(address + bytes, guardByte, guardBytes);
   blocks[address] = bytes;
+  global.add(address, bytes);
   return address;
 }
 
@@ -113,6 +117,7 @@ void EmulatorDevice::release(void *address) {
   checkGuards(address, found->second);
   std::free(static_cast<unsigned char *>(address) - guardBytes);
   blocks.erase(found);
+  global.remove(address);
 }
 
 std::string EmulatorDevice::read(void *host, const void *device,
@@ -148,6 +153,7 @@ std::string EmulatorDevice::launch(MoEKernel &kernel,
   std::lock_guard<std::mutex> guard(launchLock);
   if (!block)
     block = std::make_unique<Block>();
+  block->global = options.reachesHost ? nullptr : &global;
   kernel.handle = 1;
   auto function = reinterpret_cast<Kernel>(const_cast<void *>(kernel.image));
   return block->run(function, kernel.name, launch,

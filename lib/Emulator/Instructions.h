@@ -20,7 +20,9 @@ class CopyGroups;
 /// The bulk copies of the current thread.
 CopyGroups &bulkGroups();
 /// Fails if a pointer to global memory is not aligned.
-void checkGlobal(const void *pointer, uint32_t alignment, const char *what);
+void checkAligned(const void *pointer, uint32_t alignment, const char *what);
+/// Fails if these bytes are not in one block of global memory.
+void checkGlobal(const void *pointer, int64_t bytes, const char *what);
 } // namespace mlir::moe::emu
 
 extern "C" {
@@ -68,6 +70,8 @@ void *moe_emu_shared_dynamic(int32_t alignment);
 int32_t moe_emu_shared_address(const void *pointer);
 void *moe_emu_shared_pointer(int32_t address);
 /// Come before a load, a store, an atomic operation.
+void moe_emu_global_load(const void *pointer, int64_t bytes);
+void moe_emu_global_store(const void *pointer, int64_t bytes);
 void moe_emu_shared_load(const void *pointer, int64_t bytes);
 void moe_emu_shared_store(const void *pointer, int64_t bytes);
 void moe_emu_shared_atomic(const void *pointer, int64_t bytes);
@@ -76,6 +80,8 @@ void moe_emu_shared_atomic(const void *pointer, int64_t bytes);
 // Barriers. Reductions: 0 none, 1 count, 2 and, 3 or
 //===----------------------------------------------------------------------===//
 
+/// What the thread knows of is visible to TMA, wgmma and bulk copies.
+void moe_emu_fence_proxy_async();
 int32_t moe_emu_barrier(int32_t barrier, int32_t threads, int32_t reduction,
                         int32_t predicate);
 void moe_emu_barrier_arrive(int32_t barrier, int32_t threads);

@@ -94,6 +94,24 @@ void KnowledgePool::acquire(Thread &thread, const KnowledgeRef &from) {
   join(thread.clock.known, from);
 }
 
+void KnowledgePool::fence(Thread &thread) {
+  thread.fences.push_back(thread.clock.epoch);
+  thread.fenced = thread.clock.known;
+  nextEpoch(thread);
+}
+
+bool KnowledgePool::isFenced(const Event &event, const Thread &thread) const {
+  if (event.epoch < first)
+    return true;
+  if (thread.fenced && event.epoch <= thread.fenced->epochs[event.actor])
+    return true;
+  if (event.actor >= threads)
+    return false;
+  const std::vector<uint32_t> &fences = block->threads[event.actor].fences;
+  auto fence = std::lower_bound(fences.begin(), fences.end(), event.epoch);
+  return fence != fences.end() && happenedBefore({*fence, event.actor}, thread);
+}
+
 Event KnowledgePool::copied(uint32_t copier, KnowledgeRef &into) {
   uint32_t epoch = ++copierEpochs[copier - threads];
   last = std::max(last, epoch);

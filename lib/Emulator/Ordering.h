@@ -94,6 +94,11 @@ public:
   void release(Thread &thread, KnowledgeRef &into);
   /// The thread learns it.
   void acquire(Thread &thread, const KnowledgeRef &from);
+  /// What happened before is visible to asynchronous instructions from here on.
+  void fence(Thread &thread);
+  /// Whether there is such a fence between the event and the thread: of who
+  /// made the event, or of the thread itself.
+  bool isFenced(const Event &event, const Thread &thread) const;
   /// A copier passes on `event`, of its own.
   Event copied(uint32_t copier, KnowledgeRef &into);
   /// An event that somebody knows of is passed on.

@@ -66,7 +66,7 @@ const char *Shadow::unorderedRead(const Word &word, const Thread &thread,
 }
 
 void Shadow::report(const Thread &thread, SharedRange range, const char *what,
-                    const char *problem, Event other) {
+                    const char *problem, Event other, const char *lacks) {
   std::string text = block.threadName(thread.number) + " " + what + " " +
                      std::to_string(range.bytes) +
                      " bytes of shared memory at " +
@@ -75,7 +75,7 @@ void Shadow::report(const Thread &thread, SharedRange range, const char *what,
     text += problem;
   else if (other.actor < block.threadCount)
     text += "thread " + std::to_string(other.actor) + " " + problem +
-            " without a barrier between";
+            " without a " + lacks + " between";
   else
     text += std::string("a copy ") + problem + " that it did not wait for";
   block.addRace(std::move(text));
@@ -117,6 +117,7 @@ void Shadow::write(const Thread &thread, SharedRange range, const char *what) {
     word.writtenBytes = same ? word.writtenBytes | bytes : bytes;
     word.writer = self;
     word.atomic = false;
+    word.generic = true;
     word.readers[0] = word.readers[1] = {};
   });
   if (problem)
@@ -132,7 +133,7 @@ void Shadow::update(const Thread &thread, SharedRange range) {
                             : writeProblem(word, bytes, thread, other);
     word.writtenBytes = bytes;
     word.writer = self;
-    word.atomic = true;
+    word.atomic = word.generic = true;
     word.readers[0] = word.readers[1] = {};
   });
   if (problem)
@@ -152,20 +153,33 @@ void Shadow::beginCopy(const Thread &thread, SharedRange range,
     report(thread, range, what, problem, other);
 }
 
-void Shadow::endCopy(SharedRange range, Event event) {
+void Shadow::endCopy(SharedRange range, Event event, Proxy proxy) {
   visit(range, [&](Word &word, uint8_t bytes) {
     --word.copies;
     word.writtenBytes = bytes;
     word.writer = event;
     word.atomic = false;
+    word.generic = proxy == Proxy::Generic;
     word.readers[0] = word.readers[1] = {};
   });
 }
 
 void Shadow::beginReading(const Thread &thread, SharedRange range,
                           const char *what) {
+  const char *problem = nullptr;
+  Event other;
+  visit(range, [&](Word &word, uint8_t bytes) {
+    if (!problem && word.generic && (word.writtenBytes & bytes) &&
+        !unordered(word.writer, thread) &&
+        !block.knowledge.isFenced(word.writer, thread)) {
+      problem = "wrote";
+      other = word.writer;
+    }
+    ++word.reading;
+  });
+  if (problem)
+    report(thread, range, what, problem, other, "fence.proxy.async");
   read(thread, range, what);
-  visit(range, [](Word &word, uint8_t) { ++word.reading; });
 }
 
 void Shadow::endReading(SharedRange range) {

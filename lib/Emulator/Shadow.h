@@ -19,6 +19,11 @@ namespace mlir::moe::emu {
 
 class Block;
 
+/// By what memory is accessed: the instructions of a thread and cp.async, or
+/// TMA, wgmma and bulk copies. Only a fence makes writes of the one visible to
+/// the other.
+enum class Proxy { Generic, Async };
+
 /// Bytes of shared memory, of which one word in `stride` bytes is looked at.
 struct SharedRange {
   uint32_t address, bytes;
@@ -39,9 +44,9 @@ public:
 
   /// Between these two the range must not be touched; `event` is the write.
   void beginCopy(const Thread &thread, SharedRange range, const char *what);
-  void endCopy(SharedRange range, Event event);
+  void endCopy(SharedRange range, Event event, Proxy proxy);
   /// Between these two the range must not be written. The read itself happens
-  /// at the beginning.
+  /// at the beginning, by the asynchronous proxy.
   void beginReading(const Thread &thread, SharedRange range, const char *what);
   void endReading(SharedRange range);
 
@@ -54,6 +59,8 @@ private:
     /// Which of the bytes `writer` wrote.
     uint8_t writtenBytes = 0;
     bool atomic = false;
+    /// Whether `writer` is of the generic proxy.
+    bool generic = false;
   };
   template <typename Visit> void visit(SharedRange range, Visit visit);
   bool unordered(const Event &event, const Thread &thread) const;
@@ -65,7 +72,7 @@ private:
   const char *unorderedRead(const Word &word, const Thread &thread,
                             Event &other) const;
   void report(const Thread &thread, SharedRange range, const char *what,
-              const char *problem, Event other);
+              const char *problem, Event other, const char *lacks = "barrier");
 
   Block &block;
   std::vector<Word> words;

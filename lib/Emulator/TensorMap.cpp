@@ -142,7 +142,8 @@ private:
       if (global)
         std::memcpy(place + from, global, bytes);
     });
-    block->shadow.endCopy({shared, bytes}, block->mbarriers.copyEvent(barrier));
+    block->shadow.endCopy({shared, bytes}, block->mbarriers.copyEvent(barrier),
+                          Proxy::Async);
     block->mbarriers.copyBytes(barrier, bytes);
   }
   void letGo(Event) override {}

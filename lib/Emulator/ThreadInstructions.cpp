@@ -109,6 +109,8 @@ void moe_emu_barrier_arrive(int32_t barrier, int32_t threads) {
   block->barriers.arrive(barrier, threads);
 }
 
+void moe_emu_fence_proxy_async() { block->knowledge.fence(block->current()); }
+
 static uint32_t mbarrierAt(void *barrier, const char *what) {
   const uint32_t address = block->addressOf(barrier, what);
   block->shared(address, 8, what, 8);

@@ -37,13 +37,17 @@ struct EmulatorOptions {
   uint64_t seed = 0;
   /// Small, so that the blocks of a persistent grid take several tiles each.
   int64_t multiprocessors = 4;
+  /// Whether kernels may reach all memory of the host, and not just what was
+  /// allocated on the device.
+  bool reachesHost = false;
 };
 
 /// The device "cuda-emulator". Its memory is the host's: addresses may be read
 /// and written directly. New memory is filled with 0xFF bytes, which is NaN in
 /// every float, and so is shared memory at the start of each block. Writing
 /// beyond a block of memory is a problem that the next call after its release
-/// returns, synchronize() included, which looks at live blocks too.
+/// returns, synchronize() included, which looks at live blocks too. A kernel that
+/// reads or writes where no block is fails.
 ///
 /// A launch ends before the call returns. Its problem names the kernel, the
 /// block and what went wrong; it is "trap" if the kernel stopped itself.

@@ -3,8 +3,8 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Fences have nothing to do: threads take turns at waits only, and see one
-// memory.
+// Fences have nothing to do, but for those between proxies: threads take turns
+// at waits only, and see one memory.
 //
 //===----------------------------------------------------------------------===//
 
@@ -108,12 +108,18 @@ std::optional<LogicalResult> mlir::moe::convertBarrierOp(Operation *op,
         b.call("moe_emu_warp_sync", {op.getMask()});
         return finish(op, {});
       })
+      .Case([&](NVVM::FenceProxyOp op) {
+        if (llvm::is_contained(
+                {NVVM::ProxyKind::async, NVVM::ProxyKind::async_shared},
+                op.getKind()))
+          b.call("moe_emu_fence_proxy_async", {});
+        return finish(op, {});
+      })
       .Case<NVVM::MembarOp, NVVM::FenceScClusterOp, NVVM::FenceSyncRestrictOp,
-            NVVM::FenceMbarrierInitOp, NVVM::FenceProxyOp,
-            NVVM::FenceProxyAcquireOp, NVVM::FenceProxyReleaseOp,
-            NVVM::FenceProxySyncRestrictOp, NVVM::GriddepcontrolOp,
-            NVVM::PrefetchOp, NVVM::CpAsyncBulkPrefetchOp,
-            NVVM::CpAsyncBulkTensorPrefetchOp>(
+            NVVM::FenceMbarrierInitOp, NVVM::FenceProxyAcquireOp,
+            NVVM::FenceProxyReleaseOp, NVVM::FenceProxySyncRestrictOp,
+            NVVM::GriddepcontrolOp, NVVM::PrefetchOp,
+            NVVM::CpAsyncBulkPrefetchOp, NVVM::CpAsyncBulkTensorPrefetchOp>(
           [&](Operation *op) { return finish(op, {}); })
       .Default([&](Operation *op) { return convertMBarrier(op, b); });
 }

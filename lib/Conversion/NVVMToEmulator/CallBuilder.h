@@ -60,6 +60,9 @@ std::optional<LogicalResult> convertCopyOp(Operation *op, CallBuilder &b);
 std::optional<LogicalResult> convertMatrixOp(Operation *op, CallBuilder &b);
 std::optional<LogicalResult> convertMathOp(Operation *op, CallBuilder &b);
 
+/// Fails at the first use of a wgmma's result that may come before the result.
+LogicalResult checkWarpgroupRegisters(LLVM::LLVMFuncOp kernel);
+
 } // namespace mlir::moe
 
 #endif // MOE_LIB_CONVERSION_NVVMTOEMULATOR_CALLBUILDER_H

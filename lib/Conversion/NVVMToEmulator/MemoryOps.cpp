@@ -1,10 +1,11 @@
-//===- MemoryOps.cpp - Accesses of shared memory --------------------------===//
+//===- MemoryOps.cpp - Accesses of memory ---------------------------------===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Pointers to shared memory become plain ones, and the emulator is told of each
-// access. A kernel sees addresses that are small integers.
+// Pointers become plain ones, and the emulator is told of each access to shared
+// and to global memory. Of shared memory a kernel sees addresses that are small
+// integers.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,26 +16,48 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-static std::optional<LogicalResult> note(StringRef function, Value pointer,
-                                         Type type, CallBuilder &b) {
-  if (isShared(pointer.getType())) {
-    Operation *op = b.getInsertionBlock()->getParentOp();
-    int64_t bytes = DataLayout::closest(op).getTypeSize(type);
-    b.call(function, {pointer, b.i64(bytes)});
+/// Whether a pointer leads to a thread's own memory, or to a constant of the
+/// module: no kernel can be given another one.
+static bool isOwn(Value pointer) {
+  while (auto step = pointer.getDefiningOp()) {
+    if (isa<LLVM::AllocaOp, LLVM::AddressOfOp>(step))
+      return true;
+    if (!isa<LLVM::GEPOp, LLVM::AddrSpaceCastOp>(step))
+      return false;
+    pointer = step->getOperand(0);
   }
-  return success();
+  auto argument = cast<BlockArgument>(pointer);
+  auto function =
+      dyn_cast<LLVM::LLVMFuncOp>(argument.getOwner()->getParentOp());
+  return function && argument.getOwner()->isEntryBlock() &&
+         function.getArgAttr(argument.getArgNumber(),
+                             LLVM::LLVMDialect::getByValAttrName());
 }
 
-static void noteBytes(StringRef function, Value pointer, Value bytes,
+/// `access` is "load", "store" or "atomic".
+static void noteBytes(StringRef access, Value pointer, Value bytes,
                       CallBuilder &b) {
-  if (isShared(pointer.getType()))
-    b.call(function, {pointer, b.resize(bytes, b.getI64Type())});
+  bool shared = isShared(pointer.getType());
+  if (!shared && isOwn(pointer))
+    return;
+  if (!shared && access == "atomic")
+    access = "store";
+  b.call(((shared ? "moe_emu_shared_" : "moe_emu_global_") + access).str(),
+         {pointer, b.resize(bytes, b.getI64Type())});
+}
+
+static std::optional<LogicalResult> note(StringRef access, Value pointer,
+                                         Type type, CallBuilder &b) {
+  Operation *op = b.getInsertionBlock()->getParentOp();
+  int64_t bytes = DataLayout::closest(op).getTypeSize(type);
+  noteBytes(access, pointer, b.i64(bytes), b);
+  return success();
 }
 
 template <typename Op>
 static std::optional<LogicalResult> noteCopy(Op op, CallBuilder &b) {
-  noteBytes("moe_emu_shared_load", op.getSrc(), op.getLen(), b);
-  noteBytes("moe_emu_shared_store", op.getDst(), op.getLen(), b);
+  noteBytes("load", op.getSrc(), op.getLen(), b);
+  noteBytes("store", op.getDst(), op.getLen(), b);
   return success();
 }
 
@@ -43,23 +66,21 @@ std::optional<LogicalResult> mlir::moe::convertMemoryOp(Operation *op,
   using Result = std::optional<LogicalResult>;
   return llvm::TypeSwitch<Operation *, Result>(op)
       .Case([&](LLVM::LoadOp op) {
-        return note("moe_emu_shared_load", op.getAddr(), op.getType(), b);
+        return note("load", op.getAddr(), op.getType(), b);
       })
       .Case([&](LLVM::StoreOp op) {
-        return note("moe_emu_shared_store", op.getAddr(),
-                    op.getValue().getType(), b);
+        return note("store", op.getAddr(), op.getValue().getType(), b);
       })
       .Case([&](LLVM::AtomicRMWOp op) {
-        return note("moe_emu_shared_atomic", op.getPtr(), op.getType(), b);
+        return note("atomic", op.getPtr(), op.getType(), b);
       })
       .Case([&](LLVM::AtomicCmpXchgOp op) {
-        return note("moe_emu_shared_atomic", op.getPtr(), op.getVal().getType(),
-                    b);
+        return note("atomic", op.getPtr(), op.getVal().getType(), b);
       })
       .Case<LLVM::MemcpyOp, LLVM::MemmoveOp>(
           [&](auto op) { return noteCopy(op, b); })
       .Case([&](LLVM::MemsetOp op) -> Result {
-        noteBytes("moe_emu_shared_store", op.getDst(), op.getLen(), b);
+        noteBytes("store", op.getDst(), op.getLen(), b);
         return success();
       })
       .Case([&](LLVM::PtrToIntOp op) -> Result {

@@ -91,6 +91,8 @@ LogicalResult ModuleConverter::convert(Operation *op) {
 }
 
 LogicalResult ModuleConverter::convertBody(LLVM::LLVMFuncOp function) {
+  if (failed(checkWarpgroupRegisters(function)))
+    return failure();
   SmallVector<LLVM::AddressOfOp> addresses;
   function.walk([&](LLVM::AddressOfOp op) { addresses.push_back(op); });
   for (LLVM::AddressOfOp op : addresses)

@@ -18,6 +18,10 @@ import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
+sys.path[:0] = [os.path.join(SOURCE, "test", folder) for folder in ("Inputs", "Benchmarks")]
+import gpu_layer
+from gpu_layer import moe_run
+
 GOLDEN = os.path.join(SOURCE, "test", "Integration", "CPU", "Inputs", "mlp_top2")
 MOE_RUN = os.path.join(sys.argv[1], "bin", "moe-run")
 SCRATCH = tempfile.mkdtemp(prefix="moe-faults-")
@@ -41,9 +45,15 @@ FAULTS = [
     ("the producer does not wait for a free stage", "bf16", ALL, "0_1_many", WAIT, 0, "", "mbarrier .* has more arrivals|" + RACE),
     ("a stage is read before its copy has landed", "bf16", MANY, "0_1_many", WAIT, 1, "", RACE),
     ("a stage is never released", "bf16", ALL, "0_2_many", r"%\w+ = nvvm\.mbarrier\.arrive .*", 0, "", DEADLOCK),
-    ("products are read that are still computed", "bf16", ALL, "0_1_many", r"nvvm\.wgmma\.wait\.group.*", 0, "", RACE),
+    ("products are read that are still computed", "bf16", ALL, "0_1_many", r"nvvm\.wgmma\.wait\.group.*", 0, "", "registers of a wgmma"),
     ("a stage is released while it is read", "bf16", ALL, "0_2_many", r"wait\.group\.sync\.aligned 1", 0, "wait.group.sync.aligned 2", RACE),
     ("too many copies may be under way", "bf16", FEW, "0_1_few", r"cp\.async\.wait\.group 1", 0, "cp.async.wait.group 2", RACE),
+    ("a row is read from where there is none", "f32", FEW, "0_0_many", r"(llvm\.getelementptr %arg0)\[%\w+\](.*f32)$", 0, r"\1[%far]\2",
+     "reads .* of global memory at no block"),
+    ("a result is written to where there is none", "f32", FEW, "0_0_many", r"(llvm\.getelementptr %arg6)\[%\w+\](.*f32)$", 0, r"\1[%far]\2",
+     "writes .* of global memory at no block"),
+    ("copies of cp.async are not fenced for wgmma", "gathered", MANY, "0_0_many", r"nvvm\.fence\.proxy .*", 1, "", "without a fence.proxy.async between"),
+    ("a fence comes before the copies have landed", "gathered", MANY, "0_0_many", r"nvvm\.cp\.async\.wait\.group .*", 1, "", RACE),
     ("no bar.warp.sync after copies", "bf16", FEW, "0_1_few", r"nvvm\.bar\.warp\.sync .*", 0, "", RACE),
 ]
 checks, failures = 0, []
@@ -66,33 +76,72 @@ def edited(module, kernel, line, number, new):
     text = found.expand(new)
     if "%planted" in text:
         text = "%planted = llvm.mlir.constant(1048000 : i32) : i32\n" + text
+    if "%far" in text:
+        # Before the line, which begins with the name of its result.
+        begin = body.rindex("\n", 0, found.start()) + 1
+        body = body[:begin] + "%far = llvm.mlir.constant(68719476736 : i64) : i64\n" + body[begin:found.start()] + text + body[found.end():]
+        return module[:start] + body + module[end:]
     return module[:start] + body[:found.start()] + text + body[found.end():] + module[end:]
+
+
+class Golden:
+    """An example and its golden values."""
+
+    def __init__(self, kind):
+        self.model = os.path.join(SOURCE, "docs", "examples", STEMS[kind] + ".mlir")
+        self.parameters = os.path.join(GOLDEN, f"weights_{kind}.safetensors")
+        self.want, self.tolerance = np.load(os.path.join(GOLDEN, f"y_1000_{kind}.npy")), TOLERANCE[kind]
+
+    def inputs(self, rows):
+        np.save(os.path.join(SCRATCH, "x.npy"), np.load(os.path.join(GOLDEN, "x_1000.npy"))[:rows])
+        return [f"--input=@{SCRATCH}/x.npy"]
+
+    def is_right(self, y, rows):
+        return np.allclose(y, self.want[:rows], self.tolerance, self.tolerance)
+
+
+class Gathered:
+    """The layer that benchmarks time, whose rows are read where they lie."""
+
+    def __init__(self):
+        folder = os.path.join(SCRATCH, "layer")
+        os.makedirs(folder)
+        self.layer = gpu_layer.Layer(sys.argv[1], folder, "cuda-emulator", (8, 2, 200, 72), MANY)
+        self.model, self.parameters = self.layer.path("copied.mlir"), self.layer.weights
+
+    def inputs(self, rows):
+        path = self.layer.path("x.safetensors")
+        moe_run.save_safetensors(path, {"x": moe_run.BF16(self.layer.rows[:rows]), "scores": self.layer.scores[:rows]})
+        return [f"--input=@{path}[x]", f"--input=@{path}[scores]"]
+
+    def is_right(self, y, rows):
+        return self.layer.away(y, self.layer.sample(rows)) <= 3e-2
 
 
 def run(module, kind, rows, seed):
     """Exit status, standard error and result."""
-    model, x, y = (os.path.join(SCRATCH, file) for file in ("model.mlir", "x.npy", "y.npy"))
+    model, y = (os.path.join(SCRATCH, file) for file in ("model.mlir", "y.safetensors"))
     with open(model, "w") as f:
         f.write(module)
-    np.save(x, np.load(os.path.join(GOLDEN, "x_1000.npy"))[:rows])
     if os.path.exists(y):
         os.remove(y)
-    done = subprocess.run([MOE_RUN, model, "--trust-model", "--device=cuda-emulator", "--compile-from=machine", f"--input=@{x}", f"--output=@{y}",
-                           "--parameters=" + os.path.join(GOLDEN, f"weights_{kind}.safetensors")],
+    done = subprocess.run([MOE_RUN, model, "--trust-model", "--device=cuda-emulator", "--compile-from=machine", *MODELS[kind].inputs(rows),
+                           f"--output=@{y}[y]", f"--parameters={MODELS[kind].parameters}"],
                           env={**os.environ, "MOE_EMULATOR_SEED": str(seed)}, capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stderr.strip(), np.load(y) if os.path.exists(y) else None
+    result = moe_run.plain(moe_run.load_safetensors(y)["y"]) if os.path.exists(y) else None
+    return done.returncode, done.stderr.strip(), result
 
 
+MODELS = {"f32": Golden("f32"), "bf16": Golden("bf16"), "gathered": Gathered()}
 modules = {}
-for kind, stem in STEMS.items():
-    command = [MOE_RUN, os.path.join(SOURCE, "docs", "examples", stem + ".mlir"), "--trust-model", "--device=cuda-emulator", "--compile-to=machine"]
+for kind, model in MODELS.items():
+    command = [MOE_RUN, model.model, "--trust-model", "--device=cuda-emulator", "--compile-to=machine"]
     modules[kind] = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-for kind, rows in (("f32", MANY), ("bf16", ALL), ("bf16", FEW)):
-    want = np.load(os.path.join(GOLDEN, f"y_1000_{kind}.npy"))[:rows]
+for kind, rows in (("f32", MANY), ("bf16", ALL), ("bf16", FEW), ("gathered", MANY)):
     for seed in SEEDS:
         status, error, y = run(modules[kind], kind, rows, seed)
-        right = status == 0 and y is not None and np.allclose(y, want, TOLERANCE[kind], TOLERANCE[kind])
+        right = status == 0 and y is not None and MODELS[kind].is_right(y, rows)
         expect(f"{kind}, {rows} rows, unedited, seed {seed}", right, f"exit {status}: {error}")
 
 for what, kind, rows, kernel, line, number, new, says in FAULTS:

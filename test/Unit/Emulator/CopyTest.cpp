@@ -209,7 +209,7 @@ static std::string mapOf(rt::Device &device, const Box &box, const void *base,
 
 TEST_F(EmulatorCopy, LoadsBoxesByTMA) {
   for (const Box &box : boxes) {
-    auto device = createEmulatorDevice({3, 4});
+    auto device = createEmulatorDevice({3, 4, /*reachesHost=*/true});
     alignas(64) char map[MoETensorMapBytes];
     ASSERT_EQ(mapOf(*device, box, source, map), "");
     std::vector<int64_t> places = placesOf(box);
@@ -239,7 +239,7 @@ TEST_F(EmulatorCopy, LoadsBoxesByTMA) {
 
 TEST_F(EmulatorCopy, StoresBoxesByTMA) {
   for (const Box &box : boxes) {
-    auto device = createEmulatorDevice({3, 4});
+    auto device = createEmulatorDevice({3, 4, /*reachesHost=*/true});
     alignas(64) char map[MoETensorMapBytes];
     alignas(16) static unsigned char target[4096];
     std::memset(target, 0xEE, sizeof target);
@@ -269,7 +269,7 @@ TEST_F(EmulatorCopy, StoresBoxesByTMA) {
 
 TEST_F(EmulatorCopy, RefusesMisuseOfTMA) {
   const Box &box = boxes[2];
-  auto device = createEmulatorDevice();
+  auto device = createEmulatorDevice({1, 4, /*reachesHost=*/true});
   alignas(64) char map[MoETensorMapBytes];
   ASSERT_EQ(mapOf(*device, box, source, map), "");
   auto launch = [&](int32_t to, const void *what, int32_t rank) {
@@ -284,7 +284,7 @@ TEST_F(EmulatorCopy, RefusesMisuseOfTMA) {
   EXPECT_THAT(launch(3584, map, 2), HasSubstr("1024 bytes at 4608"));
   int endsEarly = 0;
   for (uint64_t seed = 1; seed <= 20; ++seed) {
-    auto device = createEmulatorDevice({seed, 4});
+    auto device = createEmulatorDevice({seed, 4, /*reachesHost=*/true});
     std::string problem = run(*device, {1}, [&] {
       emu("mbarrier_init", static_cast<void *>(shared(0)), int32_t(1));
       loadBox(shared(1024), map, shared(0), 2, {});

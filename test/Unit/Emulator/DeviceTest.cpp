@@ -204,3 +204,30 @@ TEST(EmulatorDevice, RefusesTensorMapsThatTMADoesNotTake) {
   box[0] = 4;
   EXPECT_THAT(make(2, 2, data), HasSubstr("8 bytes in a row"));
 }
+
+TEST(EmulatorDevice, NamesAccessesOutsideOfWhatIsAllocated) {
+  auto device = createEmulatorDevice({1, 4});
+  std::string problem;
+  auto *block = static_cast<char *>(device->allocate(64, problem));
+  auto reach = [&](const char *how, int64_t offset, int64_t bytes) {
+    return run(*device, {1}, [=] {
+      emu(how, static_cast<const void *>(block + offset), bytes);
+    });
+  };
+  EXPECT_EQ(reach("global_load", 0, 64), "");
+  EXPECT_EQ(reach("global_store", 60, 4), "");
+  EXPECT_THAT(reach("global_load", 62, 4),
+              HasSubstr("thread 0 of block (0, 0, 0) reads 4 bytes of global "
+                        "memory at byte 62 of a block of 64"));
+  EXPECT_THAT(reach("global_store", 64, 1), HasSubstr("writes 1 bytes"));
+  EXPECT_THAT(reach("global_store", -1, 1), HasSubstr("at "));
+  static char elsewhere[8];
+  EXPECT_THAT(run(*device, {1},
+                  [] {
+                    emu("global_load", static_cast<const void *>(elsewhere),
+                        int64_t(8));
+                  }),
+              HasSubstr("global memory at "));
+  device->release(block);
+  EXPECT_THAT(reach("global_load", 0, 4), HasSubstr("reads 4 bytes"));
+}

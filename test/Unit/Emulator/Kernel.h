@@ -80,7 +80,8 @@ inline std::string run(rt::Device &device, Shape shape,
 
 inline std::string run(Shape shape, const std::function<void()> &body,
                        uint64_t seed = 1) {
-  return run(*createEmulatorDevice({seed, 4}), shape, body);
+  return run(*createEmulatorDevice({seed, 4, /*reachesHost=*/true}), shape,
+             body);
 }
 
 } // namespace mlir::moe::test

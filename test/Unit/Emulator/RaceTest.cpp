@@ -263,13 +263,15 @@ TEST(EmulatorRace, ARingOfStages) {
 }
 
 TEST(EmulatorRace, WhatWgmmaReadsIsGuarded) {
-  auto body = [](int64_t leave, bool withBarrier) {
+  auto body = [](int64_t leave, bool withBarrier, bool fenced = true) {
     return [=] {
       auto address = uint64_t(uint32_t(emu<int32_t>(
           "shared_address", static_cast<const void *>(shared(0)))));
       auto descriptor = int64_t(1ull << 62 | uint64_t(64) << 32 | address >> 4);
       for (int32_t at = 0; at < 64; at += 4)
         store<int32_t>(64 * threadNumber() + at, 0);
+      if (fenced)
+        emu("fence_proxy_async");
       barrier();
       float sums[4];
       emu("wgmma_fence");
@@ -285,8 +287,36 @@ TEST(EmulatorRace, WhatWgmmaReadsIsGuarded) {
   };
   const Shape shape{128, 1, 16 << 10};
   expectSilence(shape, body(0, true));
+  expectRace(shape, body(0, true, /*fenced=*/false),
+             "wrote without a fence.proxy.async between");
   expectRace(shape, body(1, true), "a wgmma or a bulk store in flight");
   expectRace(shape, body(0, false));
+}
+
+TEST(EmulatorRace, AReaderMayFenceWhatItKnows) {
+  alignas(16) static unsigned char target[64];
+  auto body = [](bool before, bool after) {
+    return [=] {
+      if (threadNumber() == 1)
+        store<int32_t>(0, 7);
+      if (before && threadNumber() == 0)
+        emu("fence_proxy_async");
+      barrier();
+      if (after && threadNumber() == 0)
+        emu("fence_proxy_async");
+      if (threadNumber() == 0) {
+        emu("bulk_store", static_cast<void *>(target),
+            static_cast<const void *>(shared(0)), int32_t(16));
+        emu("bulk_commit_group");
+        emu("bulk_wait_group", int32_t(0));
+      }
+    };
+  };
+  expectSilence({32}, body(false, true));
+  // Of another thread, it is of what that thread knew.
+  for (bool before : {false, true})
+    expectRace({32}, body(before, false),
+               "wrote without a fence.proxy.async between");
 }
 
 TEST(EmulatorRace, WhatABulkStoreReadsIsGuarded) {
@@ -295,6 +325,7 @@ TEST(EmulatorRace, WhatABulkStoreReadsIsGuarded) {
     return [=] {
       for (int32_t at = 0; at < 64; at += 4)
         store<int32_t>(at, 7);
+      emu("fence_proxy_async");
       emu("bulk_store", static_cast<void *>(target),
           static_cast<const void *>(shared(0)), int32_t(64));
       emu("bulk_commit_group");
