@@ -21,6 +21,7 @@
 #include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -49,6 +50,25 @@ static bool hasInstruction(Operation *op) {
 }
 
 namespace {
+/// A division that may be approximate is a product with an approximate
+/// reciprocal: PTX's own scales very large divisors, for whose quotients a few
+/// units in the last place of zero are no loss.
+struct MultiplyByReciprocal : OpRewritePattern<arith::DivFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::DivFOp op,
+                                PatternRewriter &rewriter) const final {
+    if (!op.getType().isF32() ||
+        !arith::bitEnumContainsAny(op.getFastmath(),
+                                   arith::FastMathFlags::afn))
+      return failure();
+    auto reciprocal = NVVM::RcpApproxFtzF32Op::create(
+        rewriter, op.getLoc(), op.getType(), op.getRhs());
+    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, op.getLhs(), reciprocal);
+    return success();
+  }
+};
+
 struct ConvertKernelsToNVVMPass
     : moe::impl::ConvertKernelsToNVVMPassBase<ConvertKernelsToNVVMPass> {
   using Base::Base;
@@ -59,6 +79,7 @@ struct ConvertKernelsToNVVMPass
       return signalPassFailure();
     RewritePatternSet inDialect(context);
     populateGpuRewritePatterns(inDialect);
+    inDialect.add<MultiplyByReciprocal>(context);
     if (failed(applyPatternsGreedily(getOperation(), std::move(inDialect))))
       return signalPassFailure();
 

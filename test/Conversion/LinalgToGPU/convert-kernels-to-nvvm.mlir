@@ -45,3 +45,25 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// A division that may be approximate is a product; any other is a division.
+// CHECK-LABEL: llvm.func @divisions
+// CHECK: %[[R:.*]] = nvvm.rcp.approx.ftz.f %{{.*}} : f32
+// CHECK: llvm.fmul %{{.*}}, %[[R]] : f32
+// CHECK: llvm.fdiv {{.*}} : f32
+// CHECK: llvm.fdiv {{.*}} : f64
+gpu.module @divide {
+  gpu.func @divisions(%x: f32, %y: f32, %z: f64, %out: memref<2xf32>, %wide: memref<1xf64>) kernel {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %a = arith.divf %x, %y fastmath<afn> : f32
+    %b = arith.divf %x, %y : f32
+    %c = arith.divf %z, %z fastmath<afn> : f64
+    memref.store %a, %out[%c0] : memref<2xf32>
+    memref.store %b, %out[%c1] : memref<2xf32>
+    memref.store %c, %wide[%c0] : memref<1xf64>
+    gpu.return
+  }
+}
