@@ -62,6 +62,21 @@ class Loop(nn.Module):
         return torch.while_loop(lambda x: x.sum() < 100, lambda x: (x + 1,), (x,))[0]
 
 
+class Groups(nn.Module):
+    """Rows sorted by their experts and split where the next one begins."""
+
+    def forward(self, x):
+        chosen = x.argmax(-1)
+        sizes = nn.functional.one_hot(chosen, 8).sum(0).tolist()
+        return torch.cat([part * number for number, part in enumerate(x[chosen.argsort()].split(sizes))])
+
+
+class Turned(nn.Module):
+    def forward(self, x):
+        turn = torch.polar(torch.ones(7, 4), torch.ones(7, 4))
+        return torch.view_as_real(torch.view_as_complex(x.view(7, 4, 2)) * turn).flatten(1)
+
+
 class Fixed(nn.Module):
     def forward(self, x):
         return x.view(7, 8) + torch.ones(7, 1)
@@ -218,6 +233,8 @@ says("tracing", OnHost, "return", "torch.where, or torch.cond")
 says("empty", Empty, "numel", "may be empty")
 says("operation", Whitened, "return", "cannot convert torch.linalg_cholesky_ex")
 says("loop", Loop, "return", "while_loop")
+says("sizes of values", Groups, "tolist", "keep it a tensor")
+says("complex", Turned, "polar", "complex numbers")
 with warnings.catch_warnings(record=True) as given:
     warnings.simplefilter("always")
     with tempfile.TemporaryDirectory() as scratch:

@@ -84,4 +84,8 @@ check("padding", Logits(model), [tokens(2, 5), mask], [tokens(2, 5), mask])
 before = untouched(model)
 words = "transformers.py:", "torch.where, or torch.cond"
 refused("tracing", lambda folder: moe_export.torch(OnHost(model), [tokens(2, 6)], folder), *words)
+lengths = {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 4, "long_factor": [2.0] * 4}
+lengths |= {"short_mscale": 1.0, "long_mscale": 2.0, "original_max_position_embeddings": 8, "factor": 8.0}
+decides = tiny("phimoe", rope_parameters=lengths)
+refused("library", lambda f: moe_export.torch(decides, [tokens(2, 6)], f), "transformers/models/phimoe/modeling_phimoe.py:")
 assert untouched(model) == before

@@ -29,10 +29,14 @@ CONFIGS = {
 }  # fmt: skip
 
 
-def tiny(name, experts="eager"):
-    """A model with this implementation of experts, and the attention that the library prefers."""
+def tiny(name, experts="eager", **more):
+    """A model with this implementation of experts, and the attention that the library prefers.
+
+    more: to be said in its configuration."""
     torch.manual_seed(0)
-    model = library.AutoModelForCausalLM.from_config(CONFIGS[name](), experts_implementation=experts).eval()
+    config = CONFIGS[name]()
+    config.update(more)
+    model = library.AutoModelForCausalLM.from_config(config, experts_implementation=experts).eval()
     with torch.no_grad():
         # Those of a fresh model are zeros and ones in part.
         for parameter in model.parameters():

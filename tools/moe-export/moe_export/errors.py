@@ -18,6 +18,8 @@ _ADVICE = {
     "InconclusiveDimensionOperation": "the batch is of any size here; fix it if the model needs to know it",
 }
 _LONGEST = 400
+# The place of what has none.
+UNKNOWN = "unknown location"
 
 
 class ExportError(Exception):
@@ -75,7 +77,7 @@ def place_of(location, layers=()):
         if not is_of_framework(file):
             return f"{file}:{line}"
     name = re.search(r'"([^"]+)"', location)
-    return name[1] if name else "unknown location"
+    return name[1] if name else UNKNOWN
 
 
 def warn(message):

@@ -60,8 +60,8 @@ def _constraint(text):
 
 
 def _place(problem):
-    """The innermost line of the user's files that an exception or its text knows."""
-    seen = set()
+    """The innermost line of the user's files that an exception or its text knows, else of a library of models."""
+    seen, library = set(), None
     while problem is not None and id(problem) not in seen:
         seen.add(id(problem))
         frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(problem.__traceback__)]
@@ -69,8 +69,11 @@ def _place(problem):
         for file, line in reversed(frames):
             if not is_of_framework(file):
                 return f"{file}:{line}"
+            installed = re.search(r"-packages[/\\](?!(?:torch|torch_mlir|moe_export)[/\\])(.+[/\\].+)", file)
+            if installed and library is None:
+                library = f"{installed[1]}:{line}"
         problem = problem.__cause__ or problem.__context__
-    return None
+    return library
 
 
 def place_of_node(node):

@@ -4,7 +4,7 @@ import io
 import re
 
 from . import child, joins, layer_names, model, tm_tensor, torch_kept
-from .errors import ExportError, place_of
+from .errors import UNKNOWN, ExportError, place_of
 from .torch_errors import place_of_node
 
 _PIPELINES = (
@@ -22,12 +22,26 @@ def lower(graph_module):
     """The module of MLIR, in upstream dialects, of a graph as torch_graph makes them: a function `main`."""
     from torch_mlir import ir
 
+    # The importer takes some nodes out of the graph.
+    number = _number_of_values(graph_module)
     try:
         made = child.call("torch_lowering", _import(graph_module))
     except child.Ended:
         raise ExportError(f"{_culprit(graph_module)} ends the process of torch-mlir; write it in another way") from None
+    except ExportError as problem:
+        if number is None or not str(problem).startswith(UNKNOWN):
+            raise
+        said = "a number of Python is made of values here (item, tolist), and used where none can be; keep it a tensor"
+        raise ExportError(f"{place_of_node(number)}: {said}") from None
     with ir.Context():
         return ir.Module.parse(made)
+
+
+def _number_of_values(graph_module):
+    """The first node that takes a number out of a tensor."""
+    from torch import ops
+
+    return next(iter(graph_module.graph.find_nodes(op="call_function", target=ops.aten._local_scalar_dense.default)), None)
 
 
 def _culprit(graph_module):
@@ -119,7 +133,7 @@ def main(payload):
 def _error(diagnostics):
     """One line for what torch-mlir says, of the operation of the user that it cannot convert."""
     said = [(place_of(str(each.location)), each.message) for each in diagnostics]
-    place, message = next((each for each in said if each[0] != "unknown location"), said[0])
+    place, message = next((each for each in said if each[0] != UNKNOWN), said[0])
     named = re.search(r'name = "(torch\.[^"]+)"', message) or re.search(r"'(torch\.(?:aten|prims)\.[^']+)'", message)
     if not named:
         return ExportError(f"{place}: torch-mlir cannot convert this: {message.splitlines()[0]}")
