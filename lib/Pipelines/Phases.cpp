@@ -127,6 +127,7 @@ void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
 }
 
 void mlir::moe::addBufferization(OpPassManager &pm) {
+  pm.addPass(createNameBodiesPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
   bufferize.functionBoundaryTypeConversion =

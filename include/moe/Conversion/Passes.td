@@ -267,12 +267,26 @@ def VectorizeElementwisePass : Pass<"moe-vectorize-elementwise"> {
 // buffers
 //===----------------------------------------------------------------------===//
 
+def NameBodiesPass : Pass<"moe-name-bodies", "::mlir::ModuleOp"> {
+  let summary = "Keep the names of regions through bufferization";
+  let description = [{
+    A `scf.execute_region no_inline` on tensors has the name of the function that
+    it is to become in the attribute `moe.body`. Bufferization makes a new
+    operation, and keeps its location alone: the name is moved there.
+
+    ```
+    scf.execute_region no_inline {...} {moe.body = "f"} loc(L)
+      ==>  scf.execute_region no_inline {...} loc(fused<"f">[L])
+    ```
+  }];
+}
+
 def OutlineExpertsPass : Pass<"moe-outline-experts", "::mlir::ModuleOp"> {
   let summary = "Move regions that are not to be inlined into functions";
   let description = [{
     Each `scf.execute_region no_inline` in buffers becomes a private function
     that is given what the region captures. A function is what is compiled when
-    it is first called. Its name is the name in the region's location.
+    it is first called. Its name is that of `moe-name-bodies`.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect"];
 }

@@ -20,10 +20,10 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
+#include "moe/Conversion/BodyNames.h"
 #include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Conversion/MoEToSCF/InlineExpert.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
-#include "moe/Dialect/MoE/IR/Locations.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 
@@ -234,10 +234,9 @@ SmallVector<Value> ParallelDispatch::runOutlined(ImplicitLocOpBuilder &b,
                                                  const Twine &name, Share share,
                                                  Region &region,
                                                  ValueRange packed) {
-  auto execute = scf::ExecuteRegionOp::create(static_cast<OpBuilder &>(b),
-                                              nameBody(b.getLoc(), name.str()),
-                                              TypeRange(packed),
+  auto execute = scf::ExecuteRegionOp::create(b, TypeRange(packed),
                                               /*no_inline=*/true);
+  execute->setDiscardableAttr(bodyNameAttr, b.getStringAttr(name));
   OpBuilder::InsertionGuard guard(b);
   b.createBlock(&execute.getRegion());
   scf::YieldOp::create(b, runExpert(b, share, region, packed));

@@ -23,10 +23,10 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/BodyNames.h"
 #include "moe/Conversion/MoEToSCF/InlineExpert.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
-#include "moe/Dialect/MoE/IR/Locations.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 
@@ -275,7 +275,8 @@ SmallVector<Value> DispatchLowering::lowerUnlike(ValueRange packed) {
           ("moe_expert_" + Twine(getDispatchNumber(op)) + "_" + Twine(index))
               .str();
       auto execute = scf::ExecuteRegionOp::create(
-          nested, nameBody(loc, name), TypeRange(packed), /*no_inline=*/true);
+          nested, loc, TypeRange(packed), /*no_inline=*/true);
+      execute->setDiscardableAttr(bodyNameAttr, nested.getStringAttr(name));
       OpBuilder::InsertionGuard guard(nested);
       nested.createBlock(&execute.getRegion());
       ImplicitLocOpBuilder b(loc, nested);

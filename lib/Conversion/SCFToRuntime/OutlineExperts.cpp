@@ -16,7 +16,6 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/SymbolTable.h"
 #include "moe/Conversion/Passes.h"
-#include "moe/Dialect/MoE/IR/Locations.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_OUTLINEEXPERTSPASS
@@ -25,6 +24,22 @@ namespace mlir::moe {
 
 using namespace mlir;
 using namespace mlir::moe;
+
+/// The name that moe-name-bodies has put into the location of `op`, or a
+/// general one.
+static StringRef outlinedName(Operation *op) {
+  StringRef name = "outlined";
+  op->getLoc()->walk([&](Location part) {
+    auto fused = dyn_cast<FusedLoc>(part);
+    auto found =
+        fused ? dyn_cast_or_null<StringAttr>(fused.getMetadata()) : nullptr;
+    if (!found)
+      return WalkResult::advance();
+    name = found;
+    return WalkResult::interrupt();
+  });
+  return name;
+}
 
 /// Results that the region merely passes on are the values themselves.
 static void forwardCapturedResults(scf::ExecuteRegionOp op) {
@@ -95,9 +110,7 @@ struct OutlineExpertsPass
     passVectorsInMemory(b, op, captured);
     auto type =
         b.getFunctionType(ValueRange(captured).getTypes(), op.getResultTypes());
-    StringRef name = bodyOf(op.getLoc());
-    auto function = func::FuncOp::create(
-        op.getLoc(), name.empty() ? "outlined" : name, type);
+    auto function = func::FuncOp::create(op.getLoc(), outlinedName(op), type);
     function.setPrivate();
     function.getBody().takeBody(op.getRegion());
     symbols.insert(function);

@@ -23,8 +23,10 @@
 // CHECK: tensor.extract %{{.*}} : tensor<?xindex>
 // CHECK: linalg.add
 // CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[%[[FIRST]], 0] [%[[COUNT]], 4]
+// CHECK: moe.body = "moe_expert_0_0"
 // CHECK: } else {
 // CHECK: scf.if
+// CHECK: moe.body = "moe_expert_0_1"
 // CHECK-NOT: moe.
 // CHECK: return
 

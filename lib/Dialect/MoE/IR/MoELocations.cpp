@@ -78,22 +78,3 @@ std::string moe::inLayer(Location location) {
   std::string layer = layerOf(location);
   return layer.empty() ? "" : "in layer '" + layer + "': ";
 }
-
-Location moe::nameBody(Location location, StringRef function) {
-  MLIRContext *context = location.getContext();
-  return FusedLoc::get({location}, StringAttr::get(context, function), context);
-}
-
-StringRef moe::bodyOf(Location location) {
-  StringRef name;
-  location->walk([&](Location part) {
-    auto fused = dyn_cast<FusedLoc>(part);
-    auto metadata =
-        fused ? dyn_cast_or_null<StringAttr>(fused.getMetadata()) : nullptr;
-    if (!metadata)
-      return WalkResult::advance();
-    name = metadata;
-    return WalkResult::interrupt();
-  });
-  return name;
-}

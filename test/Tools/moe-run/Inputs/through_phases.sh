@@ -1,7 +1,8 @@
-# through_phases.sh MOE_RUN MODEL DIR: stops after each phase and goes on from it.
+# through_phases.sh MOE_RUN MODEL DIR OPTION...: stops after each phase and goes on from it, with the options.
 set -e
+run=$1 model=$2 folder=$3
+shift 3
 for phase in import routed grouped regions tiled buffers machine; do
-  "$1" "$2" --compile-to=$phase -o "$3/$phase.mlir"
-  "$1" "$3/$phase.mlir" --compile-from=$phase --trust-model \
-    --input="1x2xf32=1 2" --input=f32=3
+  "$run" "$model" --compile-to=$phase -o "$folder/$phase.mlir"
+  "$run" "$folder/$phase.mlir" --compile-from=$phase --trust-model "$@"
 done

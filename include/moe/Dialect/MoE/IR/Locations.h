@@ -4,8 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The place in a file, and the layer of the model: a NameLoc is the path of the
-// layer that an operation computes for, as its framework spells it. And names
-// of our own, which are no layers.
+// layer that an operation computes for, as its framework spells it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,13 +24,6 @@ std::string layerOf(Location location);
 
 /// "in layer 'NAME': ", to stand before a message, or nothing.
 std::string inLayer(Location location);
-
-/// `location`, with the name of the function that a region is to become: no
-/// layer, whatever it is called.
-Location nameBody(Location location, StringRef function);
-
-/// What `nameBody` has put into a location, or nothing.
-StringRef bodyOf(Location location);
 
 } // namespace mlir::moe
 
