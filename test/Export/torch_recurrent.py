@@ -66,6 +66,12 @@ with tempfile.TemporaryDirectory() as folder:
     moe_export.torch(module, [torch.from_numpy(numbers)], folder)
     for count in (4, 1, 3):
         same(f"words, {count} rows", moe_export.run(folder, numbers[:count]), evaluated(module)(numbers[:count]))
+    try:
+        moe_export.run(folder, numbers[:, :3])
+    except moe_export.RunError as problem:
+        assert "takes ?x5xi64" in str(problem), problem
+    else:
+        raise AssertionError("another length is taken")
 asked = ({0: "batch", 1: "length"},)
 refused(
     "length", lambda f: moe_export.torch(module, [torch.from_numpy(numbers)], f, dynamic=asked),

@@ -78,7 +78,7 @@ def retrace(program, forms):
     # What operations are made of may be of these forms too.
     table = {**get_decomposition_table(), **forms}
     with torch.no_grad(), mode, preserve_node_meta():
-        inputs = [inputs[position] for position in order]
+        inputs = [_with_known_sizes(inputs[position]) for position in order]
         made = make_fx(run, decomposition_table=table, _allow_non_fake_inputs=True)(*inputs)
         if any(_writes(node) for node in made.graph.nodes):
             # Some operations of PyTorch are made of ones that write.
@@ -86,6 +86,16 @@ def retrace(program, forms):
             made = make_fx(pure, decomposition_table=table, _allow_non_fake_inputs=True)(*inputs)
     made.graph.eliminate_dead_code()
     return made
+
+
+def _with_known_sizes(value):
+    """A tensor whose sizes are numbers where torch.export has found that they can be no others."""
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        return value
+    sizes = [int(size) if isinstance(size, torch.SymInt) and size.node.expr.is_Integer else size for size in value.shape]
+    return value.new_empty(sizes)
 
 
 def _writes(node):
