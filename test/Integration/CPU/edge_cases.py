@@ -23,6 +23,8 @@ parser = argparse.ArgumentParser(usage=__doc__)
 parser.add_argument("build")
 parser.add_argument("--device", default="cpu")
 OPTIONS = parser.parse_args()
+if OPTIONS.device == "cpu":
+    moe_run.MORE_FLAGS.append("--opt-level=0")  # what LLVM does later is not what is tried here
 BUILD = OPTIONS.build
 SCRATCH = tempfile.mkdtemp(prefix="moe-edge-cases-")
 

@@ -27,6 +27,8 @@ parser.add_argument("--device", default="cpu")
 parser.add_argument("--only", default="")
 parser.add_argument("--write")
 OPTIONS = parser.parse_args()
+if OPTIONS.device == "cpu":
+    moe_run.MORE_FLAGS.append("--opt-level=0")  # what LLVM does later is not what is tried here
 SCRATCH = OPTIONS.write or tempfile.mkdtemp(prefix="moe-functions-")
 np.seterr(all="ignore")
 
