@@ -46,8 +46,8 @@ struct EmulatorOptions {
 /// and written directly. New memory is filled with 0xFF bytes, which is NaN in
 /// every float, and so is shared memory at the start of each block. Writing
 /// beyond a block of memory is a problem that the next call after its release
-/// returns, synchronize() included, which looks at live blocks too. A kernel that
-/// reads or writes where no block is fails.
+/// returns, synchronize() included, which looks at live blocks too. A kernel
+/// that reads or writes where no block is fails.
 ///
 /// A launch ends before the call returns. Its problem names the kernel, the
 /// block and what went wrong; it is "trap" if the kernel stopped itself.

@@ -59,8 +59,7 @@ struct MultiplyByReciprocal : OpRewritePattern<arith::DivFOp> {
   LogicalResult matchAndRewrite(arith::DivFOp op,
                                 PatternRewriter &rewriter) const final {
     if (!op.getType().isF32() ||
-        !arith::bitEnumContainsAny(op.getFastmath(),
-                                   arith::FastMathFlags::afn))
+        !arith::bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::afn))
       return failure();
     auto reciprocal = NVVM::RcpApproxFtzF32Op::create(
         rewriter, op.getLoc(), op.getType(), op.getRhs());
