@@ -118,7 +118,6 @@ WRONG = ("all rows wrong: offsets of descriptors, swizzle; rows from 8 on: strid
 
 
 def first_call(plan):
-    tiny = () if not plan.small else ("--tiny",)
     tests = [plan.script("test/Integration/CPU/examples.py", "--tiny"), plan.script("test/Integration/CUDA/experts.py", "--tiny")]
     plan.step("1 driver, PTX, routing, one kernel of each kind", tests, 160, [
         *MESSAGES, ("experts: .*on the CPU", "scores are rounded otherwise than on the CPU: no fault of a kernel"),
