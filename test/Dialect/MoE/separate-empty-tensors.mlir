@@ -37,3 +37,22 @@ func.func @alone(%x: tensor<4xf32>) -> tensor<4xf32> {
   %a = linalg.exp ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
   return %a : tensor<4xf32>
 }
+
+// -----
+
+// Two tensors would be two buffers, and a choice between them.
+// CHECK-LABEL: func.func @branches
+// CHECK: %[[E:.*]] = tensor.empty
+// CHECK-NOT: tensor.empty
+// CHECK: outs(%[[E]] :
+// CHECK: scf.yield %[[E]]
+func.func @branches(%x: tensor<4xf32>, %c: i1) -> tensor<4xf32> {
+  %e = tensor.empty() : tensor<4xf32>
+  %a = scf.if %c -> tensor<4xf32> {
+    %b = linalg.exp ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %b : tensor<4xf32>
+  } else {
+    scf.yield %e : tensor<4xf32>
+  }
+  return %a : tensor<4xf32>
+}

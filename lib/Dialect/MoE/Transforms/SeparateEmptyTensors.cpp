@@ -22,6 +22,11 @@ struct SeparateEmptyTensorsPass
     : moe::impl::SeparateEmptyTensorsPassBase<SeparateEmptyTensorsPass> {
   void runOnOperation() final {
     getOperation()->walk([](tensor::EmptyOp empty) {
+      // What one branch writes and the other leaves is one tensor.
+      if (llvm::any_of(empty->getUsers(), [](Operation *user) {
+            return user->hasTrait<OpTrait::IsTerminator>();
+          }))
+        return;
       OpBuilder builder(empty);
       for (OpOperand &use :
            llvm::make_early_inc_range(llvm::drop_begin(empty->getUses())))

@@ -190,8 +190,8 @@ def SeparateEmptyTensorsPass : Pass<"moe-separate-empty-tensors"> {
   let description = [{
     Destinations that were merged since they look alike make what is computed
     into them alias, and the time in which bufferization finds conflicts grows
-    with the cube of what aliases. Memory is the same: where one buffer would
-    do for two uses, they have none in common.
+    with the cube of what aliases. A tensor that a branch yields as it is stays
+    one, since the other branch writes into it.
 
     ```mlir
     %e = tensor.empty() : tensor<4xf32>
