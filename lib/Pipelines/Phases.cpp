@@ -128,6 +128,7 @@ void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
 
 void mlir::moe::addBufferization(OpPassManager &pm) {
   pm.addPass(createNameBodiesPass());
+  pm.addPass(createCompleteTransfersPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
   bufferize.functionBoundaryTypeConversion =

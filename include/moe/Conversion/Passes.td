@@ -267,6 +267,24 @@ def VectorizeElementwisePass : Pass<"moe-vectorize-elementwise"> {
 // buffers
 //===----------------------------------------------------------------------===//
 
+def CompleteTransfersPass : Pass<"moe-complete-transfers"> {
+  let summary = "Write vectors of the rank of their tensors";
+  let description = [{
+    Bufferization takes the write of a vector of lower rank for one of the whole
+    tensor, and drops what was there, where the vector is at least as long as the
+    tensor has rows.
+
+    ```mlir
+    vector.transfer_write %v, %t[%c0, %c0] : vector<8xf32>, tensor<5x6xf32>
+    ==>
+    %w = vector.broadcast %v : vector<8xf32> to vector<1x8xf32>
+    vector.transfer_write %w, %t[%c0, %c0] {in_bounds = [true, false]}
+      : vector<1x8xf32>, tensor<5x6xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::vector::VectorDialect"];
+}
+
 def NameBodiesPass : Pass<"moe-name-bodies", "::mlir::ModuleOp"> {
   let summary = "Keep the names of regions through bufferization";
   let description = [{
