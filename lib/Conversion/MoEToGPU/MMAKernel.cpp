@@ -263,11 +263,7 @@ MMATile MMATile::choose(const GroupedContraction &spec,
 
 bool mlir::moe::canBuildMMA(const GroupedContraction &spec,
                             const GPUTarget &target, std::string &why) {
-  if (!target.hasMMA) {
-    why = "chip '" + target.chip + "' is to do without tensor cores";
-    return false;
-  }
-  if (!canBuildFromChunks(spec, why))
+  if (!canBuildFromChunks(spec, target, why))
     return false;
   if (spec.numContractions != 1 && spec.numContractions != 2)
     why = "there is room for one or two right-hand sides, got " +

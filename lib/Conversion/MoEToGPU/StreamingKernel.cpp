@@ -151,34 +151,32 @@ SmallVector<Value> StreamingKernel::multiply(ValueRange accumulators,
 
 /// The sums of the warp's share of the depth.
 SmallVector<Value> StreamingKernel::contract(const Tile &ofRows) {
-  auto copyWhere = [&](AsyncRows &rows, Value step, Value stage,
-                       int64_t offset) {
-    k.ifThen(k.less(step, steps),
-             [&] { rows.copy(step, k.add(k.add(ring, stage), offset)); });
+  AsyncRows weights = rowsOfWeights(ofRows);
+  struct Part {
+    AsyncRows &rows;
+    int64_t offset;
+  };
+  auto copy = [&](Value step, Value stage, ArrayRef<Part> parts) {
+    k.ifThen(k.less(step, steps), [&] {
+      Value destination = k.add(ring, stage);
+      for (const Part &part : parts)
+        part.rows.copy(step, k.add(destination, part.offset));
+    });
   };
   int64_t ahead = tile.stages - 1;
-  auto forEachAhead = [&](llvm::function_ref<void(Value, Value)> body) {
-    for (int64_t stage = 0; stage < ahead; ++stage)
-      body(k.add(warp, stage * warps), k.i32(stage * tile.stageBytes()));
+  auto stepAhead = [&](int64_t stage) { return k.add(warp, stage * warps); };
+  auto stageAhead = [&](int64_t stage) {
+    return k.i32(stage * tile.stageBytes());
   };
   // Where the rows lie is known after three loads that wait for each other;
   // weights are under way by then.
-  AsyncRows weights = rowsOfWeights(ofRows);
-  forEachAhead(
-      [&](Value step, Value stage) { copyWhere(weights, step, stage, 0); });
+  for (int64_t stage = 0; stage < ahead; ++stage)
+    copy(stepAhead(stage), stageAhead(stage), {{weights, 0}});
   AsyncRows rows = rowsOfLhs(ofRows);
-  forEachAhead([&](Value step, Value stage) {
-    copyWhere(rows, step, stage, tile.weightBytes());
+  for (int64_t stage = 0; stage < ahead; ++stage) {
+    copy(stepAhead(stage), stageAhead(stage), {{rows, tile.weightBytes()}});
     AsyncRows::commit(k);
-  });
-  auto copy = [&](Value step, Value stage) {
-    k.ifThen(k.less(step, steps), [&] {
-      Value destination = k.add(ring, stage);
-      weights.copy(step, destination);
-      rows.copy(step, k.add(destination, tile.weightBytes()));
-    });
-    AsyncRows::commit(k);
-  };
+  }
 
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
   size_t count = accumulatorOf(weightFragments(), 0);
@@ -194,7 +192,9 @@ SmallVector<Value> StreamingKernel::contract(const Tile &ofRows) {
                // What other lanes have copied is there, and they have read what
                // is filled next.
                k.syncWarp();
-               copy(k.add(step, ahead * warps), empty);
+               copy(k.add(step, ahead * warps), empty,
+                    {{weights, 0}, {rows, tile.weightBytes()}});
+               AsyncRows::commit(k);
                SmallVector<Value> results =
                    multiply(carried.take_front(count), full);
                results.push_back(nextStage(full));
@@ -309,11 +309,7 @@ StreamingTile StreamingTile::choose(const GroupedContraction &spec,
 bool mlir::moe::canBuildStreaming(const GroupedContraction &spec,
                                   const GPUTarget &target, std::string &why) {
   constexpr int64_t most = 4;
-  if (!target.hasMMA) {
-    why = "chip '" + target.chip + "' is to do without tensor cores";
-    return false;
-  }
-  if (!canBuildFromChunks(spec, why))
+  if (!canBuildFromChunks(spec, target, why))
     return false;
   if (spec.numContractions < 1 || spec.numContractions > most)
     why = "right-hand sides of a stream are 1 to " + std::to_string(most) +

@@ -80,9 +80,11 @@ SmallVector<Value, 4> WarpMMA::multiply(ArrayRef<Value> lhs,
 }
 
 bool mlir::moe::canBuildFromChunks(const GroupedContraction &spec,
-                                   std::string &why) {
+                                   const GPUTarget &target, std::string &why) {
   constexpr int64_t chunkBytes = SwizzledRows::chunkBytes;
-  if (!isa_and_nonnull<BFloat16Type, Float16Type>(spec.elementType))
+  if (!target.hasMMA)
+    why = "chip '" + target.chip + "' is to do without tensor cores";
+  else if (!isa_and_nonnull<BFloat16Type, Float16Type>(spec.elementType))
     why = "mma.sync multiplies bf16 and f16 here";
   else if (!isa<Float32Type, BFloat16Type, Float16Type>(spec.resultType))
     why = "results of mma.sync are stored as f32, bf16 or f16";

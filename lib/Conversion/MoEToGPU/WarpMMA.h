@@ -58,9 +58,10 @@ private:
   Value lane;
 };
 
-/// Whether mma.sync takes the operands of `spec` from rows of whole chunks; if
-/// not, `why` says why not.
-bool canBuildFromChunks(const GroupedContraction &spec, std::string &why);
+/// Whether the target has mma.sync and it takes the operands of `spec` from
+/// rows of whole chunks; if not, `why` says why not.
+bool canBuildFromChunks(const GroupedContraction &spec, const GPUTarget &target,
+                        std::string &why);
 
 } // namespace mlir::moe
 
