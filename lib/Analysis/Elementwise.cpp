@@ -84,6 +84,13 @@ bool moe::isEqualityWithConstant(Value condition) {
   return op && isEqualityWithConstant(*op);
 }
 
+bool moe::promisesFinite(Operation *op) {
+  auto flags = dyn_cast<arith::ArithFastMathInterface>(op);
+  return flags && arith::bitEnumContainsAll(
+                      flags.getFastMathFlagsAttr().getValue(),
+                      arith::FastMathFlags::nnan | arith::FastMathFlags::ninf);
+}
+
 bool moe::isCopy(Operation *op) {
   auto generic = dyn_cast<linalg::GenericOp>(op);
   return generic && generic.getNumParallelLoops() == generic.getNumLoops() &&

@@ -98,6 +98,7 @@ void mlir::moe::addRoutedPhase(OpPassManager &pm, bool checkAccesses,
   RaiseDensePassOptions raise;
   raise.assumeFinite = assumeFinite;
   pm.addPass(createRaiseDensePass(raise));
+  pm.addPass(createRaiseWherePass());
   addSimplification(pm);
   PruneExpertsPassOptions prune;
   prune.assumeFinite = assumeFinite;

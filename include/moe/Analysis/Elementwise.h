@@ -45,6 +45,10 @@ bool isEqualityWithConstant(const Elementwise &op);
 /// product with a mask in the model, in which an infinite factor shows.
 bool isEqualityWithConstant(Value condition);
 
+/// Whether an operation promises that it neither reads nor computes infinity or
+/// NaN.
+bool promisesFinite(Operation *op);
+
 /// Whether `op` is a linalg.generic that yields an element of its only input:
 /// a transposition, a broadcast, or a slice of extent 1.
 bool isCopy(Operation *op);

@@ -65,6 +65,60 @@ def RaiseDensePass : Pass<"moe-raise-dense", "::mlir::ModuleOp"> {
     "::mlir::tensor::TensorDialect"];
 }
 
+def RaiseWherePass : Pass<"moe-raise-where", "::mlir::ModuleOp"> {
+  let summary = "Turn what is needed where masks hold into experts";
+  let description = [{
+    Cases of `moe.where` whose rows are computed each by itself become experts:
+    those of one operation, those whose results are added up, and those of a
+    stack that a sum adds up.
+
+    ```mlir
+    %y = moe.where %m along [0] : (tensor<?xi1>) -> tensor<?x4xf32> {
+      %a = ... %x ...
+      moe.yield %a : tensor<?x4xf32>
+    } else {
+      moe.yield %b : tensor<?x4xf32>
+    }
+    ==>
+    %r = moe.route %mask : (tensor<?x1xi1>) -> !moe.routing<1>
+    %rows = moe.dispatch %x by %r : ... { ^expert0(%mine: ...): ... }
+    %y = moe.combine %rows by %r init(%b) unweighted : ...
+    ```
+
+    Dispatches of the same masks share a routing, experts that are alike become
+    a family, and layers whose rows are the same intervals of tokens, as of
+    ragged products, become one dispatch if no intervals overlap, which is
+    checked while running; otherwise all experts are computed for all tokens.
+
+    What mixes rows stays, with a remark.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::moe::MoEDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
+def LowerWherePass : Pass<"moe-lower-where"> {
+  let summary = "Compute what a mask chooses for all rows";
+  let description = [{
+    The dense form of `moe.where`: each region is computed as a whole, and
+    selects take what the masks say. What is `implied` is taken as it is, unless
+    `select-implied` is given, which must change nothing where all numbers are
+    finite.
+
+    ```mlir
+    %y = moe.where %m along [0] : ... { moe.yield %a : ... } else { moe.yield %b : ... }
+    ==>
+    %y = linalg.generic ... ins(%m, %a, %b : ...) { arith.select ... }
+    ```
+  }];
+  let options = [Option<"selectImplied", "select-implied", "bool", "false",
+                        "Select what is zero already, too">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // regions
 //===----------------------------------------------------------------------===//

@@ -23,6 +23,7 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "moe/Analysis/Elementwise.h"
+#include "moe/Analysis/Extents.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;
@@ -270,6 +271,77 @@ struct SliceBeforeCollapse : OpRewritePattern<tensor::ExtractSliceOp> {
   }
 };
 
+/// slice(copy(x)) ==> copy(slice(x))
+struct SliceBeforeCopy : OpRewritePattern<tensor::ExtractSliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExtractSliceOp op,
+                                PatternRewriter &rewriter) const override {
+    auto copy = op.getSource().getDefiningOp<linalg::GenericOp>();
+    if (!copy || !isCopy(copy) || !copy.hasPureTensorSemantics() ||
+        !copy.getIndexingMapsArray().back().isIdentity() ||
+        !copy.getIndexingMapsArray().front().isProjectedPermutation() ||
+        copy->getParentOfType<DispatchOp>())
+      return rewriter.notifyMatchFailure(op, "not of a copy");
+    Location loc = op.getLoc();
+    Value input = copy.getInputs().front();
+    auto inputType = dyn_cast<RankedTensorType>(input.getType());
+    if (!inputType)
+      return rewriter.notifyMatchFailure(op, "copies a scalar");
+    llvm::SmallBitVector dropped = op.getDroppedDims();
+    SmallVector<AffineExpr> loops(op.getSourceType().getRank());
+    SmallVector<OpFoldResult> outSizes;
+    for (auto [dim, size] : llvm::enumerate(op.getMixedSizes()))
+      if (!dropped.test(dim)) {
+        loops[dim] = rewriter.getAffineDimExpr(outSizes.size());
+        outSizes.push_back(size);
+      }
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+    SmallVector<int64_t> shape;
+    SmallVector<AffineExpr> indices;
+    bool isWhole = true;
+    AffineMap map = copy.getIndexingMapsArray().front();
+    for (unsigned dim = 0; dim < map.getNumResults(); ++dim) {
+      unsigned loop = map.getDimPosition(dim);
+      offsets.push_back(op.getMixedOffsets()[loop]);
+      sizes.push_back(op.getMixedSizes()[loop]);
+      strides.push_back(op.getMixedStrides()[loop]);
+      isWhole &= isConstantIntValue(offsets.back(), 0) &&
+                 isConstantIntValue(strides.back(), 1) &&
+                 getExtent(sizes.back()) == getExtent(input, dim);
+      if (!loops[loop])
+        continue;
+      indices.push_back(loops[loop]);
+      shape.push_back(op.getStaticSizes()[loop]);
+    }
+    if (!isWhole || indices.size() != map.getNumResults())
+      input = tensor::ExtractSliceOp::create(
+          rewriter, loc,
+          RankedTensorType::get(shape, inputType.getElementType()), input,
+          offsets, sizes, strides);
+    int64_t rank = outSizes.size();
+    Value empty = tensor::EmptyOp::create(rewriter, loc, outSizes,
+                                          inputType.getElementType());
+    SmallVector<utils::IteratorType> parallel(rank,
+                                              utils::IteratorType::parallel);
+    Value result =
+        linalg::GenericOp::create(
+            rewriter, loc, TypeRange{empty.getType()}, ValueRange{input},
+            ValueRange{empty},
+            ArrayRef{AffineMap::get(rank, 0, indices, op.getContext()),
+                     rewriter.getMultiDimIdentityMap(rank)},
+            parallel,
+            [](OpBuilder &b, Location loc, ValueRange args) {
+              linalg::YieldOp::create(b, loc, args.front());
+            })
+            .getResult(0);
+    if (result.getType() != op.getType())
+      result = tensor::CastOp::create(rewriter, loc, op.getType(), result);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
 /// split (join x), where both are the same but for units ==> the units only
 struct SplitAsJoined : OpRewritePattern<tensor::ExpandShapeOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -405,7 +477,7 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums,
   populateReadsByPosition(patterns);
   populateStacks(patterns);
   patterns.add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits,
-               SliceBeforeCollapse, SplitAsJoined>(context);
+               SliceBeforeCollapse, SliceBeforeCopy, SplitAsJoined>(context);
   if (failed(applyPatternsGreedily(function, std::move(patterns), config)))
     return failure();
   if (splitSums) {

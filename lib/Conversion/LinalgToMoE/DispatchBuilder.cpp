@@ -25,16 +25,14 @@ namespace {
 
 class DispatchBuilder : private RootTensors {
 public:
-  explicit DispatchBuilder(MaskedTerms &terms);
+  explicit DispatchBuilder(ExpertTerms &terms);
   void run();
 
 private:
   // Routing.
-  Value isNeeded(OpBuilder &b, Location loc, const MaskUse &use, Value element);
-  bool exclude(const MaskUse &a, const MaskUse &b);
-  Value getNeither(const Guard *guard);
-  Value getColumn(const Guard *guard);
+  Value getMask(const Term &term, size_t number);
   Value getColumn(const Term &term);
+  Value getNeither(const Term &term);
   Value makeMask();
   std::optional<unsigned> findScale(const Term &term);
   std::optional<Read> getScalar(const Term &term);
@@ -45,11 +43,14 @@ private:
   void collectTokens();
   void fillRegion(Region &region, const Term &term);
   // What is left.
-  std::optional<Read> getRest(const Node *node);
+  Value getRest();
 
+  /// Whether the terms are those of one moe.where that chooses, or are added.
+  bool isSelect;
   SmallVector<Term *> experts;
   int64_t numExperts;
-  llvm::DenseMap<const Guard *, Value> columns;
+  /// Whether no row has two of the masks of a moe.where.
+  llvm::SmallDenseMap<Operation *, bool> exclusive;
 
   /// Whether the combination multiplies by the weights.
   bool weighted = false;
@@ -61,7 +62,8 @@ private:
 
 } // namespace
 
-DispatchBuilder::DispatchBuilder(MaskedTerms &terms) : RootTensors(terms) {
+DispatchBuilder::DispatchBuilder(ExpertTerms &terms) : RootTensors(terms),
+      isSelect(isa<WhereOp>(terms.result.getDefiningOp())) {
   for (Term &term : terms.terms)
     if (term.isExpert)
       experts.push_back(&term);
@@ -72,58 +74,51 @@ DispatchBuilder::DispatchBuilder(MaskedTerms &terms) : RootTensors(terms) {
 // Routing
 //===----------------------------------------------------------------------===//
 
-Value DispatchBuilder::isNeeded(OpBuilder &b, Location loc, const MaskUse &use,
-                                Value element) {
-  Value zero =
-      arith::ConstantOp::create(b, loc, b.getZeroAttr(element.getType()));
-  if (use.isNumber) // NaN is not zero.
-    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, element,
-                                 zero);
-  if (use.needed)
-    return element;
-  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, element, zero);
-}
-
-/// Whether no row has both: one number that is compared with two constants.
-bool DispatchBuilder::exclude(const MaskUse &a, const MaskUse &b) {
-  if (a.isNumber || b.isNumber || a.mask.labels != b.mask.labels)
-    return false;
-  auto mine = matchElementwise(a.mask.value.getDefiningOp());
-  auto other = matchElementwise(b.mask.value.getDefiningOp());
-  for (auto &op : {mine, other}) {
+/// Whether no row has two of the masks: one number is compared with constants
+/// that differ.
+static bool areExclusive(ValueRange masks) {
+  std::optional<Elementwise> first;
+  llvm::DenseSet<Attribute> constants;
+  for (Value mask : masks) {
+    auto op = matchElementwise(mask.getDefiningOp());
     auto compare = op ? dyn_cast<arith::CmpIOp>(op->scalar) : nullptr;
     if (!compare || compare.getPredicate() != arith::CmpIPredicate::eq ||
-        op->operands[0].constant || !op->operands[1].constant)
+        op->operands[0].constant || !op->operands[0].tensor ||
+        !op->operands[1].constant)
+      return false;
+    if (!first)
+      first = op;
+    if (op->operands[0].tensor != first->operands[0].tensor ||
+        op->operands[0].map != first->operands[0].map ||
+        op->generic.getIndexingMapsArray().back() !=
+            first->generic.getIndexingMapsArray().back() ||
+        !constants.insert(op->operands[1].constant).second)
       return false;
   }
-  const ScalarOperand &number = mine->operands[0];
-  return number.tensor && number.tensor == other->operands[0].tensor &&
-         number.map == other->operands[0].map &&
-         mine->generic.getIndexingMapsArray().back() ==
-             other->generic.getIndexingMapsArray().back() &&
-         mine->operands[1].constant != other->operands[1].constant;
+  return true;
 }
 
-/// Whether a token is none of the numbers that a guard and all its parents
-/// exclude, if that is what they do: as one operation on all of them.
-Value DispatchBuilder::getNeither(const Guard *guard) {
-  SmallVector<MaskUse> uses;
-  for (const Guard *each = guard; each; each = each->parent) {
-    if (each->use.needed || (each != guard && !exclude(guard->use, each->use)))
-      return nullptr;
-    uses.push_back(each->use);
-  }
-  if (uses.size() < 3)
-    return nullptr;
+/// A mask of the moe.where of a term, along the loops over tokens, and over
+/// experts if there is one.
+Value DispatchBuilder::getMask(const Term &term, size_t number) {
+  SmallVector<int64_t> loops(terms.tokens);
+  if (terms.expertLoop)
+    loops.push_back(*terms.expertLoop);
+  return map(
+      term.getMask(number), loops, b.getI1Type(),
+      [](OpBuilder &, Location, ValueRange args) { return args.front(); });
+}
+
+/// Whether a token has none of the masks of a moe.where.
+Value DispatchBuilder::getNeither(const Term &term) {
+  WhereOp where = term.where;
+  Value none = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
   // As they are tested, so that the other columns are the same operation.
   SmallVector<Value> masks;
-  for (const MaskUse &use : llvm::reverse(uses))
-    masks.push_back(map(
-        use.mask, terms.tokens, b.getI1Type(),
-        [](OpBuilder &, Location, ValueRange args) { return args.front(); }));
+  for (size_t number = 0; number < where.getMasks().size(); ++number)
+    masks.push_back(flatten(getMask(term, number)));
   Value all = joinColumns(b, loc, masks, b.getI1Type());
   OpFoldResult size = tensor::getMixedSize(b, loc, masks.front(), 0);
-  Value none = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
   Value empty = tensor::EmptyOp::create(b, loc, {size}, b.getI1Type());
   Value init = linalg::FillOp::create(b, loc, none, empty).getResult(0);
   AffineMap both = b.getMultiDimIdentityMap(2);
@@ -139,65 +134,45 @@ Value DispatchBuilder::getNeither(const Guard *guard) {
   return neither.getResult(0);
 }
 
-Value DispatchBuilder::getColumn(const Guard *guard) {
-  Value &column = columns[guard];
-  if (column)
-    return column;
-  if (terms.tokens.size() == 1)
-    if (Value neither = getNeither(guard))
-      return columns[guard] = neither;
-  // What equals one number is no other.
-  const Guard *parent = guard->parent;
-  while (parent && guard->use.needed && !parent->use.needed &&
-         exclude(guard->use, parent->use))
-    parent = parent->parent;
-  SmallVector<Read> reads{guard->use.mask};
-  if (parent)
-    reads.push_back({getColumn(parent), Labels(terms.tokens)});
-  Value result = map(reads, terms.tokens, b.getI1Type(),
-                     [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-                       Value needed = isNeeded(b, loc, guard->use, args[0]);
-                       if (parent)
-                         needed =
-                             arith::AndIOp::create(b, loc, needed, args[1]);
-                       return needed;
-                     });
-  return columns[guard] = result;
-}
-
-/// Whether each token [tokens...] needs the term; with a loop over experts,
-/// whether it needs each of them.
+/// Whether each token, as one dimension, is one of the term; with a loop over
+/// experts, whether it is one of each of them.
 Value DispatchBuilder::getColumn(const Term &term) {
+  WhereOp where = term.where;
+  if (term.isOtherwise() && where.getMasks().size() > 1)
+    return getNeither(term);
+  auto [known, isNew] = exclusive.try_emplace(where, false);
+  if (isNew)
+    known->second = areExclusive(where.getMasks());
+  // The first mask that holds decides.
   SmallVector<Read> reads;
-  for (const Guard *guard : term.guards)
-    reads.push_back({getColumn(guard), Labels(terms.tokens)});
-  for (const MaskUse &use : term.masks)
-    reads.push_back(use.mask);
   SmallVector<int64_t> loops(terms.tokens);
   if (terms.expertLoop)
     loops.push_back(*terms.expertLoop);
-  return map(reads, loops, b.getI1Type(),
-             [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-               Value any, all;
-               for (Value guard : args.take_front(term.guards.size()))
-                 any = any ? arith::OrIOp::create(b, loc, any, guard) : guard;
-               all = any;
-               for (auto [use, arg] : llvm::zip(
-                        term.masks, args.drop_front(term.guards.size()))) {
-                 Value needed = isNeeded(b, loc, use, arg);
-                 all =
-                     all ? arith::AndIOp::create(b, loc, all, needed) : needed;
-               }
-               return all;
-             });
+  bool own = !term.isOtherwise();
+  if (own)
+    reads.push_back(term.getMask(term.number));
+  if (!own || !known->second)
+    for (size_t number = 0; number < term.number; ++number)
+      reads.push_back(term.getMask(number));
+  return flatten(
+      map(reads, loops, b.getI1Type(),
+          [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+            Value all = own ? args.front() : Value();
+            Value yes = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+            for (Value earlier : args.take_front(reads.size()).drop_front(own)) {
+              Value not_ = arith::XOrIOp::create(b, loc, earlier, yes);
+              all = all ? arith::AndIOp::create(b, loc, all, not_) : not_;
+            }
+            return all;
+          }));
 }
 
 Value DispatchBuilder::makeMask() {
   if (terms.expertLoop)
-    return flatten(getColumn(*experts.front()));
+    return getColumn(*experts.front());
   SmallVector<Value> columns;
   for (Term *term : experts)
-    columns.push_back(flatten(getColumn(*term)));
+    columns.push_back(getColumn(*term));
   return joinColumns(b, loc, columns, b.getI1Type());
 }
 
@@ -205,15 +180,15 @@ Value DispatchBuilder::makeMask() {
 std::optional<unsigned> DispatchBuilder::findScale(const Term &term) {
   auto op = matchElementwise(term.value.getDefiningOp());
   if (!op || !isa<arith::MulFOp>(op->scalar) ||
-      !term.cone->contains(op->generic))
+      !term.slice->contains(op->generic))
     return std::nullopt;
   for (auto [number, operand] : llvm::enumerate(op->operands)) {
     Read read{operand.tensor, {}};
     if (!operand.tensor || !op->operands[1 - number].tensor ||
         !operand.map.isProjectedPermutation(true))
       continue;
-    read.labels = term.cone->labelsBy(op->generic, operand.map);
-    if (llvm::is_contained(term.cone->getInputs(), read) &&
+    read.labels = term.slice->labelsBy(op->generic, operand.map);
+    if (llvm::is_contained(term.slice->getInputs(), read) &&
         terms.isRowLevel(read))
       return number;
   }
@@ -222,10 +197,10 @@ std::optional<unsigned> DispatchBuilder::findScale(const Term &term) {
 
 /// A number for each row that only this expert reads.
 std::optional<Read> DispatchBuilder::getScalar(const Term &term) {
-  for (const Read &input : term.cone->getInputs()) {
+  for (const Read &input : term.slice->getInputs()) {
     Type number = getElementTypeOrSelf(input.value.getType());
     bool others = llvm::any_of(experts, [&](Term *other) {
-      return other != &term && other->cone->isInput(input.value);
+      return other != &term && other->slice->isInput(input.value);
     });
     if (!number.isF32() && !number.isF16() && !number.isBF16())
       continue;
@@ -248,7 +223,7 @@ void DispatchBuilder::chooseWeights() {
       auto op = matchElementwise(term->value.getDefiningOp());
       const ScalarOperand &scale = op->operands[*findScale(*term)];
       scalars[term] = {scale.tensor,
-                       term->cone->labelsBy(op->generic, scale.map)};
+                       term->slice->labelsBy(op->generic, scale.map)};
     } else if (auto scalar = getScalar(*term)) {
       scalars[term] = *scalar;
     }
@@ -295,7 +270,7 @@ bool DispatchBuilder::isWeight(const Term &term, const Read &input) {
     return true;
   // What the combination multiplies by may be read before as well.
   unsigned reads = 0;
-  for (Operation *op : term.cone->getOperations())
+  for (Operation *op : term.slice->getOperations())
     for (OpOperand &operand : op->getOpOperands()) {
       if (operand.get() != input.value)
         continue;
@@ -303,7 +278,7 @@ bool DispatchBuilder::isWeight(const Term &term, const Read &input) {
       reads += !generic ||
                terms.getRowRead(
                    {input.value,
-                    term.cone->labelsBy(
+                    term.slice->labelsBy(
                         generic, generic.getMatchingIndexingMap(&operand))}) ==
                    terms.getRowRead(input);
     }
@@ -312,7 +287,7 @@ bool DispatchBuilder::isWeight(const Term &term, const Read &input) {
 
 void DispatchBuilder::collectTokens() {
   for (Term *term : experts)
-    for (const Read &each : term->cone->getInputs()) {
+    for (const Read &each : term->slice->getInputs()) {
       Read input = terms.getRowRead(each);
       if (!terms.hasRows(input.labels) || term->getKnown(each) ||
           isWeight(*term, input) || llvm::is_contained(tokenInputs, input))
@@ -369,52 +344,64 @@ void DispatchBuilder::fillRegion(Region &region, const Term &term) {
 // What is left
 //===----------------------------------------------------------------------===//
 
-/// What the tree is without its experts; a read of no value is zero. Nothing
-/// where an expert takes all rows, so that the rest is not looked at; one with
-/// masks of its own leaves zeros.
-std::optional<Read> DispatchBuilder::getRest(const Node *node) {
-  switch (node->kind) {
-  case Node::Zero:
-    return Read{};
-  case Node::Leaf: {
-    const Term &term = terms.terms[node->term];
-    if (!term.isExpert)
-      return Read{term.value, getLabels(term.map)};
-    if (term.masks.empty())
-      return std::nullopt;
-    return Read{};
-  }
-  case Node::Add:
-  case Node::Select:
-    break;
-  }
-  std::optional<Read> lhs = getRest(node->lhs), rhs = getRest(node->rhs);
-  bool select = node->kind == Node::Select;
-  auto isLeftOut = [&](const std::optional<Read> &side) {
-    return !side || (!select && !side->value);
-  };
-  if (isLeftOut(lhs))
-    return rhs;
-  if (isLeftOut(rhs) || (!lhs->value && !rhs->value))
-    return lhs;
+/// The terms that are no experts, null where nothing is left: what is added to
+/// the experts, or what a row is that has none.
+Value DispatchBuilder::getRest() {
   Labels all = getLabels(terms.out);
-  SmallVector<Read> reads;
-  if (select)
-    reads.push_back(node->condition.mask);
-  for (const auto &side : {lhs, rhs})
-    if (side->value)
-      reads.push_back(*side);
-  Value result = map(reads, all, element,
-                     [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-                       if (!select)
-                         return arith::AddFOp::create(b, loc, args[0], args[1]);
-                       Value zero = arith::ConstantOp::create(
-                           b, loc, b.getZeroAttr(element));
-                       Value yes = lhs->value ? args[1] : zero;
-                       Value no = rhs->value ? args[reads.size() - 1] : zero;
-                       return arith::SelectOp::create(b, loc, args[0], yes, no);
-                     });
-  return Read{result, all};
+  if (!isSelect) {
+    Value total;
+    for (const Read &addend : terms.addends) {
+      SmallVector<Read> reads;
+      if (total)
+        reads.push_back({total, all});
+      reads.push_back(addend);
+      total = reads.size() == 1 ? materialize(addend)
+                                : map(reads, all, element,
+                                      [](OpBuilder &b, Location loc,
+                                         ValueRange args) -> Value {
+                                        return arith::AddFOp::create(
+                                            b, loc, args[0], args[1]);
+                                      });
+    }
+    return total;
+  }
+  // From the last to the first, which decides. No row of an expert is looked
+  // at: where it is the last, anything will do.
+  WhereOp where = terms.terms.front().where;
+  std::optional<Value> rest;
+  if (where.getOtherwise().empty())
+    rest = Value();
+  IRRewriter rewriter(b);
+  for (const Term &term : llvm::reverse(terms.terms)) {
+    if (term.isExpert)
+      continue;
+    Value value = term.value;
+    // What a region computes that is no expert is computed for all rows.
+    Block &body = *where.getYield(term.isOtherwise()
+                                      ? where.getOtherwise()
+                                      : where.getCases()[term.number])
+                       ->getBlock();
+    for (Operation &op : llvm::make_early_inc_range(body.without_terminator()))
+      rewriter.moveOpBefore(&op, terms.result.getDefiningOp());
+    if (!rest || (!*rest && isZero(getSplat(value)))) {
+      if (!rest)
+        rest = isZero(getSplat(value)) ? Value() : value;
+      continue;
+    }
+    SmallVector<Read> reads{term.getMask(term.number), {value, all}};
+    if (*rest)
+      reads.push_back({*rest, all});
+    bool isZeroElse = !*rest;
+    rest = map(reads, all, element,
+               [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                 Value no = isZeroElse ? arith::ConstantOp::create(
+                                             b, loc, b.getZeroAttr(element))
+                                             .getResult()
+                                       : args[2];
+                 return arith::SelectOp::create(b, loc, args[0], args[1], no);
+               });
+  }
+  return rest.value_or(Value());
 }
 
 void DispatchBuilder::run() {
@@ -438,18 +425,16 @@ void DispatchBuilder::run() {
   for (auto [region, term] : llvm::zip_equal(dispatch.getExperts(), experts))
     fillRegion(region, *term);
 
-  std::optional<Read> rest = getRest(terms.tree);
-  if (rest && !rest->value)
-    rest.reset();
+  Value rest = getRest();
   Value init;
-  if (rest && terms.isSelect)
-    init = toTokens(materialize(*rest));
+  if (rest && isSelect)
+    init = toTokens(rest);
   Value combined = CombineOp::create(b, loc, packed, dispatch.getResult(0),
                                      routing, init, !weighted);
   Value result = unflatten(combined);
-  if (rest && !terms.isSelect) {
+  if (rest && !isSelect) {
     Labels all = getLabels(terms.out);
-    result = map({*rest, Read{result, all}}, all, element,
+    result = map({Read{rest, all}, Read{result, all}}, all, element,
                  [](OpBuilder &b, Location loc, ValueRange args) -> Value {
                    return arith::AddFOp::create(b, loc, args[0], args[1]);
                  });
@@ -457,6 +442,6 @@ void DispatchBuilder::run() {
   terms.result.replaceAllUsesWith(result);
 }
 
-void moe::replaceByDispatch(MaskedTerms &terms) {
+void moe::replaceByDispatch(ExpertTerms &terms) {
   DispatchBuilder(terms).run();
 }

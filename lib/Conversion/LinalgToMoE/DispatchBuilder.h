@@ -10,13 +10,13 @@
 #ifndef MOE_LIB_CONVERSION_LINALGTOMOE_DISPATCHBUILDER_H
 #define MOE_LIB_CONVERSION_LINALGTOMOE_DISPATCHBUILDER_H
 
-#include "MaskedTerms.h"
+#include "ExpertTerms.h"
 
 namespace mlir::moe {
 
 /// Replaces `terms.result` by a computation in which its experts run on their
 /// own rows.
-void replaceByDispatch(MaskedTerms &terms);
+void replaceByDispatch(ExpertTerms &terms);
 
 } // namespace mlir::moe
 

@@ -4,7 +4,7 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One rule for each sort of operation that a cone may hold.
+// One rule for each sort of operation that a slice may hold.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,7 +32,7 @@ SmallVector<OpFoldResult> ExpertBody::getSizes(Value value,
   return sizes;
 }
 
-Value ExpertBody::emitRemade(Value value, const Labels &labels) {
+Value ExpertBody::emitRematerialized(Value value, const Labels &labels) {
   Location loc = value.getLoc();
   Type element = getElementTypeOrSelf(value.getType());
   if (TypedAttr splat = getSplat(value))
@@ -127,10 +127,10 @@ Value ExpertBody::emitInput(Value value, const Labels &labels) {
 }
 
 Value ExpertBody::emit(Value value, const Labels &labels) {
-  if (isRemade(value))
-    return emitRemade(value, labels);
+  if (isRematerializable(value))
+    return emitRematerialized(value, labels);
   Operation *op = value.getDefiningOp();
-  if (op && term.cone->contains(op)) {
+  if (op && term.slice->contains(op)) {
     if (Value known = emitted.lookup(value))
       return known;
     if (auto generic = dyn_cast<linalg::GenericOp>(op))
@@ -163,7 +163,7 @@ Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
   bool rowsFirst = terms.hasRows(labels);
   auto of = [&](Value source) {
     return emit(source,
-                isRemade(source) ? labels : term.cone->labelsOf(source));
+                isRematerializable(source) ? labels : term.slice->labelsOf(source));
   };
   auto typeOf = [&](Value value, const Labels &labels) {
     auto type = cast<RankedTensorType>(value.getType());
@@ -185,7 +185,7 @@ Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
       })
       .Case([&](tensor::ExtractSliceOp slice) -> Value {
         Value source = of(slice.getSource());
-        const Labels &from = term.cone->labelsOf(slice.getSource());
+        const Labels &from = term.slice->labelsOf(slice.getSource());
         SmallVector<OpFoldResult> offsets, sizes, strides;
         if (terms.hasRows(from)) {
           offsets.push_back(b.getIndexAttr(0));
@@ -204,7 +204,7 @@ Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
       .Case<tensor::ExpandShapeOp, tensor::CollapseShapeOp>([&](auto reshape)
                                                                 -> Value {
         Value source = of(reshape.getSrc());
-        const Labels &from = term.cone->labelsOf(reshape.getSrc());
+        const Labels &from = term.slice->labelsOf(reshape.getSrc());
         bool expand = isa<tensor::ExpandShapeOp>(op);
         const Labels &narrow = expand ? from : labels;
         const Labels &wide = expand ? labels : from;
@@ -278,11 +278,11 @@ void ExpertBody::emitGeneric(linalg::GenericOp op) {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   bool rowLoop = false;
   for (OpResult result : op->getResults()) {
-    if (!term.cone->knows(result))
+    if (!term.slice->knows(result))
       continue;
     AffineMap map = maps[op.getNumDpsInputs() + result.getResultNumber()];
     for (auto [label, index] :
-         llvm::zip_equal(term.cone->labelsOf(result), map.getResults()))
+         llvm::zip_equal(term.slice->labelsOf(result), map.getResults()))
       if (auto dim = dyn_cast<AffineDimExpr>(index))
         loops[dim.getPosition()] = label;
   }
@@ -296,10 +296,10 @@ void ExpertBody::emitGeneric(linalg::GenericOp op) {
     std::optional<bool> known;
     if (condition.tensor)
       known = term.getKnown(
-          {condition.tensor, term.cone->labelsBy(op, condition.map)});
+          {condition.tensor, term.slice->labelsBy(op, condition.map)});
     if (known) {
       const ScalarOperand &chosen = elementwise->operands[*known ? 1 : 2];
-      const Labels &labels = term.cone->labelsOf(op.getResult(0));
+      const Labels &labels = term.slice->labelsOf(op.getResult(0));
       if (chosen.tensor)
         emitted[op.getResult(0)] = emitRead(
             chosen.tensor, chosen.map.compose(inversePermutation(maps.back())),
@@ -386,7 +386,7 @@ void ExpertBody::emitGeneric(linalg::GenericOp op) {
       index.setDim(newLoop[index.getDim()]);
   });
   for (auto [from, to] : llvm::zip_equal(op.getResults(), result.getResults()))
-    if (term.cone->knows(from))
+    if (term.slice->knows(from))
       emitted[from] = to;
 }
 

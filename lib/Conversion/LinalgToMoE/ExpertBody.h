@@ -3,7 +3,7 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Writes a cone anew for rows that are gathered: the loops over tokens become
+// Writes a slice anew for rows that are gathered: the loops over tokens become
 // one, that of the experts a number.
 //
 //===----------------------------------------------------------------------===//
@@ -11,7 +11,7 @@
 #ifndef MOE_LIB_CONVERSION_LINALGTOMOE_EXPERTBODY_H
 #define MOE_LIB_CONVERSION_LINALGTOMOE_EXPERTBODY_H
 
-#include "MaskedTerms.h"
+#include "ExpertTerms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -20,7 +20,7 @@ namespace mlir::moe {
 class ExpertBody {
 public:
   /// `number` is the expert's, in a family; `rows` the number of rows.
-  ExpertBody(OpBuilder &b, const MaskedTerms &terms, const Term &term,
+  ExpertBody(OpBuilder &b, const ExpertTerms &terms, const Term &term,
              Value number, Value rows)
       : b(b), terms(terms), term(term), number(number), rows(rows) {}
 
@@ -39,7 +39,7 @@ private:
   SmallVector<OpFoldResult> getSizes(Value value, const Labels &labels);
   Value emit(Value value, const Labels &labels);
   Value emitInput(Value value, const Labels &labels);
-  Value emitRemade(Value value, const Labels &labels);
+  Value emitRematerialized(Value value, const Labels &labels);
   Value emitSplat(Value value, TypedAttr constant, const Labels &labels);
   Value emitOperation(Operation *op, const Labels &labels);
   Value getPaddingValue(tensor::PadOp pad);
@@ -50,7 +50,7 @@ private:
                  Value like, const Labels &labels);
 
   OpBuilder &b;
-  const MaskedTerms &terms;
+  const ExpertTerms &terms;
   const Term &term;
   Value number, rows;
   llvm::SmallDenseMap<Value, Value> emitted;

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "GatheredExperts.h"
+#include "Where.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -47,6 +48,7 @@ private:
                  std::optional<int64_t> expert);
   Value nest(OpBuilder &b, const Gather &gather, ValueRange parts);
   Value sum(OpBuilder &b, const Gather &gather);
+  bool isWorkOfExperts(const Gather &gather, bool single);
 
   RowListAnalysis positions;
 };
@@ -287,6 +289,35 @@ Value GatheredExperts::nest(OpBuilder &b, const Gather &gather,
   return otherwise;
 }
 
+/// Whether the experts compute rows worth choosing.
+bool GatheredExperts::isWorkOfExperts(const Gather &gather, bool single) {
+  linalg::GenericOp op = gather.op;
+  auto type = cast<RankedTensorType>(op.getResult(0).getType());
+  SmallVector<int64_t> tokens(gather.tokens.begin(), gather.tokens.end());
+  // The stack is one dimension more.
+  int64_t stack = type.getRank();
+  SmallVector<int64_t> shape(type.getShape());
+  shape.push_back(cast<RankedTensorType>(gather.source.getType())
+                      .getDimSize(gather.experts));
+  auto wide = RankedTensorType::get(shape, type.getElementType());
+  Labels labels = getLabels(
+      AffineMap::get(type.getRank(), 0, gather.map, op.getContext()));
+  labels.insert(labels.begin() + gather.experts, single ? kInner : stack);
+  auto check = [&](Operation *reader, Value value) {
+    return moe::isWorkOfExperts(reader, value, labels, wide, tokens,
+                                single ? std::nullopt
+                                       : std::optional<int64_t>(stack));
+  };
+  if (!single)
+    return check(op, gather.source);
+  auto concat = gather.source.getDefiningOp<tensor::ConcatOp>();
+  Operation *reader = getOnlyReader(concat);
+  return reader && op->isAncestor(reader) &&
+         llvm::any_of(concat.getInputs(), [&](Value part) {
+           return check(concat, part);
+         });
+}
+
 Value GatheredExperts::sum(OpBuilder &b, const Gather &gather) {
   linalg::GenericOp op = gather.op;
   Location loc = op.getLoc();
@@ -343,6 +374,8 @@ bool GatheredExperts::rewrite(linalg::GenericOp op) {
                   return cast<RankedTensorType>(part.getType())
                              .getDimSize(gather->experts) == 1;
                 });
+  if (!isWorkOfExperts(*gather, single))
+    return false;
   Value value = single ? nest(b, *gather, concat.getInputs()) : sum(b, *gather);
   op->replaceAllUsesWith(ValueRange{value});
   // It may assert what is asserted of the numbers now.

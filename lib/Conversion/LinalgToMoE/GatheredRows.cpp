@@ -47,7 +47,7 @@ private:
                        llvm::SmallPtrSetImpl<Operation *> &sinks);
   Value getUnpadded(linalg::GenericOp op);
   std::optional<Gather> matchGather(Operation *op);
-  bool isRowWise(const Cone &cone, Operation *scatter);
+  bool isRowWise(const RowSlice &slice, Operation *scatter);
   Value emitAllRows(OpBuilder &b, Gather gather, OpFoldResult rows);
   Value emitMasked(OpBuilder &b, Location loc, const ScatterLoop &scatter,
                    Value all);
@@ -55,7 +55,6 @@ private:
   func::FuncOp function;
   bool report;
   RowListAnalysis lists;
-  ConeAnalyses analyses;
   /// Of the scatter at hand.
   Value mask;
 };
@@ -175,7 +174,7 @@ std::optional<Gather> GatheredRows::matchGather(Operation *op) {
 
 /// Whether what is computed for a row of the list depends on the rows that were
 /// gathered for it, and on nothing else that differs from row to row.
-bool GatheredRows::isRowWise(const Cone &cone, Operation *scatter) {
+bool GatheredRows::isRowWise(const RowSlice &slice, Operation *scatter) {
   auto stays = [&](Operation *where, StringRef reason) {
     if (report) {
       InFlightDiagnostic remark =
@@ -186,10 +185,10 @@ bool GatheredRows::isRowWise(const Cone &cone, Operation *scatter) {
     }
     return false;
   };
-  for (const Cone::Obstacle &obstacle : cone.getObstacles())
-    if (llvm::is_contained(obstacle.loops, 0))
+  for (const Obstacle &obstacle : slice.getObstacles())
+    if (llvm::is_contained(obstacle.labels, 0))
       return stays(obstacle.op, obstacle.reason);
-  for (const auto &[input, labels] : cone.getInputs()) {
+  for (const auto &[input, labels] : slice.getInputs()) {
     if (!llvm::is_contained(labels, 0))
       continue;
     Operation *op = input.getDefiningOp();
@@ -203,7 +202,10 @@ bool GatheredRows::isRowWise(const Cone &cone, Operation *scatter) {
           (cast<AffineDimExpr>(index).getPosition() == gather->rowLoop))
         return stays(op, "gathers along another dimension");
   }
-  return cone.computes() || stays(nullptr, "nothing is computed from them");
+  bool works = llvm::any_of(slice.getOperations(), [](Operation *op) {
+    return isa<linalg::GenericOp>(op) && !isCopy(op);
+  });
+  return works || stays(nullptr, "nothing is computed from them");
 }
 
 /// [rows, the other dimensions of the gather...], for all rows of the source.
@@ -304,7 +306,7 @@ bool GatheredRows::rewrite(scf::ForOp loop) {
       !(getExtent(scatter->target, 0) == getExtent(mask, getRowDim(mask))))
     return false;
 
-  MaskedTerms terms;
+  ExpertTerms terms;
   AffineMap identity =
       AffineMap::getMultiDimIdentityMap(type.getRank(), loop.getContext());
   terms.result = updates;
@@ -312,10 +314,20 @@ bool GatheredRows::rewrite(scf::ForOp loop) {
   terms.tokens = {0};
   Term &term = terms.terms.emplace_back();
   term.value = updates;
-  term.cone = std::make_unique<Cone>(
-      updates, getLabels(identity), sinks, analyses,
-      [&](Operation *op) { return matchGather(op).has_value(); });
-  if (!isRowWise(*term.cone, loop))
+  term.map = identity;
+  auto isOwn = [&](const RowSlice &slice, Operation *op) {
+    return llvm::all_of(op->getUses(), [&](OpOperand &use) {
+      Operation *user = loop->getBlock()->findAncestorOpInBlock(*use.getOwner());
+      return isSizeOnly(use) ||
+             (user && (sinks.contains(user) || slice.contains(user)));
+    });
+  };
+  term.slice = std::make_unique<RowSlice>(
+      updates, getLabels(identity), loop->getBlock(),
+      [&](const RowSlice &slice, Operation *op, const RowFlow &flow) {
+        return flow.isKnown && isOwn(slice, op) && !matchGather(op);
+      });
+  if (!isRowWise(*term.slice, loop))
     return false;
 
   OpBuilder b(loop);
@@ -323,7 +335,7 @@ bool GatheredRows::rewrite(scf::ForOp loop) {
   OpFoldResult size = tensor::getMixedSize(b, loc, scatter->target, 0);
   Value rows = getValueOrCreateConstantIndexOp(b, loc, size);
   ExpertBody body(b, terms, term, /*number=*/Value(), rows);
-  for (const Read &input : term.cone->getInputs()) {
+  for (const Read &input : term.slice->getInputs()) {
     if (!llvm::is_contained(input.labels, 0))
       continue;
     Value all = emitAllRows(b, *matchGather(input.value.getDefiningOp()), size);

@@ -28,7 +28,7 @@ struct Layers {
   CombineOp inner, outer;
   /// The operand of the second dispatch that comes from the first.
   unsigned operand;
-  std::unique_ptr<Cone> between;
+  std::unique_ptr<RowSlice> between;
 };
 
 class LayerJoiner {
@@ -89,8 +89,7 @@ static Value skipCasts(Value value) {
   return value;
 }
 
-static std::optional<Layers> findLayers(DispatchOp second,
-                                        ConeAnalyses &analyses) {
+static std::optional<Layers> findLayers(DispatchOp second) {
   auto route = second.getRouting().getDefiningOp<RouteOp>();
   if (!route || route.getWeights() || !route.isMask() ||
       second.getNumResults() != 1 || !second.getResult(0).hasOneUse())
@@ -101,8 +100,16 @@ static std::optional<Layers> findLayers(DispatchOp second,
   for (auto [number, operand] : llvm::enumerate(second.getTokens())) {
     Labels labels = llvm::to_vector(llvm::seq<int64_t>(
         0, cast<RankedTensorType>(operand.getType()).getRank()));
-    llvm::SmallPtrSet<Operation *, 2> sinks{second};
-    auto between = std::make_unique<Cone>(operand, labels, sinks, analyses);
+    auto between = std::make_unique<RowSlice>(
+        operand, labels, second->getBlock(),
+        [&](const RowSlice &slice, Operation *op, const RowFlow &flow) {
+          return flow.isKnown && llvm::all_of(op->getUsers(), [&](auto *user) {
+                   Operation *own =
+                       second->getBlock()->findAncestorOpInBlock(*user);
+                   return own == second || isa<tensor::DimOp>(user) ||
+                          (own && slice.contains(own));
+                 });
+        });
     for (const Read &read : between->getInputs()) {
       Value input = read.value;
       auto inner = skipCasts(input).getDefiningOp<CombineOp>();
@@ -118,7 +125,7 @@ static std::optional<Layers> findLayers(DispatchOp second,
       bool rowWise =
           llvm::none_of(between->getObstacles(), [&](auto &obstacle) {
             return obstacle.op != inner &&
-                   llvm::is_contained(obstacle.loops, 0);
+                   llvm::is_contained(obstacle.labels, 0);
           });
       bool inside = llvm::all_of(input.getUsers(), [&](Operation *user) {
         return between->contains(user) || isa<tensor::DimOp>(user);
@@ -202,7 +209,7 @@ Value LayerJoiner::join() {
       b, loc, second.getResultTypes(), tokens, second.getRouting(),
       static_cast<unsigned>(second.getExperts().size()));
   // What lies between, as the term of one token dimension.
-  MaskedTerms terms;
+  ExpertTerms terms;
   Value value = second.getTokens()[layers.operand];
   terms.result = value;
   terms.out = b.getMultiDimIdentityMap(
@@ -211,9 +218,9 @@ Value LayerJoiner::join() {
   Term term;
   term.value = value;
   term.map = terms.out;
-  term.cone = std::move(layers.between);
+  term.slice = std::move(layers.between);
   Read carried;
-  for (const Read &input : term.cone->getInputs())
+  for (const Read &input : term.slice->getInputs())
     if (skipCasts(input.value) == layers.inner.getResult())
       carried = input;
   for (auto [region, before, after] : llvm::zip_equal(
@@ -348,8 +355,7 @@ void LayerJoiner::run() {
 void moe::joinDispatches(func::FuncOp function) {
   SmallVector<DispatchOp> dispatches;
   function.walk([&](DispatchOp op) { dispatches.push_back(op); });
-  ConeAnalyses analyses;
   for (DispatchOp dispatch : llvm::reverse(dispatches))
-    if (auto layers = findLayers(dispatch, analyses))
+    if (auto layers = findLayers(dispatch))
       LayerJoiner(*layers).run();
 }

@@ -15,16 +15,37 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-RootTensors::RootTensors(MaskedTerms &terms)
+RootTensors::RootTensors(ExpertTerms &terms)
     : terms(terms), b(terms.result.getDefiningOp()), loc(terms.result.getLoc()),
       type(cast<RankedTensorType>(terms.result.getType())),
       element(type.getElementType()) {
-  auto generic = terms.result.getDefiningOp<linalg::GenericOp>();
-  Value init = generic.getDpsInits().front();
   for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
-    sizes[loop] = tensor::getMixedSize(b, loc, init, dim);
+    sizes[loop] = getSize(dim, loop);
   if (terms.expertLoop)
     sizes[*terms.expertLoop] = b.getIndexAttr(*terms.getNumStacked());
+}
+
+/// Of a dimension of the result: that of something it is made of.
+OpFoldResult RootTensors::getSize(int64_t dim, int64_t loop) {
+  if (!type.isDynamicDim(dim))
+    return b.getIndexAttr(type.getDimSize(dim));
+  if (auto generic = terms.result.getDefiningOp<linalg::GenericOp>())
+    return tensor::getMixedSize(b, loc, generic.getDpsInits().front(), dim);
+  auto find = [&](const Read &read) {
+    auto found = llvm::find(read.labels, loop);
+    return found == read.labels.end()
+               ? OpFoldResult()
+               : tensor::getMixedSize(b, loc, read.value,
+                                      found - read.labels.begin());
+  };
+  for (const Term &term : terms.terms) {
+    if (OpFoldResult size = find(term.getMask(0)))
+      return size;
+    for (const Read &input : term.slice->getInputs())
+      if (OpFoldResult size = find(input))
+        return size;
+  }
+  return tensor::getMixedSize(b, loc, terms.result, dim);
 }
 
 Value RootTensors::map(ArrayRef<Read> reads, ArrayRef<int64_t> loops,

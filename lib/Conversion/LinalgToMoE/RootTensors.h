@@ -11,7 +11,7 @@
 #ifndef MOE_LIB_CONVERSION_LINALGTOMOE_ROOTTENSORS_H
 #define MOE_LIB_CONVERSION_LINALGTOMOE_ROOTTENSORS_H
 
-#include "MaskedTerms.h"
+#include "ExpertTerms.h"
 
 namespace mlir::moe {
 
@@ -19,7 +19,7 @@ class RootTensors {
 public:
   using Payload = llvm::function_ref<Value(OpBuilder &, Location, ValueRange)>;
 
-  explicit RootTensors(MaskedTerms &terms);
+  explicit RootTensors(ExpertTerms &terms);
 
   /// [loops...] of what `payload` computes of an element of each of `reads`; a
   /// dimension that none of the loops indexes is read at 0.
@@ -37,8 +37,11 @@ public:
   /// A tensor like the result.
   Value materialize(const Read &read);
 
+private:
+  OpFoldResult getSize(int64_t dim, int64_t loop);
+
 protected:
-  MaskedTerms &terms;
+  ExpertTerms &terms;
   OpBuilder b;
   Location loc;
   /// Of the result.

@@ -1,4 +1,4 @@
-// RUN: moe-opt %s --moe-raise-dense --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: moe-opt %s --moe-raise-dense --moe-raise-where --canonicalize --cse --split-input-file | FileCheck %s
 
 // Results that are gathered by the number of an expert.
 #rows = affine_map<(d0, d1) -> (d0)>

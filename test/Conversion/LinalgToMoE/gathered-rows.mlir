@@ -1,4 +1,4 @@
-// RUN: moe-opt %s --inline --moe-raise-dense --verify-diagnostics | FileCheck %s
+// RUN: moe-opt %s --inline --moe-raise-dense --moe-raise-where --verify-diagnostics | FileCheck %s
 
 // Rows that a program lists, gathers and scatters by itself.
 #rows = affine_map<(d0, d1) -> (d0)>

@@ -1,4 +1,4 @@
-// RUN: moe-opt %s --moe-raise-dense=assume-finite --canonicalize --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --moe-raise-where --canonicalize --split-input-file --verify-diagnostics | FileCheck %s
 
 // Where the tokens lie, where the mask is applied, and an expert that stays.
 #t = affine_map<(d0, d1) -> (d1)>

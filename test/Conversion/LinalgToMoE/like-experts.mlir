@@ -1,4 +1,4 @@
-// RUN: moe-opt %s --moe-raise-dense --split-input-file | FileCheck %s
+// RUN: moe-opt %s --moe-raise-dense --moe-raise-where --split-input-file | FileCheck %s
 
 // Experts that differ in their weights alone have one body.
 #rows = affine_map<(d0, d1) -> (d0)>

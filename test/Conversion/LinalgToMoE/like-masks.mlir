@@ -1,4 +1,4 @@
-// RUN: moe-opt %s --moe-raise-dense=assume-finite --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --moe-raise-where --canonicalize --cse --split-input-file | FileCheck %s
 
 // Masks of experts that are made alike are one operation on all experts.
 

@@ -1,4 +1,4 @@
-// RUN: moe-opt %s --moe-raise-dense=assume-finite --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --moe-raise-where --split-input-file --verify-diagnostics | FileCheck %s
 
 // What looks like an expert behind a mask, and is none.
 

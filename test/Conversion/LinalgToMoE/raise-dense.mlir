@@ -1,9 +1,9 @@
-// RUN: moe-opt %s --moe-raise-dense --split-input-file --verify-diagnostics | FileCheck %s
-// RUN: moe-opt %s --moe-raise-dense=assume-finite --split-input-file 2>/dev/null | FileCheck %s --check-prefix=FINITE
+// RUN: moe-opt %s --moe-raise-dense --moe-raise-where --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --moe-raise-where --split-input-file 2>/dev/null | FileCheck %s --check-prefix=FINITE
 
 // What is raised stays as it is.
-// RUN: moe-opt %s --moe-raise-dense=assume-finite --split-input-file 2>/dev/null > %t.once
-// RUN: moe-opt %s --moe-raise-dense=assume-finite --moe-raise-dense=assume-finite --split-input-file 2>/dev/null > %t.twice
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --moe-raise-where --split-input-file 2>/dev/null > %t.once
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --moe-raise-where --moe-raise-dense=assume-finite --moe-raise-where --split-input-file 2>/dev/null > %t.twice
 // RUN: diff %t.once %t.twice
 
 #rows = affine_map<(d0, d1) -> (d0)>

@@ -1,4 +1,4 @@
-// RUN: moe-opt %s --moe-raise-dense=assume-finite --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --moe-raise-where --canonicalize --cse --split-input-file | FileCheck %s
 
 // Results of experts side by side, in the shapes that front ends give them.
 #rows = affine_map<(d0, d1) -> (d0)>

@@ -1,4 +1,4 @@
-// RUN: moe-opt %s --moe-raise-dense=assume-finite --split-input-file --verify-diagnostics -o /dev/null
+// RUN: moe-opt %s --moe-raise-dense=assume-finite --moe-raise-where --split-input-file --verify-diagnostics -o /dev/null
 
 // A mask in a form that is not raised is not passed over in silence.
 

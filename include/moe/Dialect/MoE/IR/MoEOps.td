@@ -223,6 +223,70 @@ def MoE_CountsOp : MoE_ReaderOp<"counts", [Pure, InferTypeOpAdaptor]> {
 }
 
 //===----------------------------------------------------------------------===//
+// Before a routing
+//===----------------------------------------------------------------------===//
+
+def MoE_WhereOp : MoE_Op<"where", [
+    DeclareOpInterfaceMethods<RegionBranchOpInterface>,
+    RecursiveMemoryEffects, SingleBlock]> {
+  let summary = "values that are needed where a mask holds";
+  let description = [{
+    Each position along the dimensions `along` takes what the case of the first
+    mask yields that holds there, or what the region behind `else` does; without
+    one, zero. It is `scf.if` for rows, and what a dense program means by
+    selecting between rows or by multiplying them with zero.
+
+    ```mlir
+    %y = moe.where %first, %second along [0]
+        : (tensor<?xi1>, tensor<?xi1>) -> tensor<?x4xf32> {
+      %a = ...
+      moe.yield %a : tensor<?x4xf32>
+    }, {
+      %b = ...
+      moe.yield %b : tensor<?x4xf32>
+    } else {
+      moe.yield %x : tensor<?x4xf32>
+    }
+    ```
+
+    Regions compute whole tensors, of which some rows are taken. What a region
+    computes by rows, for nothing else, may be computed for these rows alone:
+    then it is an expert.
+
+    With `implied` the values that the case yields are zero already where the
+    mask does not hold, as far as its numbers are finite: a product with the
+    mask, say. Code for all rows takes them as they are.
+
+    Constraints:
+    * C1: there is a case for each mask, and at least one.
+    * C2: the dimensions of each mask are those of `along`, each of which is a
+      dimension of every result, none twice.
+    * C3: a dimension of a mask has the size of that of the result, where both
+      are static.
+    * C4: a region has no arguments and ends in `moe.yield` of values that have
+      the types of the results.
+    * C5: `implied` has one case and no `else`.
+    * C6: there is at least one result, and none of index type or the like
+      without `else`: zero is a number.
+  }];
+  let arguments = (ins Variadic<RankedTensorOf<[I1]>>:$masks,
+                       DenseI64ArrayAttr:$along, UnitAttr:$implied);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region MaxSizedRegion<1>:$otherwise,
+                        VariadicRegion<SizedRegion<1>>:$cases);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// What each result is where none of the masks holds: null for zero.
+    Value getOtherwise(unsigned result);
+    YieldOp getYield(Region &region);
+    /// A position along `along`, then the others.
+    int64_t getDimOfMask(unsigned dim) { return getAlong()[dim]; }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
 // Using a routing
 //===----------------------------------------------------------------------===//
 
@@ -308,13 +372,14 @@ def MoE_DispatchOp : MoE_RoutingOp<"dispatch", [
 }
 
 def MoE_YieldOp : MoE_Op<"yield", [
-    Pure, Terminator, HasParent<"DispatchOp">,
+    Pure, Terminator, ParentOneOf<["DispatchOp", "WhereOp"]>,
     DeclareOpInterfaceMethods<RegionBranchTerminatorOpInterface,
       ["getMutableSuccessorOperands"]>]> {
-  let summary = "the results of an expert for its rows";
+  let summary = "the results of an expert for its rows, or of a case";
   let description = [{
-    Constraint C1: each value's dimension 0 is the number of the expert's rows
-    (checked while running where it cannot be seen in the types).
+    Constraint C1: in a `moe.dispatch`, each value's dimension 0 is the number
+    of the expert's rows (checked while running where it cannot be seen in the
+    types).
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = "($results^ `:` type($results))? attr-dict";

@@ -1,0 +1,319 @@
+//===- AbsorbIntoWhere.cpp - What is computed for a mask alone ------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// An operation moves into a region if nothing else reads it and if its rows
+// follow those of what the region yields. A moe.where that holds no work of its
+// own narrows those that it reads.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ExpertWork.h"
+#include "Where.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Analysis/Elementwise.h"
+
+using namespace mlir;
+using namespace mlir::moe;
+
+void Remark::emit() const {
+  InFlightDiagnostic remark =
+      emitRemark(loc, "masked, but computed for all tokens: ") << reason;
+  if (where)
+    remark.attachNote(*where) << "by this operation";
+}
+
+std::optional<int64_t> moe::getStackDim(WhereOp where) {
+  if (where.getNumResults() != 1)
+    return std::nullopt;
+  Operation *reader = getOnlyReader(where.getResult(0));
+  auto sum = reader ? matchSum(reader) : std::nullopt;
+  if (!sum || sum->factors.size() != 1 ||
+      sum->generic.getNumReductionLoops() != 1 ||
+      !sum->generic.getIndexingMapsArray().back().isProjectedPermutation())
+    return std::nullopt;
+  SmallVector<unsigned> reductions;
+  sum->generic.getReductionDims(reductions);
+  AffineMap map = sum->generic.getMatchingIndexingMap(sum->factors.front());
+  if (!map.isPermutation())
+    return std::nullopt;
+  for (int64_t dim : where.getAlong())
+    if (map.getDimPosition(dim) == reductions.front())
+      return dim;
+  return std::nullopt;
+}
+
+namespace {
+
+/// What kept an operation out of a region.
+struct Stop {
+  Operation *op;
+  std::string reason;
+};
+
+/// Decides what is computed for `reader`, or for a region of it, alone.
+class Absorption {
+public:
+  Absorption(Operation *reader, Region *region, RankedTensorType type,
+             ArrayRef<int64_t> tokens, std::optional<int64_t> stack)
+      : reader(reader), region(region), type(type), tokens(tokens),
+        stack(stack) {}
+
+  RowSlice run(Value value, const Labels &labels);
+  /// In the order they were met.
+  SmallVector<Stop> stops;
+
+private:
+  bool mayEnter(const RowSlice &slice, Operation *op, const RowFlow &flow);
+  std::string findOther(const RowSlice &slice, Operation *op);
+  bool isShared(const RowSlice &slice, Operation *op);
+
+  Operation *reader;
+  Region *region;
+  RankedTensorType type;
+  ArrayRef<int64_t> tokens;
+  std::optional<int64_t> stack;
+};
+
+class Absorber {
+public:
+  Absorber(WhereOp where, std::vector<Remark> &remarks)
+      : where(where), remarks(remarks), stack(getStackDim(where)) {
+    for (int64_t dim : where.getAlong())
+      if (dim != stack)
+        tokens.push_back(dim);
+  }
+
+  /// How many experts the regions hold the work of now.
+  int64_t run();
+
+private:
+  bool absorb(Region &region, Value mask);
+  void narrow(Value value, const Labels &labels, Value mask);
+  void explain(Region &region, ArrayRef<Stop> stops);
+
+  WhereOp where;
+  std::vector<Remark> &remarks;
+  std::optional<int64_t> stack;
+  SmallVector<int64_t> tokens;
+};
+
+} // namespace
+
+RowSlice Absorption::run(Value value, const Labels &labels) {
+  SmallVector<Block *> blocks;
+  if (region)
+    blocks.push_back(&region->front());
+  blocks.push_back(reader->getBlock());
+  return RowSlice(value, labels, blocks,
+                  [&](const RowSlice &slice, Operation *op,
+                      const RowFlow &flow) {
+                    return mayEnter(slice, op, flow);
+                  });
+}
+
+/// The name of what else reads `op`, or nothing.
+std::string Absorption::findOther(const RowSlice &slice, Operation *op) {
+  for (Operation *user : op->getUsers()) {
+    if (isa<tensor::DimOp>(user) ||
+        (region && region->isAncestor(user->getParentRegion())))
+      continue;
+    Operation *own = reader->getBlock()->findAncestorOpInBlock(*user);
+    bool isReader = own == reader && !region;
+    if (!own || (!isReader && !slice.contains(own)))
+      return (own ? own : user)->getName().getStringRef().str();
+  }
+  return "";
+}
+
+/// Whether each row of what `op` computes is that of several tokens, so that to
+/// compute it for each that is chosen would be more work.
+bool Absorption::isShared(const RowSlice &slice, Operation *op) {
+  return llvm::any_of(op->getResults(), [&](Value result) {
+    if (!slice.knows(result))
+      return false;
+    const Labels &labels = slice.labelsOf(result);
+    auto has = [&](int64_t token) {
+      return llvm::is_contained(labels, token);
+    };
+    return llvm::any_of(tokens, has) &&
+           !llvm::all_of(tokens, [&](int64_t token) {
+             return type.getDimSize(token) == 1 || has(token);
+           });
+  });
+}
+
+bool Absorption::mayEnter(const RowSlice &slice, Operation *op,
+                          const RowFlow &flow) {
+  if (region && op->getBlock() == &region->front())
+    return true;
+  auto stop = [&](StringRef reason) {
+    stops.push_back({op, reason.str()});
+    return false;
+  };
+  // Experts are added up outside of what reads the sum.
+  if (isa<WhereOp>(op) || llvm::any_of(op->getOperands(), [](Value value) {
+        return value.getDefiningOp<WhereOp>() != nullptr;
+      }))
+    return false;
+  std::string other = findOther(slice, op);
+  if (!other.empty())
+    return stop("is also used by '" + other +
+                "'; give it the masked value, or compute it twice");
+  if (!flow.isKnown)
+    return stop("is not known to keep rows apart");
+  for (const Obstacle &obstacle : flow.obstacles)
+    for (int64_t label : obstacle.labels)
+      if (llvm::is_contained(tokens, label) ||
+          (label == stack && obstacle.kind != Obstacle::UsesPosition))
+        return stop(obstacle.reason);
+  if (isShared(slice, op))
+    return stop("computes rows that several tokens share");
+  return true;
+}
+
+bool moe::isWorkOfExperts(Operation *reader, Value value, const Labels &labels,
+                          RankedTensorType type, ArrayRef<int64_t> tokens,
+                          std::optional<int64_t> stack) {
+  Absorption absorption(reader, nullptr, type, tokens, stack);
+  RowSlice slice = absorption.run(value, labels);
+  ExpertWork work(slice, type, tokens, stack);
+  return work.isWorthIt() && !work.findWhole();
+}
+
+/// The rows of `value`, dimensions of which are labelled by those of the
+/// moe.where, that are needed where `mask` holds.
+void Absorber::narrow(Value value, const Labels &labels, Value mask) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getBlock() != where->getBlock())
+    return;
+  auto inner = dyn_cast<WhereOp>(op);
+  if (!inner) {
+    auto sum = matchElementwise(op);
+    if (!(sum && isa<arith::AddFOp>(sum->scalar)) && !matchSum(op))
+      return;
+    for (const Read &read : getRowFlow(op, labels).reads)
+      if (getOnlyReader(read.value))
+        narrow(read.value, read.labels, mask);
+    return;
+  }
+  if (inner.getNumResults() != 1)
+    return;
+  Labels along;
+  for (int64_t dim : where.getAlong()) {
+    auto position = llvm::find(labels, dim);
+    if (position == labels.end())
+      return;
+    along.push_back(position - labels.begin());
+  }
+  OpBuilder b(inner);
+  // Masks come before what they narrow.
+  Operation *maker = mask.getDefiningOp();
+  if (maker && maker->getBlock() == inner->getBlock() &&
+      !maker->isBeforeInBlock(inner)) {
+    return;
+  }
+  SmallVector<int64_t> all(inner.getAlong());
+  for (int64_t dim : along)
+    if (!llvm::is_contained(all, dim))
+      all.push_back(dim);
+  SmallVector<Value> masks;
+  for (Value own : inner.getMasks())
+    masks.push_back(conjoin(b, inner.getLoc(),
+                            {{own, Labels(inner.getAlong())}, {mask, along}},
+                            all));
+  bool otherwise = !inner.getOtherwise().empty();
+  if (otherwise)
+    masks.push_back(
+        conjoin(b, inner.getLoc(), {Read{mask, along}, Read{mask, along}}, all));
+  auto narrowed =
+      WhereOp::create(b, inner.getLoc(), inner.getResultTypes(), masks, all,
+                      inner.getImplied(), masks.size());
+  for (auto [to, from] : llvm::zip(narrowed.getCases(), inner.getCases()))
+    to.takeBody(from);
+  if (otherwise)
+    narrowed.getCases().back().takeBody(inner.getOtherwise());
+  inner->replaceAllUsesWith(narrowed);
+  inner->erase();
+}
+
+/// A case that is computed for all rows, if there is anything to compute.
+void Absorber::explain(Region &region, ArrayRef<Stop> stops) {
+  Value value = where.getYield(region).getOperand(0);
+  Operation *op = value.getDefiningOp();
+  if (!op || stops.empty())
+    return;
+  const Stop &first = stops.front();
+  Remark remark{op->getLoc(), first.reason, {}};
+  if (first.op != op) {
+    remark.reason =
+        ("'" + first.op->getName().getStringRef() + "' " + first.reason).str();
+    remark.where = first.op->getLoc();
+  }
+  remarks.push_back(remark);
+}
+
+bool Absorber::absorb(Region &region, Value mask) {
+  Value value = where.getYield(region).getOperand(0);
+  auto type = cast<RankedTensorType>(value.getType());
+  Absorption absorption(where, &region, type, tokens, stack);
+  RowSlice slice = absorption.run(
+      value, llvm::to_vector(llvm::seq<int64_t>(0, type.getRank())));
+  SmallVector<Stop> &stops = absorption.stops;
+  Block &body = region.front();
+  for (Operation *op : slice.getOperations()) {
+    if (op->getBlock() == &body)
+      continue;
+    detachSizes(op);
+    op->moveBefore(&body, body.begin());
+  }
+  ExpertWork work(slice, type, tokens, stack);
+  bool isExpert = work.isWorthIt() && !work.findWhole();
+  if (const Read *whole = work.isWorthIt() ? work.findWhole() : nullptr)
+    if (Operation *op = whole->value.getDefiningOp())
+      stops.insert(stops.begin(),
+                   {op, "is needed as a whole, for all experts and tokens"});
+  if (!isExpert)
+    explain(region, stops);
+  if (mask)
+    for (const Read &input : SmallVector<Read>(slice.getInputs())) {
+      Operation *reader = getOnlyReader(input.value);
+      if (reader && where->isAncestor(reader))
+        narrow(input.value, input.labels, mask);
+    }
+  return isExpert;
+}
+
+int64_t Absorber::run() {
+  int64_t experts = 0;
+  for (auto [region, mask] :
+       llvm::zip_equal(where.getCases(), where.getMasks()))
+    experts += absorb(region, mask);
+  if (!where.getOtherwise().empty())
+    experts += absorb(where.getOtherwise(), nullptr);
+  auto type = cast<RankedTensorType>(where.getResult(0).getType());
+  return experts > 0 && stack ? type.getDimSize(*stack) : experts;
+}
+
+int64_t moe::absorbIntoWheres(func::FuncOp function,
+                              std::vector<Remark> &remarks) {
+  SmallVector<WhereOp> wheres;
+  function.walk([&](WhereOp where) { wheres.push_back(where); });
+  IRRewriter rewriter(function.getContext());
+  int64_t experts = 0;
+  for (WhereOp where : wheres) {
+    int64_t own = Absorber(where, remarks).run();
+    experts += own;
+    if (own > 0)
+      continue;
+    SmallVector<Value> masks(where.getMasks());
+    lowerWhere(rewriter, where, /*selectImplied=*/false);
+    // A mask that was made for it is no use of what it is made of.
+    for (Value mask : masks)
+      if (Operation *op = mask.getDefiningOp(); op && isOpTriviallyDead(op))
+        op->erase();
+  }
+  return experts;
+}

@@ -1,0 +1,94 @@
+//===- RaiseWhere.cpp - What masks need becomes experts -------------------===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From the last operation to the first, so that a sum is met before its terms.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DenseForm.h"
+#include "DispatchBuilder.h"
+#include "JoinDispatches.h"
+#include "MergeExperts.h"
+#include "SplitSums.h"
+#include "Where.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
+#include "moe/Conversion/Passes.h"
+
+namespace mlir::moe {
+#define GEN_PASS_DEF_RAISEWHEREPASS
+#include "moe/Conversion/Passes.h.inc"
+} // namespace mlir::moe
+
+using namespace mlir;
+using namespace mlir::moe;
+
+namespace {
+struct RaiseWherePass : moe::impl::RaiseWherePassBase<RaiseWherePass> {
+  using Base::Base;
+  void runOnOperation() final;
+};
+} // namespace
+
+/// Raises what ends in `op`.
+static void raise(Operation *op) {
+  std::string reason;
+  std::unique_ptr<ExpertTerms> terms = findExpertTerms(op, reason);
+  if (!terms) {
+    if (!reason.empty())
+      Remark{op->getLoc(), reason, {}}.emit();
+    return;
+  }
+  replaceByDispatch(*terms);
+}
+
+static void raise(Block &block) {
+  SmallVector<Operation *> operations;
+  for (Operation &op : llvm::reverse(block))
+    operations.push_back(&op);
+  for (Operation *op : operations) {
+    if (isa<linalg::GenericOp, WhereOp>(op)) {
+      if (!op->use_empty())
+        raise(op);
+      continue;
+    }
+    if (isa<DispatchOp>(op))
+      continue;
+    for (Region &region : op->getRegions())
+      for (Block &inner : region)
+        raise(inner);
+  }
+}
+
+static void raise(func::FuncOp function) {
+  for (Block &block : function.getBody())
+    raise(block);
+  // What was raised is dead.
+  eraseDeadOperations(function);
+  SmallVector<WhereOp> left;
+  function.walk([&](WhereOp where) { left.push_back(where); });
+  IRRewriter rewriter(function.getContext());
+  for (WhereOp where : left)
+    lowerWhere(rewriter, where, /*selectImplied=*/false);
+  joinSums(function);
+  // One routing for dispatches of the same masks.
+  DominanceInfo dominance(function);
+  eliminateCommonSubExpressions(rewriter, dominance, function);
+  joinDispatches(function);
+  mergeLikeExperts(function);
+  eraseDeadOperations(function);
+}
+
+void RaiseWherePass::runOnOperation() {
+  for (auto function : getOperation().getOps<func::FuncOp>()) {
+    WalkResult walk =
+        function.walk([](WhereOp) { return WalkResult::interrupt(); });
+    if (walk.wasInterrupted())
+      raise(function);
+  }
+}

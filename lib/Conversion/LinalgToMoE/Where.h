@@ -1,0 +1,66 @@
+//===- Where.h - Forming, absorbing and lowering moe.where ------*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The steps from dense code to masked regions, and back.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_LIB_CONVERSION_LINALGTOMOE_WHERE_H
+#define MOE_LIB_CONVERSION_LINALGTOMOE_WHERE_H
+
+#include "RowSlice.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/PatternMatch.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+
+namespace mlir::moe {
+
+/// Why a masked value is computed for all tokens.
+struct Remark {
+  Location loc;
+  std::string reason;
+  std::optional<Location> where;
+
+  void emit() const;
+};
+
+/// Selects between rows, and their nests, become moe.where. What they choose
+/// from is read from outside yet.
+void formSelects(func::FuncOp function);
+/// Products of rows with numbers that are zero by choice become moe.where, if
+/// they promise that all numbers are finite, or with `assumeFinite`.
+void formProducts(func::FuncOp function, bool assumeFinite);
+/// What is computed from a moe.where alone, and zero where that is, moves into
+/// it. A product with zero is zero with `assumeFinite`.
+void pullIntoWheres(func::FuncOp function, bool assumeFinite);
+/// What is computed for a moe.where alone, row by row, moves into it. Those in
+/// which nothing is worth it become what they were, with a remark each. Returns
+/// the number of experts that there will be.
+int64_t absorbIntoWheres(func::FuncOp function, std::vector<Remark> &remarks);
+/// Whether `value`, which `reader` reads as `labels`, would be computed by
+/// experts worth it, if masks chose rows along `tokens`, and experts along
+/// `stack`, of a tensor of type `type`.
+bool isWorkOfExperts(Operation *reader, Value value, const Labels &labels,
+                     RankedTensorType type, ArrayRef<int64_t> tokens,
+                     std::optional<int64_t> stack);
+
+/// The dimension of `where` that a sum, its only reader, adds up: that of
+/// stacked experts.
+std::optional<int64_t> getStackDim(WhereOp where);
+/// Where all `masks` hold, as a tensor of the dimensions `along`, each of which
+/// labels a dimension of one of them.
+Value conjoin(OpBuilder &b, Location loc, ArrayRef<Read> masks,
+              ArrayRef<int64_t> along);
+/// Sizes of what `op` computes are computed without it.
+void detachSizes(Operation *op);
+/// The only operation that reads more of `value` than its sizes, or null.
+Operation *getOnlyReader(Value value);
+
+/// Computes all regions for all rows and selects, as moe-lower-where does.
+void lowerWhere(RewriterBase &rewriter, WhereOp where, bool selectImplied);
+
+} // namespace mlir::moe
+
+#endif // MOE_LIB_CONVERSION_LINALGTOMOE_WHERE_H
