@@ -12,6 +12,7 @@
 #include "ExpertWork.h"
 #include "Where.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Analysis/Elementwise.h"
 
@@ -107,11 +108,11 @@ RowSlice Absorption::run(Value value, const Labels &labels) {
   if (region)
     blocks.push_back(&region->front());
   blocks.push_back(reader->getBlock());
-  return RowSlice(value, labels, blocks,
-                  [&](const RowSlice &slice, Operation *op,
-                      const RowFlow &flow) {
-                    return mayEnter(slice, op, flow);
-                  });
+  return RowSlice(
+      value, labels, blocks,
+      [&](const RowSlice &slice, Operation *op, const RowFlow &flow) {
+        return mayEnter(slice, op, flow);
+      });
 }
 
 /// The name of what else reads `op`, or nothing.
@@ -122,8 +123,12 @@ std::string Absorption::findOther(const RowSlice &slice, Operation *op) {
       continue;
     Operation *own = reader->getBlock()->findAncestorOpInBlock(*user);
     bool isReader = own == reader && !region;
-    if (!own || (!isReader && !slice.contains(own)))
-      return (own ? own : user)->getName().getStringRef().str();
+    if (!own || (!isReader && !slice.contains(own))) {
+      // What chooses between rows was written as a linalg operation.
+      Operation *other = own ? own : user;
+      return isa<WhereOp>(other) ? "linalg.generic"
+                                 : other->getName().getStringRef().str();
+    }
   }
   return "";
 }
@@ -135,9 +140,7 @@ bool Absorption::isShared(const RowSlice &slice, Operation *op) {
     if (!slice.knows(result))
       return false;
     const Labels &labels = slice.labelsOf(result);
-    auto has = [&](int64_t token) {
-      return llvm::is_contained(labels, token);
-    };
+    auto has = [&](int64_t token) { return llvm::is_contained(labels, token); };
     return llvm::any_of(tokens, has) &&
            !llvm::all_of(tokens, [&](int64_t token) {
              return type.getDimSize(token) == 1 || has(token);
@@ -149,8 +152,8 @@ bool Absorption::mayEnter(const RowSlice &slice, Operation *op,
                           const RowFlow &flow) {
   if (region && op->getBlock() == &region->front())
     return true;
-  auto stop = [&](StringRef reason) {
-    stops.push_back({op, reason.str()});
+  auto stop = [&](StringRef reason, Operation *by) {
+    stops.push_back({by, reason.str()});
     return false;
   };
   // Experts are added up outside of what reads the sum.
@@ -161,17 +164,16 @@ bool Absorption::mayEnter(const RowSlice &slice, Operation *op,
   std::string other = findOther(slice, op);
   if (!other.empty())
     return stop("is also used by '" + other +
-                "'; give it the masked value, or compute it twice");
+                    "'; give it the masked value, or compute it twice",
+                op);
   if (!flow.isKnown)
-    return stop("is not known to keep rows apart");
+    return stop("is not known to keep rows apart", op);
   for (const Obstacle &obstacle : flow.obstacles)
     for (int64_t label : obstacle.labels)
       if (llvm::is_contained(tokens, label) ||
           (label == stack && obstacle.kind != Obstacle::UsesPosition))
-        return stop(obstacle.reason);
-  if (isShared(slice, op))
-    return stop("computes rows that several tokens share");
-  return true;
+        return stop(obstacle.reason, obstacle.op);
+  return !isShared(slice, op);
 }
 
 bool moe::isWorkOfExperts(Operation *reader, Value value, const Labels &labels,
@@ -226,11 +228,10 @@ void Absorber::narrow(Value value, const Labels &labels, Value mask) {
                             all));
   bool otherwise = !inner.getOtherwise().empty();
   if (otherwise)
-    masks.push_back(
-        conjoin(b, inner.getLoc(), {Read{mask, along}, Read{mask, along}}, all));
-  auto narrowed =
-      WhereOp::create(b, inner.getLoc(), inner.getResultTypes(), masks, all,
-                      inner.getImplied(), masks.size());
+    masks.push_back(conjoin(b, inner.getLoc(),
+                            {Read{mask, along}, Read{mask, along}}, all));
+  auto narrowed = WhereOp::create(b, inner.getLoc(), inner.getResultTypes(),
+                                  masks, all, inner.getImplied(), masks.size());
   for (auto [to, from] : llvm::zip(narrowed.getCases(), inner.getCases()))
     to.takeBody(from);
   if (otherwise)
@@ -239,13 +240,44 @@ void Absorber::narrow(Value value, const Labels &labels, Value mask) {
   inner->erase();
 }
 
-/// A case that is computed for all rows, if there is anything to compute.
+bool moe::isWork(Operation *op) {
+  constexpr size_t kMaxVisited = 256;
+  SetVector<Operation *> todo;
+  todo.insert(op);
+  for (size_t i = 0; i < todo.size() && i < kMaxVisited; ++i) {
+    auto structured = dyn_cast<linalg::LinalgOp>(todo[i]);
+    if (structured && structured.getNumReductionLoops() > 0)
+      return true;
+    for (Region &region : todo[i]->getRegions())
+      for (Operation &nested : region.getOps())
+        if (isa<math::MathDialect>(nested.getDialect()))
+          return true;
+    for (Value operand : todo[i]->getOperands())
+      if (Operation *maker = operand.getDefiningOp();
+          maker && getOnlyReader(operand))
+        todo.insert(maker);
+  }
+  return false;
+}
+
+/// A case that is computed for all rows, if there is anything to compute. What
+/// a mask is made of is not masked.
 void Absorber::explain(Region &region, ArrayRef<Stop> stops) {
   Value value = where.getYield(region).getOperand(0);
   Operation *op = value.getDefiningOp();
-  if (!op || stops.empty())
+  auto found = llvm::find_if(stops, [&](const Stop &stop) {
+    bool makesMask = llvm::any_of(where.getMasks(), [&](Value mask) {
+      Operation *maker = mask.getDefiningOp();
+      return maker && (maker == stop.op ||
+                       llvm::any_of(maker->getOperands(), [&](Value factor) {
+                         return factor.getDefiningOp() == stop.op;
+                       }));
+    });
+    return !makesMask && isWork(stop.op);
+  });
+  if (!op || found == stops.end())
     return;
-  const Stop &first = stops.front();
+  const Stop &first = *found;
   Remark remark{op->getLoc(), first.reason, {}};
   if (first.op != op) {
     remark.reason =

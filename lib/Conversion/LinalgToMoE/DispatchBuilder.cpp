@@ -62,8 +62,8 @@ private:
 
 } // namespace
 
-DispatchBuilder::DispatchBuilder(ExpertTerms &terms) : RootTensors(terms),
-      isSelect(isa<WhereOp>(terms.result.getDefiningOp())) {
+DispatchBuilder::DispatchBuilder(ExpertTerms &terms)
+    : RootTensors(terms), isSelect(isa<WhereOp>(terms.result.getDefiningOp())) {
   for (Term &term : terms.terms)
     if (term.isExpert)
       experts.push_back(&term);
@@ -154,17 +154,17 @@ Value DispatchBuilder::getColumn(const Term &term) {
   if (!own || !known->second)
     for (size_t number = 0; number < term.number; ++number)
       reads.push_back(term.getMask(number));
-  return flatten(
-      map(reads, loops, b.getI1Type(),
-          [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-            Value all = own ? args.front() : Value();
-            Value yes = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
-            for (Value earlier : args.take_front(reads.size()).drop_front(own)) {
-              Value not_ = arith::XOrIOp::create(b, loc, earlier, yes);
-              all = all ? arith::AndIOp::create(b, loc, all, not_) : not_;
-            }
-            return all;
-          }));
+  return flatten(map(
+      reads, loops, b.getI1Type(),
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        Value all = own ? args.front() : Value();
+        Value yes = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+        for (Value earlier : args.take_front(reads.size()).drop_front(own)) {
+          Value not_ = arith::XOrIOp::create(b, loc, earlier, yes);
+          all = all ? arith::AndIOp::create(b, loc, all, not_) : not_;
+        }
+        return all;
+      }));
 }
 
 Value DispatchBuilder::makeMask() {
@@ -355,13 +355,13 @@ Value DispatchBuilder::getRest() {
       if (total)
         reads.push_back({total, all});
       reads.push_back(addend);
-      total = reads.size() == 1 ? materialize(addend)
-                                : map(reads, all, element,
-                                      [](OpBuilder &b, Location loc,
-                                         ValueRange args) -> Value {
-                                        return arith::AddFOp::create(
-                                            b, loc, args[0], args[1]);
-                                      });
+      total =
+          reads.size() == 1
+              ? materialize(addend)
+              : map(reads, all, element,
+                    [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                      return arith::AddFOp::create(b, loc, args[0], args[1]);
+                    });
     }
     return total;
   }
@@ -377,10 +377,11 @@ Value DispatchBuilder::getRest() {
       continue;
     Value value = term.value;
     // What a region computes that is no expert is computed for all rows.
-    Block &body = *where.getYield(term.isOtherwise()
-                                      ? where.getOtherwise()
-                                      : where.getCases()[term.number])
-                       ->getBlock();
+    Block &body =
+        *where
+             .getYield(term.isOtherwise() ? where.getOtherwise()
+                                          : where.getCases()[term.number])
+             ->getBlock();
     for (Operation &op : llvm::make_early_inc_range(body.without_terminator()))
       rewriter.moveOpBefore(&op, terms.result.getDefiningOp());
     if (!rest || (!*rest && isZero(getSplat(value)))) {

@@ -162,8 +162,9 @@ Value ExpertBody::emitOperation(Operation *op, const Labels &labels) {
   Location loc = op->getLoc();
   bool rowsFirst = terms.hasRows(labels);
   auto of = [&](Value source) {
-    return emit(source,
-                isRematerializable(source) ? labels : term.slice->labelsOf(source));
+    return emit(source, isRematerializable(source)
+                            ? labels
+                            : term.slice->labelsOf(source));
   };
   auto typeOf = [&](Value value, const Labels &labels) {
     auto type = cast<RankedTensorType>(value.getType());

@@ -25,8 +25,7 @@ Read Term::getMask(size_t number) const {
 std::optional<bool> Term::getKnown(const Read &condition) const {
   if (!where)
     return std::nullopt;
-  for (size_t i = 0, e = where.getMasks().size(); i < e && i <= number;
-       ++i)
+  for (size_t i = 0, e = where.getMasks().size(); i < e && i <= number; ++i)
     if (getMask(i) == condition)
       return i == number;
   return std::nullopt;
@@ -172,8 +171,7 @@ bool TermFinder::collect(Operation *op) {
     auto where = operand->get().getDefiningOp<WhereOp>();
     std::optional<int64_t> stack =
         where && where->getBlock() == block ? getStackDim(where) : std::nullopt;
-    if (!stack || where.getCases().size() != 1 ||
-        !where.getOtherwise().empty())
+    if (!stack || where.getCases().size() != 1 || !where.getOtherwise().empty())
       return false;
     AffineMap map = generic.getMatchingIndexingMap(operand);
     result.result = generic.getResult(0);
@@ -253,10 +251,9 @@ std::string TermFinder::decide() {
     }
     for (const Obstacle &obstacle : term.slice->getObstacles())
       for (int64_t label : obstacle.labels)
-        if (term.isExpert &&
-            (result.isToken(label) ||
-             (label == result.expertLoop &&
-              obstacle.kind != Obstacle::UsesPosition))) {
+        if (term.isExpert && (result.isToken(label) ||
+                              (label == result.expertLoop &&
+                               obstacle.kind != Obstacle::UsesPosition))) {
           term.isExpert = false;
           reason = obstacle.reason.str();
         }

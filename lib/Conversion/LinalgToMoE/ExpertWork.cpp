@@ -71,13 +71,16 @@ bool ExpertWork::isWorthIt() const {
         }))
       operations += countOperations(generic);
   }
-  // Packed rows are written and read, and the result is written.
+  // For F operations on a row of R elements read and W written, code for all
+  // rows costs F + R + W. An expert costs F + 3R + 3W (inputs are gathered, and
+  // results are packed) for its rows and W for all of them: less, where no more
+  // than half of the rows are active, if F is at least R + 3W.
   Labels all = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
   double moved = 3 * sizeOfRow(type, all);
   for (const Read &input : slice.getInputs())
     if (hasTokens(input.labels))
-      moved += 2 * sizeOfRow(cast<RankedTensorType>(input.value.getType()),
-                             input.labels);
+      moved += sizeOfRow(cast<RankedTensorType>(input.value.getType()),
+                         input.labels);
   return operations >= moved;
 }
 

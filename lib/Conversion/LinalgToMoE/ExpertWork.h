@@ -1,4 +1,5 @@
-//===- ExpertWork.h - Whether an expert pays ----------------------*- C++ -*-===//
+//===- ExpertWork.h - Whether an expert pays ----------------------*- C++
+//-*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -22,8 +23,8 @@ public:
              ArrayRef<int64_t> tokens, std::optional<int64_t> stack)
       : slice(slice), type(type), tokens(tokens), stack(stack) {}
 
-  /// Whether a row takes at least as many operations on numbers as elements
-  /// are moved to bring its inputs to the expert and its result back.
+  /// Whether it takes less to compute the rows alone than to compute all, if no
+  /// more than half of them are needed.
   bool isWorthIt() const;
   /// The first input that would be needed of all experts and tokens, or null.
   const Read *findWhole() const;

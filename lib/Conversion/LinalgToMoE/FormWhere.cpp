@@ -69,7 +69,8 @@ void moe::detachSizes(Operation *op) {
   for (OpResult result : op->getResults())
     for (OpOperand &use : llvm::make_early_inc_range(result.getUses())) {
       auto dim = dyn_cast<tensor::DimOp>(use.getOwner());
-      std::optional<int64_t> index = dim ? dim.getConstantIndex() : std::nullopt;
+      std::optional<int64_t> index =
+          dim ? dim.getConstantIndex() : std::nullopt;
       if (!index)
         continue;
       OpBuilder b(op);
@@ -179,8 +180,8 @@ void SelectNest::visit(Value value, TypedAttr constant, AffineMap map,
   selects.push_back(op->generic);
   auto branch = [&](unsigned number, ArrayRef<Read> masks) {
     const ScalarOperand &operand = op->operands[number];
-    AffineMap read = operand.tensor ? fromResult(*op, operand).compose(map)
-                                    : AffineMap();
+    AffineMap read =
+        operand.tensor ? fromResult(*op, operand).compose(map) : AffineMap();
     visit(operand.tensor, operand.constant, read, masks, false);
   };
   SmallVector<Read> more(masks);
@@ -195,7 +196,14 @@ bool SelectNest::collect() {
   if (!match(root.getResult(0), identity, true))
     return false;
   visit(root.getResult(0), nullptr, identity, {}, true);
-  return true;
+  // Numbers that are chosen are rows only if they take work.
+  bool features = false;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    features |= type.getDimSize(dim) != 1 && !llvm::is_contained(along, dim);
+  return features || llvm::any_of(cases, [](const Case &each) {
+           Operation *op = each.value ? each.value.getDefiningOp() : nullptr;
+           return op && isWork(op);
+         });
 }
 
 /// Yields the value of a case in the dimensions of the result.
@@ -205,9 +213,8 @@ void SelectNest::fill(Region &region, const Case &each) {
   Value value = each.value;
   if (!value || value.getType() != type || !each.map.isIdentity()) {
     Value init = root.getDpsInits().front();
-    Value empty =
-        tensor::EmptyOp::create(b, loc, tensor::getMixedSizes(b, loc, init),
-                                type.getElementType());
+    Value empty = tensor::EmptyOp::create(
+        b, loc, tensor::getMixedSizes(b, loc, init), type.getElementType());
     if (empty.getType() != type)
       empty = tensor::CastOp::create(b, loc, type, empty);
     if (!value) {
@@ -217,8 +224,7 @@ void SelectNest::fill(Region &region, const Case &each) {
       SmallVector<utils::IteratorType> loops(type.getRank(),
                                              utils::IteratorType::parallel);
       value = linalg::GenericOp::create(
-                  b, loc, TypeRange{type}, ValueRange{value},
-                  ValueRange{empty},
+                  b, loc, TypeRange{type}, ValueRange{value}, ValueRange{empty},
                   ArrayRef{each.map, b.getMultiDimIdentityMap(type.getRank())},
                   loops,
                   [](OpBuilder &b, Location loc, ValueRange args) {
@@ -397,7 +403,31 @@ void ProductChain::build() {
   YieldOp::create(b, loc, root.getResult(0));
 }
 
-void moe::formProducts(func::FuncOp function, bool assumeFinite) {
+/// A factor that looks like a mask to a reader, if what it scales is work.
+static void explainFactor(const Elementwise &product, MaskAnalysis &masks,
+                          std::vector<Remark> &remarks) {
+  auto type =
+      cast<RankedTensorType>(product.generic.getResult(0).getType());
+  for (auto [number, operand] : llvm::enumerate(product.operands)) {
+    const ScalarOperand &other = product.operands[1 - number];
+    if (!operand.tensor || operand.constant || !other.tensor ||
+        !scalesRows(type, fromResult(product, operand)) ||
+        masks.isMask(operand.tensor) || !masks.isNearMask(operand.tensor))
+      continue;
+    Operation *factor = operand.tensor.getDefiningOp();
+    Operation *scaled = other.tensor.getDefiningOp();
+    if (factor && scaled && getOnlyReader(other.tensor) && isWork(scaled))
+      remarks.push_back(
+          {product.generic.getLoc(),
+           ("'" + factor->getName().getStringRef() +
+            "' gives a factor that is not known to be zero")
+               .str(),
+           factor->getLoc()});
+  }
+}
+
+void moe::formProducts(func::FuncOp function, bool assumeFinite,
+                       std::vector<Remark> &remarks) {
   SmallVector<linalg::GenericOp> candidates;
   function.walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (isa<WhereOp, DispatchOp>(op))
@@ -413,8 +443,10 @@ void moe::formProducts(func::FuncOp function, bool assumeFinite) {
     if (moved.contains(op))
       continue;
     ProductChain chain(op, masks, assumeFinite);
-    if (!chain.collect())
+    if (!chain.collect()) {
+      explainFactor(*matchElementwise(op), masks, remarks);
       continue;
+    }
     moved.insert_range(chain.getProducts());
     chain.build();
   }

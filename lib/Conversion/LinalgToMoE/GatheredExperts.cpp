@@ -300,8 +300,8 @@ bool GatheredExperts::isWorkOfExperts(const Gather &gather, bool single) {
   shape.push_back(cast<RankedTensorType>(gather.source.getType())
                       .getDimSize(gather.experts));
   auto wide = RankedTensorType::get(shape, type.getElementType());
-  Labels labels = getLabels(
-      AffineMap::get(type.getRank(), 0, gather.map, op.getContext()));
+  Labels labels =
+      getLabels(AffineMap::get(type.getRank(), 0, gather.map, op.getContext()));
   labels.insert(labels.begin() + gather.experts, single ? kInner : stack);
   auto check = [&](Operation *reader, Value value) {
     return moe::isWorkOfExperts(reader, value, labels, wide, tokens,
@@ -313,9 +313,8 @@ bool GatheredExperts::isWorkOfExperts(const Gather &gather, bool single) {
   auto concat = gather.source.getDefiningOp<tensor::ConcatOp>();
   Operation *reader = getOnlyReader(concat);
   return reader && op->isAncestor(reader) &&
-         llvm::any_of(concat.getInputs(), [&](Value part) {
-           return check(concat, part);
-         });
+         llvm::any_of(concat.getInputs(),
+                      [&](Value part) { return check(concat, part); });
 }
 
 Value GatheredExperts::sum(OpBuilder &b, const Gather &gather) {

@@ -317,7 +317,8 @@ bool GatheredRows::rewrite(scf::ForOp loop) {
   term.map = identity;
   auto isOwn = [&](const RowSlice &slice, Operation *op) {
     return llvm::all_of(op->getUses(), [&](OpOperand &use) {
-      Operation *user = loop->getBlock()->findAncestorOpInBlock(*use.getOwner());
+      Operation *user =
+          loop->getBlock()->findAncestorOpInBlock(*use.getOwner());
       return isSizeOnly(use) ||
              (user && (sinks.contains(user) || slice.contains(user)));
     });

@@ -45,25 +45,23 @@ static Value selectRows(OpBuilder &b, Location loc, Value mask,
     maps.push_back(all);
   }
   maps.push_back(all);
-  Value empty =
-      tensor::EmptyOp::create(b, loc, tensor::getMixedSizes(b, loc, chosen),
-                              type.getElementType());
+  Value empty = tensor::EmptyOp::create(
+      b, loc, tensor::getMixedSizes(b, loc, chosen), type.getElementType());
   Value zero;
   if (!otherwise)
-    zero = arith::ConstantOp::create(b, loc,
-                                     b.getZeroAttr(type.getElementType()));
+    zero =
+        arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
   SmallVector<utils::IteratorType> parallel(rank,
                                             utils::IteratorType::parallel);
-  Value result =
-      linalg::GenericOp::create(
-          b, loc, TypeRange{empty.getType()}, inputs, ValueRange{empty}, maps,
-          parallel,
-          [&](OpBuilder &b, Location loc, ValueRange args) {
-            Value value = arith::SelectOp::create(b, loc, args[0], args[1],
-                                                  zero ? zero : args[2]);
-            linalg::YieldOp::create(b, loc, value);
-          })
-          .getResult(0);
+  Value result = linalg::GenericOp::create(
+                     b, loc, TypeRange{empty.getType()}, inputs,
+                     ValueRange{empty}, maps, parallel,
+                     [&](OpBuilder &b, Location loc, ValueRange args) {
+                       Value value = arith::SelectOp::create(
+                           b, loc, args[0], args[1], zero ? zero : args[2]);
+                       linalg::YieldOp::create(b, loc, value);
+                     })
+                     .getResult(0);
   if (result.getType() != type)
     result = tensor::CastOp::create(b, loc, type, result);
   return result;

@@ -96,10 +96,8 @@ TypedAttr Puller::evaluate(Operation *op) {
   if (auto elementwise = matchElementwise(op))
     return evaluate(*elementwise);
   if (auto sum = matchSum(op)) {
-    Operation *product = sum->generic.getBody()
-                             ->getTerminator()
-                             ->getOperand(0)
-                             .getDefiningOp();
+    Operation *product =
+        sum->generic.getBody()->getTerminator()->getOperand(0).getDefiningOp();
     if (sum->factors.size() > 1 && !assumeFinite && !promisesFinite(product))
       return nullptr;
     for (OpOperand *factor : sum->factors)
@@ -151,9 +149,9 @@ bool Puller::find() {
   constexpr size_t kMaxFollowed = 64;
   Value start = where.getResult(0);
   Type element = getElementTypeOrSelf(start.getType());
-  known[start] = {cast<TypedAttr>(Builder(element.getContext())
-                                      .getZeroAttr(element)),
-                  Labels(where.getAlong())};
+  known[start] = {
+      cast<TypedAttr>(Builder(element.getContext()).getZeroAttr(element)),
+      Labels(where.getAlong())};
   llvm::SmallPtrSet<Operation *, 16> inside;
   auto readersOf = [&](Value value) {
     SmallVector<Operation *> readers;

@@ -85,8 +85,7 @@ static Masked mask(func::FuncOp function, bool assumeFinite, bool report,
   // dimensions are told apart; others only afterwards. What is gathered by a
   // list has one dimension of tokens.
   generalizeNamedOps(*copy);
-  unsigned listed =
-      lists ? maskGatheredRows(*copy, /*report=*/false) : 0;
+  unsigned listed = lists ? maskGatheredRows(*copy, /*report=*/false) : 0;
   bool tellApart = listed == 0;
   if (failed(bringIntoDenseForm(*copy, assumeFinite, tellApart)))
     return result;
@@ -95,8 +94,9 @@ static Masked mask(func::FuncOp function, bool assumeFinite, bool report,
   if (listed + numbered > 0 &&
       failed(bringIntoDenseForm(*copy, assumeFinite, tellApart)))
     return result;
+  // What a factor is made of is known while selects are selects.
+  formProducts(*copy, assumeFinite, result.remarks);
   formSelects(*copy);
-  formProducts(*copy, assumeFinite);
   pullIntoWheres(*copy, assumeFinite);
 
   result.experts = absorbIntoWheres(*copy, result.remarks);

@@ -93,7 +93,8 @@ static Labels followSlice(OffsetSizeAndStrideOpInterface op, Value whole,
                           RowFlow &flow) {
   Labels result;
   size_t next = 0;
-  for (int64_t dim = 0, rank = cast<RankedTensorType>(whole.getType()).getRank();
+  for (int64_t dim = 0,
+               rank = cast<RankedTensorType>(whole.getType()).getRank();
        dim < rank; ++dim) {
     int64_t label = dropped.test(dim) ? kInner : labels[next++];
     if (!isConstantIntValue(op.getMixedOffsets()[dim], 0) ||
@@ -189,10 +190,9 @@ RowFlow moe::getRowFlow(Operation *op, ArrayRef<Labels> results) {
         if (slice.getSourceType().getRank() != slice.getDestType().getRank())
           return unknown();
         llvm::SmallBitVector none(slice.getDestType().getRank());
-        flow.reads.push_back(
-            {slice.getSource(),
-             followSlice(slice, slice.getDest(), none, labels,
-                         "writes some of the rows", flow)});
+        flow.reads.push_back({slice.getSource(),
+                              followSlice(slice, slice.getDest(), none, labels,
+                                          "writes some of the rows", flow)});
         flow.reads.push_back({slice.getDest(), labels});
       })
       .Default([&](Operation *) { unknown(); });

@@ -71,8 +71,7 @@ void RowSlice::visit(Value value, const Labels &labels, Operation *user) {
   if (!isa<RankedTensorType>(value.getType()) || isRematerializable(value))
     return;
   SmallVector<Reading, 1> &known = readings[value];
-  if (llvm::any_of(known,
-                   [&](const Reading &r) { return r.labels == labels; }))
+  if (llvm::any_of(known, [&](const Reading &r) { return r.labels == labels; }))
     return;
   known.push_back({labels, user});
   Operation *op = value.getDefiningOp();

@@ -65,8 +65,8 @@ bool isRematerializable(Value value);
 class RowSlice {
 public:
   /// Whether an operation, whose readers are all known, belongs to the slice.
-  using MayEnter = llvm::function_ref<bool(const RowSlice &, Operation *,
-                                           const RowFlow &)>;
+  using MayEnter =
+      llvm::function_ref<bool(const RowSlice &, Operation *, const RowFlow &)>;
 
   /// Walks back from `value` through the operations of `blocks`, the innermost
   /// first, as far as `mayEnter` lets it.

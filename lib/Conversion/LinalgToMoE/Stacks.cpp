@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Stacks.h"
+#include "Where.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -60,91 +61,196 @@ struct StackOfParts : OpRewritePattern<tensor::ExpandShapeOp> {
   }
 };
 
-/// sum over e of m[t, e] * (concat a, b)[t, e, h], where m is a mask
-/// ==> m[t, 0] * a[t, h] + m[t, 1] * b[t, h]
+/// sum over e of f((concat a, b)[t, e, h], m[t, e])
+/// ==> f(a[t, h], m[t, 0]) + f(b[t, h], m[t, 1])
+/// A contraction counts as well, if one factor is a mask: others have parts
+/// that are best multiplied at once.
 struct SumOfParts : OpRewritePattern<linalg::GenericOp> {
-  using OpRewritePattern::OpRewritePattern;
+  SumOfParts(MLIRContext *context, bool contractions)
+      : OpRewritePattern(context, /*benefit=*/2), contractions(contractions) {}
 
   LogicalResult matchAndRewrite(linalg::GenericOp op,
                                 PatternRewriter &rewriter) const override {
     auto sum = matchSum(op);
-    if (!sum || sum->factors.size() != 2 || op.getNumReductionLoops() != 1)
-      return rewriter.notifyMatchFailure(op, "not a sum of products");
+    if (!sum || op.getNumReductionLoops() != 1 ||
+        (sum->factors.size() == 2) != contractions ||
+        op->getParentOfType<DispatchOp>())
+      return rewriter.notifyMatchFailure(op, "not a sum of that kind");
     SmallVector<unsigned> reductions;
     op.getReductionDims(reductions);
-    AffineExpr expert = rewriter.getAffineDimExpr(reductions.front());
-    for (unsigned side : {0, 1}) {
-      OpOperand *all = sum->factors[side], *mask = sum->factors[1 - side];
-      auto concat = all->get().getDefiningOp<tensor::ConcatOp>();
-      AffineMap map = op.getMatchingIndexingMap(all);
-      AffineMap maskMap = op.getMatchingIndexingMap(mask);
-      if (!concat || map.getResult(concat.getDim()) != expert ||
-          !llvm::is_contained(maskMap.getResults(), expert) ||
-          !MaskAnalysis().isMask(mask->get()) ||
-          llvm::any_of(concat.getInputs(), [&](Value part) {
-            return cast<RankedTensorType>(part.getType())
-                       .getDimSize(concat.getDim()) != 1;
-          }))
-        continue;
-      rewrite(op, concat, map, mask->get(), maskMap, reductions.front(),
-              rewriter);
-      return success();
+    unsigned loop = reductions.front();
+    std::optional<int64_t> parts;
+    for (OpOperand *factor : sum->factors) {
+      std::optional<int64_t> dim = getDimOf(op, factor, loop);
+      if (!dim)
+        return rewriter.notifyMatchFailure(op, "not read by the loop");
+      if (!parts)
+        parts = countParts(factor->get(), *dim);
     }
-    return rewriter.notifyMatchFailure(op, "not of parts of one expert each");
+    if (!parts)
+      return rewriter.notifyMatchFailure(op, "not of parts of one expert each");
+    if (contractions && llvm::none_of(sum->factors, [](OpOperand *factor) {
+          return MaskAnalysis().isMask(factor->get());
+        }))
+      return rewriter.notifyMatchFailure(op, "no mask");
+    Value total = op.getDpsInits().front();
+    for (int64_t part = 0; part < *parts; ++part)
+      total = addPart(rewriter, op, *sum, loop, part, total);
+    rewriter.replaceOp(op, total);
+    return success();
   }
 
-  static void rewrite(linalg::GenericOp op, tensor::ConcatOp concat,
-                      AffineMap map, Value mask, AffineMap maskMap,
-                      unsigned loop, PatternRewriter &rewriter) {
-    Location loc = op.getLoc();
-    Value total = op.getDpsInits().front();
-    AffineMap out = op.getIndexingMapsArray().back();
-    // Without the loop over experts, at which parts are read at 0.
-    SmallVector<AffineExpr> dims;
-    for (unsigned dim = 0; dim < op.getNumLoops(); ++dim)
-      dims.push_back(dim == loop
-                         ? rewriter.getAffineConstantExpr(0)
-                         : rewriter.getAffineDimExpr(dim - (dim > loop)));
-    auto without = [&](AffineMap map) {
-      return map.replaceDimsAndSymbols(dims, {}, op.getNumLoops() - 1, 0);
-    };
-    SmallVector<utils::IteratorType> parallel(op.getNumLoops() - 1,
-                                              utils::IteratorType::parallel);
-    auto maskType = cast<RankedTensorType>(mask.getType());
-    for (auto [number, part] : llvm::enumerate(concat.getInputs())) {
-      SmallVector<OpFoldResult> offsets, sizes,
-          strides(maskType.getRank(), rewriter.getIndexAttr(1));
-      for (auto [dim, index] : llvm::enumerate(maskMap.getResults())) {
-        bool own = index == rewriter.getAffineDimExpr(loop);
-        offsets.push_back(rewriter.getIndexAttr(own ? number : 0));
-        sizes.push_back(own ? OpFoldResult(rewriter.getIndexAttr(1))
-                            : tensor::getMixedSize(rewriter, loc, mask, dim));
-      }
-      Value column = tensor::ExtractSliceOp::create(rewriter, loc, mask,
-                                                    offsets, sizes, strides);
-      auto make = [&](ValueRange inputs, ArrayRef<AffineMap> maps, bool adds) {
-        Value empty = tensor::EmptyOp::create(
-            rewriter, loc, tensor::getMixedSizes(rewriter, loc, total),
-            getElementTypeOrSelf(total.getType()));
-        return linalg::GenericOp::create(
-                   rewriter, loc, TypeRange{op.getResult(0).getType()}, inputs,
-                   ValueRange{empty}, maps, parallel,
-                   [&](OpBuilder &b, Location loc, ValueRange args) {
-                     Value value =
-                         adds ? arith::AddFOp::create(b, loc, args[0], args[1])
-                                    .getResult()
-                              : arith::MulFOp::create(b, loc, args[0], args[1])
-                                    .getResult();
-                     linalg::YieldOp::create(b, loc, value);
-                   })
-            .getResult(0);
-      };
-      Value term = make({column, part},
-                        {without(maskMap), without(map), without(out)}, false);
-      AffineMap each = rewriter.getMultiDimIdentityMap(out.getNumResults());
-      total = make({total, term}, {each, each, each}, true);
+private:
+  bool contractions;
+
+  /// The dimension of an operand that `loop` alone indexes.
+  static std::optional<int64_t> getDimOf(linalg::GenericOp op,
+                                         OpOperand *operand, unsigned loop) {
+    AffineMap map = op.getMatchingIndexingMap(operand);
+    if (!map.isProjectedPermutation())
+      return std::nullopt;
+    std::optional<unsigned> dim =
+        map.getResultPosition(getAffineDimExpr(loop, op.getContext()));
+    return dim ? std::optional<int64_t>(*dim) : std::nullopt;
+  }
+
+  /// An operation on elements alone, in the order of its result.
+  static linalg::GenericOp getElementwise(Value value) {
+    auto op = value.getDefiningOp<linalg::GenericOp>();
+    bool is = op && op->getNumResults() == 1 && op.hasPureTensorSemantics() &&
+              op.getNumParallelLoops() == op.getNumLoops() &&
+              op.getIndexingMapsArray().back().isIdentity() &&
+              op.getRegionOutputArgs().front().use_empty() &&
+              isMemoryEffectFree(op) && getOnlyReader(value) &&
+              op.getBody()->getOps<linalg::IndexOp>().empty() &&
+              llvm::all_of(op.getDpsInputs(), [](Value input) {
+                return isa<RankedTensorType>(input.getType());
+              });
+    return is ? op : nullptr;
+  }
+
+  /// How many parts of extent 1 along `dim` a value is made of.
+  static std::optional<int64_t> countParts(Value value, int64_t dim,
+                                           unsigned depth = 0) {
+    constexpr unsigned kMaxDepth = 16;
+    if (auto concat = value.getDefiningOp<tensor::ConcatOp>()) {
+      if (int64_t(concat.getDim()) != dim ||
+          llvm::any_of(concat.getInputs(), [&](Value part) {
+            return cast<RankedTensorType>(part.getType()).getDimSize(dim) != 1;
+          }))
+        return std::nullopt;
+      return concat.getInputs().size();
     }
-    rewriter.replaceOp(op, total);
+    linalg::GenericOp op = getElementwise(value);
+    if (!op || depth == kMaxDepth)
+      return std::nullopt;
+    for (OpOperand *input : op.getDpsInputOperands())
+      if (auto own = getDimOf(op, input, dim))
+        if (auto parts = countParts(input->get(), *own, depth + 1))
+          return parts;
+    return std::nullopt;
+  }
+
+  /// `map` where `loop` is left out.
+  static AffineMap without(AffineMap map, unsigned loop) {
+    SmallVector<AffineExpr> dims;
+    for (unsigned dim = 0; dim < map.getNumDims(); ++dim)
+      dims.push_back(getAffineDimExpr(dim - (dim > loop), map.getContext()));
+    SmallVector<AffineExpr> results;
+    for (AffineExpr result : map.getResults())
+      if (result != getAffineDimExpr(loop, map.getContext()))
+        results.push_back(result.replaceDims(dims));
+    return AffineMap::get(map.getNumDims() - 1, 0, results, map.getContext());
+  }
+
+  /// Part `number` of a value along `dim`, without that dimension.
+  static Value getPart(PatternRewriter &rewriter, Value value, int64_t dim,
+                       int64_t number) {
+    Location loc = value.getLoc();
+    auto type = cast<RankedTensorType>(value.getType());
+    if (countParts(value, dim)) {
+      if (auto concat = value.getDefiningOp<tensor::ConcatOp>())
+        return slice(rewriter, concat.getInputs()[number], dim, 0);
+      auto op = value.getDefiningOp<linalg::GenericOp>();
+      SmallVector<Value> inputs;
+      SmallVector<AffineMap> maps;
+      for (OpOperand *input : op.getDpsInputOperands()) {
+        auto own = getDimOf(op, input, dim);
+        inputs.push_back(own ? getPart(rewriter, input->get(), *own, number)
+                             : input->get());
+        maps.push_back(without(op.getMatchingIndexingMap(input), dim));
+      }
+      SmallVector<OpFoldResult> sizes =
+          tensor::getMixedSizes(rewriter, loc, op.getDpsInits().front());
+      sizes.erase(sizes.begin() + dim);
+      maps.push_back(rewriter.getMultiDimIdentityMap(sizes.size()));
+      Value empty =
+          tensor::EmptyOp::create(rewriter, loc, sizes, type.getElementType());
+      SmallVector<utils::IteratorType> parallel(sizes.size(),
+                                                utils::IteratorType::parallel);
+      auto part =
+          linalg::GenericOp::create(rewriter, loc, TypeRange{empty.getType()},
+                                    inputs, ValueRange{empty}, maps, parallel);
+      rewriter.cloneRegionBefore(op.getRegion(), part.getRegion(),
+                                 part.getRegion().end());
+      return part.getResult(0);
+    }
+    return slice(rewriter, value, dim, number);
+  }
+
+  static Value slice(PatternRewriter &rewriter, Value value, int64_t dim,
+                     int64_t number) {
+    Location loc = value.getLoc();
+    auto type = cast<RankedTensorType>(value.getType());
+    SmallVector<OpFoldResult> offsets(type.getRank(), rewriter.getIndexAttr(0)),
+        strides(type.getRank(), rewriter.getIndexAttr(1)),
+        sizes = tensor::getMixedSizes(rewriter, loc, value);
+    offsets[dim] = rewriter.getIndexAttr(number);
+    sizes[dim] = rewriter.getIndexAttr(1);
+    SmallVector<int64_t> shape(type.getShape());
+    shape.erase(shape.begin() + dim);
+    return tensor::ExtractSliceOp::create(
+        rewriter, loc, RankedTensorType::get(shape, type.getElementType()),
+        value, offsets, sizes, strides);
+  }
+
+  static Value addPart(PatternRewriter &rewriter, linalg::GenericOp op,
+                       const Sum &sum, unsigned loop, int64_t number,
+                       Value total) {
+    Location loc = op.getLoc();
+    AffineMap out = without(op.getIndexingMapsArray().back(), loop);
+    SmallVector<Value> inputs;
+    SmallVector<AffineMap> maps;
+    for (OpOperand *factor : sum.factors) {
+      inputs.push_back(getPart(rewriter, factor->get(),
+                               *getDimOf(op, factor, loop), number));
+      maps.push_back(without(op.getMatchingIndexingMap(factor), loop));
+    }
+    SmallVector<utils::IteratorType> parallel(out.getNumDims(),
+                                              utils::IteratorType::parallel);
+    auto make = [&](ValueRange inputs, ArrayRef<AffineMap> maps, bool adds) {
+      Value empty = tensor::EmptyOp::create(
+          rewriter, loc,
+          tensor::getMixedSizes(rewriter, loc, op.getDpsInits().front()),
+          getElementTypeOrSelf(total.getType()));
+      SmallVector<AffineMap> all(maps);
+      all.push_back(out);
+      return linalg::GenericOp::create(
+                 rewriter, loc, TypeRange{op.getResult(0).getType()}, inputs,
+                 ValueRange{empty}, all, parallel,
+                 [&](OpBuilder &b, Location loc, ValueRange args) {
+                   Value value =
+                       adds ? arith::AddFOp::create(b, loc, args[0], args[1])
+                                  .getResult()
+                            : arith::MulFOp::create(b, loc, args[0], args[1])
+                                  .getResult();
+                   linalg::YieldOp::create(b, loc, value);
+                 })
+          .getResult(0);
+    };
+    if (inputs.size() == 2)
+      return make({total, make(inputs, maps, false)}, {out, out}, true);
+    return make({total, inputs.front()}, {out, maps.front()}, true);
   }
 };
 
@@ -152,9 +258,10 @@ struct SumOfParts : OpRewritePattern<linalg::GenericOp> {
 
 void moe::populateStacks(RewritePatternSet &patterns) {
   patterns.add<StackOfParts>(patterns.getContext());
+  patterns.add<SumOfParts>(patterns.getContext(), /*contractions=*/false);
 }
 
 void moe::populateSumsOfStacks(RewritePatternSet &patterns) {
   // Before a sum is split from its products.
-  patterns.add<SumOfParts>(patterns.getContext(), /*benefit=*/2);
+  patterns.add<SumOfParts>(patterns.getContext(), /*contractions=*/true);
 }

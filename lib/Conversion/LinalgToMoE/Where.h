@@ -31,7 +31,8 @@ struct Remark {
 void formSelects(func::FuncOp function);
 /// Products of rows with numbers that are zero by choice become moe.where, if
 /// they promise that all numbers are finite, or with `assumeFinite`.
-void formProducts(func::FuncOp function, bool assumeFinite);
+void formProducts(func::FuncOp function, bool assumeFinite,
+                  std::vector<Remark> &remarks);
 /// What is computed from a moe.where alone, and zero where that is, moves into
 /// it. A product with zero is zero with `assumeFinite`.
 void pullIntoWheres(func::FuncOp function, bool assumeFinite);
@@ -46,6 +47,8 @@ bool isWorkOfExperts(Operation *reader, Value value, const Labels &labels,
                      RankedTensorType type, ArrayRef<int64_t> tokens,
                      std::optional<int64_t> stack);
 
+/// Whether `op`, or what is computed for it alone, is work to skip.
+bool isWork(Operation *op);
 /// The dimension of `where` that a sum, its only reader, adds up: that of
 /// stacked experts.
 std::optional<int64_t> getStackDim(WhereOp where);

@@ -223,7 +223,9 @@ func.func @by_position(%x: tensor<?x4xf32>, %mask: tensor<?xi1>, %out: tensor<?x
 
 // What a body asserts is not lost: it reads by position no more than that.
 // CHECK-LABEL: @asserted
-// CHECK-NOT: moe.dispatch
+// CHECK: tensor.extract
+// CHECK: moe.dispatch
+// CHECK-NOT: tensor.extract %
 // CHECK: return
 func.func @asserted(%x: tensor<?x4xf32>, %y: tensor<?x2xf32>, %mask: tensor<?xi1>, %small: i1, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
   %c0 = arith.constant 0 : index
@@ -269,7 +271,9 @@ func.func @asserted(%x: tensor<?x4xf32>, %y: tensor<?x2xf32>, %mask: tensor<?xi1
 
 // Nobody says that both parts have as many rows.
 // CHECK-LABEL: @other_rows
-// CHECK-NOT: moe.dispatch
+// CHECK: tensor.extract
+// CHECK: moe.dispatch
+// CHECK-NOT: tensor.extract %
 // CHECK: return
 func.func @other_rows(%x: tensor<?x4xf32>, %y: tensor<?x2xf32>, %mask: tensor<?xi1>, %small: i1, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
   %c0 = arith.constant 0 : index
