@@ -110,3 +110,44 @@ func.func @parameters(%layer: index, %expert: index, %w: tensor<96x64xf32>) {
   %1 = moe.pick %expert [%w, %0] {note} : tensor<96x64xf32>
   return
 }
+
+// CHECK-LABEL: func @where
+func.func @where(%x: tensor<?x4xf32>, %n: tensor<?xi64>, %a: tensor<?xi1>, %b: tensor<?xi1>) -> (tensor<?x4xf32>, tensor<?xi64>) {
+  // CHECK:      %{{.*}}:2 = moe.where %{{.*}}, %{{.*}} along [0] attributes {note} : (tensor<?xi1>, tensor<?xi1>) -> (tensor<?x4xf32>, tensor<?xi64>) {
+  // CHECK-NEXT:   moe.yield %{{.*}}, %{{.*}} : tensor<?x4xf32>, tensor<?xi64>
+  // CHECK-NEXT: }, {
+  // CHECK-NEXT:   arith.addf
+  // CHECK-NEXT:   moe.yield
+  // CHECK-NEXT: } else {
+  // CHECK-NEXT:   moe.yield
+  // CHECK-NEXT: }
+  %0:2 = moe.where %a, %b along [0] attributes {note} : (tensor<?xi1>, tensor<?xi1>) -> (tensor<?x4xf32>, tensor<?xi64>) {
+    moe.yield %x, %n : tensor<?x4xf32>, tensor<?xi64>
+  }, {
+    %y = arith.addf %x, %x : tensor<?x4xf32>
+    moe.yield %y, %n : tensor<?x4xf32>, tensor<?xi64>
+  } else {
+    moe.yield %x, %n : tensor<?x4xf32>, tensor<?xi64>
+  }
+  return %0#0, %0#1 : tensor<?x4xf32>, tensor<?xi64>
+}
+
+// CHECK-LABEL: func @where_along
+func.func @where_along(%x: tensor<?x3x4xf32>, %i: tensor<index>, %a: tensor<4x?xi1>, %b: tensor<i1>) -> (tensor<?x3x4xf32>, tensor<index>) {
+  // CHECK:      moe.where %{{.*}} along [2, 0] implied attributes {note = 1 : i64} : (tensor<4x?xi1>) -> tensor<?x3x4xf32> {
+  // CHECK-NEXT:   moe.where %{{.*}} along [2, 0] : (tensor<4x?xi1>) -> tensor<?x3x4xf32> {
+  // CHECK-NOT:  else
+  %0 = moe.where %a along [2, 0] implied attributes {note = 1} : (tensor<4x?xi1>) -> tensor<?x3x4xf32> {
+    %1 = moe.where %a along [2, 0] : (tensor<4x?xi1>) -> tensor<?x3x4xf32> {
+      moe.yield %x : tensor<?x3x4xf32>
+    }
+    moe.yield %1 : tensor<?x3x4xf32>
+  }
+  // CHECK:      moe.where %{{.*}} along [] : (tensor<i1>) -> tensor<index> {
+  %2 = moe.where %b along [] : (tensor<i1>) -> tensor<index> {
+    moe.yield %i : tensor<index>
+  } else {
+    moe.yield %i : tensor<index>
+  }
+  return %0, %2 : tensor<?x3x4xf32>, tensor<index>
+}

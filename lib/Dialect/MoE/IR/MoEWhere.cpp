@@ -148,9 +148,15 @@ ParseResult WhereOp::parse(OpAsmParser &parser, OperationState &result) {
     if (parser.parseRegion(*cases.back()))
       return failure();
   } while (succeeded(parser.parseOptionalComma()));
-  if (succeeded(parser.parseOptionalKeyword("else")) &&
-      parser.parseRegion(*otherwise))
-    return failure();
+  llvm::SMLoc last = parser.getCurrentLocation();
+  if (succeeded(parser.parseOptionalKeyword("else"))) {
+    if (parser.parseRegion(*otherwise))
+      return failure();
+    // An empty one would be none.
+    if (otherwise->empty())
+      return parser.emitError(
+          last, "expected a region that ends in moe.yield behind else");
+  }
   result.addRegion(std::move(otherwise));
   for (auto &region : cases)
     result.addRegion(std::move(region));

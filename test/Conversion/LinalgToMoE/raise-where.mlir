@@ -1,0 +1,260 @@
+// RUN: moe-opt %s --moe-raise-where --verify-diagnostics | FileCheck %s
+
+#all = affine_map<(d0, d1) -> (d0, d1)>
+#x = affine_map<(d0, d1, d2) -> (d0, d2)>
+#w = affine_map<(d0, d1, d2) -> (d1, d2)>
+#y = affine_map<(d0, d1, d2) -> (d0, d1)>
+
+// CHECK-LABEL: func @single
+// CHECK: %[[R:.*]] = moe.route {{.*}} : (tensor<6x1xi1>) -> !moe.routing<1>
+// CHECK: %[[ROWS:.*]] = moe.dispatch %arg0 by %[[R]]
+// CHECK: ^expert0(%[[MINE:.*]]: tensor<?x8xf32>):
+// CHECK: linalg.generic {{.*}}"reduction"{{.*}} ins(%[[MINE]], %arg1 :
+// CHECK: moe.combine %[[ROWS]] by %[[R]] unweighted
+// CHECK-NOT: arith.select
+func.func @single(%x: tensor<6x8xf32>, %w: tensor<8x8xf32>, %m: tensor<6xi1>) -> tensor<6x8xf32> {
+  %zero = arith.constant dense<0.0> : tensor<6x8xf32>
+  %y = moe.where %m along [0] : (tensor<6xi1>) -> tensor<6x8xf32> {
+    %a = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<6x8xf32>, tensor<8x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.mulf %p, %q : f32
+      %2 = arith.addf %s, %1 : f32
+      linalg.yield %2 : f32
+    } -> tensor<6x8xf32>
+    moe.yield %a : tensor<6x8xf32>
+  }
+  return %y : tensor<6x8xf32>
+}
+
+// The second mask decides where the first does not hold; the rows of neither are those
+// behind else.
+// CHECK-LABEL: func @several
+// CHECK-SAME: %[[X:.*]]: tensor<6x8xf32>, {{.*}}, %[[M:[a-z0-9]+]]: tensor<6xi1>, %[[N:[a-z0-9]+]]: tensor<6xi1>
+// CHECK: linalg.generic {{.*}} ins(%[[N]], %[[M]] :
+// CHECK-NEXT: ^bb0(%[[SECOND:.*]]: i1, %[[FIRST:.*]]: i1, %{{.*}}: i1):
+// CHECK: %[[NOT:.*]] = arith.xori %[[FIRST]], %true
+// CHECK: arith.andi %[[SECOND]], %[[NOT]]
+// CHECK: moe.route {{.*}} : (tensor<6x2xi1>) -> !moe.routing<2>
+// CHECK: moe.dispatch %[[X]] by
+// CHECK: ^expert0
+// CHECK: math.tanh
+// CHECK: ^expert1
+// CHECK: math.sin
+// CHECK: %[[INIT:.*]] = tensor.cast %[[X]]
+// CHECK: moe.combine {{.*}} into %[[INIT]] unweighted
+func.func @several(%x: tensor<6x8xf32>, %w: tensor<8x8xf32>, %m: tensor<6xi1>, %n: tensor<6xi1>) -> tensor<6x8xf32> {
+  %zero = arith.constant dense<0.0> : tensor<6x8xf32>
+  %y = moe.where %m, %n along [0] : (tensor<6xi1>, tensor<6xi1>) -> tensor<6x8xf32> {
+    %a = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<6x8xf32>, tensor<8x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.mulf %p, %q : f32
+      %2 = arith.addf %s, %1 : f32
+      linalg.yield %2 : f32
+    } -> tensor<6x8xf32>
+    %b = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<6x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %s: f32):
+      %1 = math.tanh %p : f32
+      linalg.yield %1 : f32
+    } -> tensor<6x8xf32>
+    moe.yield %b : tensor<6x8xf32>
+  }, {
+    %a = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<6x8xf32>, tensor<8x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.mulf %p, %q : f32
+      %2 = arith.addf %s, %1 : f32
+      linalg.yield %2 : f32
+    } -> tensor<6x8xf32>
+    %b = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<6x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %s: f32):
+      %1 = math.sin %p : f32
+      linalg.yield %1 : f32
+    } -> tensor<6x8xf32>
+    moe.yield %b : tensor<6x8xf32>
+  } else {
+    moe.yield %x : tensor<6x8xf32>
+  }
+  return %y : tensor<6x8xf32>
+}
+
+// Code behind else is an expert, too: of the rows where no mask holds.
+// CHECK-LABEL: func @otherwise
+// CHECK: moe.route {{.*}} : (tensor<6x2xi1>) -> !moe.routing<2>
+// CHECK: ^expert0
+// CHECK: math.tanh
+// CHECK: ^expert1
+// CHECK: math.sin
+// CHECK: moe.combine {{.*}} unweighted
+func.func @otherwise(%x: tensor<6x8xf32>, %w: tensor<8x8xf32>, %m: tensor<6xi1>) -> tensor<6x8xf32> {
+  %zero = arith.constant dense<0.0> : tensor<6x8xf32>
+  %y = moe.where %m along [0] : (tensor<6xi1>) -> tensor<6x8xf32> {
+    %a = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<6x8xf32>, tensor<8x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.mulf %p, %q : f32
+      %2 = arith.addf %s, %1 : f32
+      linalg.yield %2 : f32
+    } -> tensor<6x8xf32>
+    %b = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<6x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %s: f32):
+      %1 = math.tanh %p : f32
+      linalg.yield %1 : f32
+    } -> tensor<6x8xf32>
+    moe.yield %b : tensor<6x8xf32>
+  } else {
+    %a = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<6x8xf32>, tensor<8x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.mulf %p, %q : f32
+      %2 = arith.addf %s, %1 : f32
+      linalg.yield %2 : f32
+    } -> tensor<6x8xf32>
+    %b = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<6x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %s: f32):
+      %1 = math.sin %p : f32
+      linalg.yield %1 : f32
+    } -> tensor<6x8xf32>
+    moe.yield %b : tensor<6x8xf32>
+  }
+  return %y : tensor<6x8xf32>
+}
+
+// A value that is zero already becomes an expert like any other.
+// CHECK-LABEL: func @implied
+// CHECK: moe.dispatch
+// CHECK: ^expert0
+// CHECK: "reduction"
+// CHECK: moe.combine
+func.func @implied(%x: tensor<6x8xf32>, %w: tensor<8x8xf32>, %m: tensor<6xi1>) -> tensor<6x8xf32> {
+  %zero = arith.constant dense<0.0> : tensor<6x8xf32>
+  %y = moe.where %m along [0] implied : (tensor<6xi1>) -> tensor<6x8xf32> {
+    %a = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<6x8xf32>, tensor<8x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.mulf %p, %q : f32
+      %2 = arith.addf %s, %1 : f32
+      linalg.yield %2 : f32
+    } -> tensor<6x8xf32>
+    moe.yield %a : tensor<6x8xf32>
+  }
+  return %y : tensor<6x8xf32>
+}
+
+// Terms of a sum are the experts of one dispatch; what is added besides is added.
+// CHECK-LABEL: func @sum
+// CHECK-SAME: %[[OTHER:[a-z0-9]+]]: tensor<6x8xf32>) ->
+// CHECK: moe.route {{.*}} : (tensor<6x2xi1>) -> !moe.routing<2>
+// CHECK: moe.dispatch
+// CHECK-NOT: moe.dispatch
+// CHECK: moe.combine
+// CHECK: linalg.generic {{.*}} ins(%[[OTHER]],
+// CHECK: arith.addf
+// CHECK-NOT: moe.where
+func.func @sum(%x: tensor<6x8xf32>, %w: tensor<8x8xf32>, %v: tensor<8x8xf32>, %m: tensor<6xi1>, %n: tensor<6xi1>, %b: tensor<6x8xf32>) -> tensor<6x8xf32> {
+  %zero = arith.constant dense<0.0> : tensor<6x8xf32>
+  %c = moe.where %m along [0] : (tensor<6xi1>) -> tensor<6x8xf32> {
+    %a = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<6x8xf32>, tensor<8x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.mulf %p, %q : f32
+      %2 = arith.addf %s, %1 : f32
+      linalg.yield %2 : f32
+    } -> tensor<6x8xf32>
+    moe.yield %a : tensor<6x8xf32>
+  }
+  %d = moe.where %n along [0] : (tensor<6xi1>) -> tensor<6x8xf32> {
+    %a = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %v : tensor<6x8xf32>, tensor<8x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.mulf %p, %q : f32
+      %2 = arith.addf %s, %1 : f32
+      linalg.yield %2 : f32
+    } -> tensor<6x8xf32>
+    moe.yield %a : tensor<6x8xf32>
+  }
+  %e = linalg.generic {indexing_maps = [#all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%c, %d : tensor<6x8xf32>, tensor<6x8xf32>) outs(%zero : tensor<6x8xf32>) {
+  ^bb0(%p: f32, %q: f32, %s: f32):
+    %1 = arith.addf %p, %q : f32
+    linalg.yield %1 : f32
+  } -> tensor<6x8xf32>
+  %y = linalg.generic {indexing_maps = [#all, #all, #all], iterator_types = ["parallel", "parallel"]} ins(%e, %b : tensor<6x8xf32>, tensor<6x8xf32>) outs(%zero : tensor<6x8xf32>) {
+  ^bb0(%p: f32, %q: f32, %s: f32):
+    %1 = arith.addf %p, %q : f32
+    linalg.yield %1 : f32
+  } -> tensor<6x8xf32>
+  return %y : tensor<6x8xf32>
+}
+
+#maskedX = affine_map<(d0, d1, d2, d3) -> (d1, d3)>
+#stacked = affine_map<(d0, d1, d2, d3) -> (d0, d2, d3)>
+#stack = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>
+#expert = affine_map<(d0, d1, d2) -> (d2, d0, d1)>
+
+// A stack that a sum adds up is a family.
+// CHECK-LABEL: func @stack
+// CHECK-SAME: %[[X:.*]]: tensor<6x8xf32>, %[[W:.*]]: tensor<3x8x8xf32>
+// CHECK: moe.route {{.*}} : (tensor<6x3xi1>) -> !moe.routing<3>
+// CHECK: moe.dispatch %[[X]] by
+// CHECK: ^each(%[[E:.*]]: index,
+// CHECK: tensor.extract_slice %[[W]][%[[E]], 0, 0] [1, 8, 8]
+// CHECK: moe.combine
+func.func @stack(%x: tensor<6x8xf32>, %w: tensor<3x8x8xf32>, %m: tensor<3x6xi1>) -> tensor<6x8xf32> {
+  %h = moe.where %m along [0, 1] : (tensor<3x6xi1>) -> tensor<3x6x8xf32> {
+    %z = arith.constant dense<0.0> : tensor<3x6x8xf32>
+    %a = linalg.generic {indexing_maps = [#maskedX, #stacked, #stack], iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%x, %w : tensor<6x8xf32>, tensor<3x8x8xf32>) outs(%z : tensor<3x6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.mulf %p, %q : f32
+      %2 = arith.addf %s, %1 : f32
+      linalg.yield %2 : f32
+    } -> tensor<3x6x8xf32>
+    moe.yield %a : tensor<3x6x8xf32>
+  }
+  %zero = arith.constant dense<0.0> : tensor<6x8xf32>
+  %y = linalg.generic {indexing_maps = [#expert, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%h : tensor<3x6x8xf32>) outs(%zero : tensor<6x8xf32>) {
+  ^bb0(%p: f32, %s: f32):
+    %2 = arith.addf %s, %p : f32
+    linalg.yield %2 : f32
+  } -> tensor<6x8xf32>
+  return %y : tensor<6x8xf32>
+}
+
+#columns = affine_map<(d0, d1) -> (d1)>
+
+// A row minus the sum of all rows needs the others: dense code, and a remark.
+// CHECK-LABEL: func @mixes
+// CHECK-NOT: moe.
+// CHECK: "reduction"
+// CHECK: arith.select
+// CHECK-NOT: moe.
+func.func @mixes(%x: tensor<6x8xf32>, %w: tensor<8x8xf32>, %m: tensor<6xi1>) -> tensor<6x8xf32> {
+  %zero = arith.constant dense<0.0> : tensor<6x8xf32>
+  %none = arith.constant dense<0.0> : tensor<8xf32>
+  // expected-remark @below {{masked, but computed for all tokens: combines different rows}}
+  %y = moe.where %m along [0] : (tensor<6xi1>) -> tensor<6x8xf32> {
+    %a = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<6x8xf32>, tensor<8x8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.mulf %p, %q : f32
+      %2 = arith.addf %s, %1 : f32
+      linalg.yield %2 : f32
+    } -> tensor<6x8xf32>
+    %t = linalg.generic {indexing_maps = [#all, #columns], iterator_types = ["reduction", "parallel"]} ins(%a : tensor<6x8xf32>) outs(%none : tensor<8xf32>) {
+    ^bb0(%p: f32, %s: f32):
+      %1 = arith.addf %s, %p : f32
+      linalg.yield %1 : f32
+    } -> tensor<8xf32>
+    %b = linalg.generic {indexing_maps = [#all, #columns, #all], iterator_types = ["parallel", "parallel"]} ins(%a, %t : tensor<6x8xf32>, tensor<8xf32>) outs(%zero : tensor<6x8xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %1 = arith.subf %p, %q : f32
+      linalg.yield %1 : f32
+    } -> tensor<6x8xf32>
+    moe.yield %b : tensor<6x8xf32>
+  }
+  return %y : tensor<6x8xf32>
+}
+
+// Nothing to compute: selecting is less than packing rows.
+// CHECK-LABEL: func @cheap
+// CHECK-NOT: moe.
+// CHECK: arith.select
+// CHECK-NOT: moe.
+func.func @cheap(%x: tensor<6x8xf32>, %m: tensor<6xi1>) -> tensor<6x8xf32> {
+  %zero = arith.constant dense<0.0> : tensor<6x8xf32>
+  %y = moe.where %m along [0] : (tensor<6xi1>) -> tensor<6x8xf32> {
+    moe.yield %x : tensor<6x8xf32>
+  }
+  return %y : tensor<6x8xf32>
+}
