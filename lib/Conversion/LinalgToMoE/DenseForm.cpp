@@ -342,6 +342,56 @@ struct SliceBeforeCopy : OpRewritePattern<tensor::ExtractSliceOp> {
   }
 };
 
+/// slice(f(x)), where nothing but such slices of one expert each is read
+/// ==> f(slice(x))
+struct SliceBeforeWork : OpRewritePattern<tensor::ExtractSliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  /// The dimension along which one element is taken, of all of the others.
+  static std::optional<int64_t> getExpertDim(tensor::ExtractSliceOp op) {
+    std::optional<int64_t> expert;
+    for (int64_t dim = 0; dim < op.getSourceType().getRank(); ++dim) {
+      OpFoldResult size = op.getMixedSizes()[dim];
+      if (!isConstantIntValue(op.getMixedStrides()[dim], 1))
+        return std::nullopt;
+      if (isConstantIntValue(op.getMixedOffsets()[dim], 0) &&
+          getExtent(op.getSource(), dim) == getExtent(size))
+        continue;
+      if (expert || !isConstantIntValue(size, 1) ||
+          op.getSourceType().isDynamicDim(dim) ||
+          !getConstantIntValue(op.getMixedOffsets()[dim]))
+        return std::nullopt;
+      expert = dim;
+    }
+    return expert;
+  }
+
+  LogicalResult matchAndRewrite(tensor::ExtractSliceOp op,
+                                PatternRewriter &rewriter) const override {
+    auto work = op.getSource().getDefiningOp<linalg::GenericOp>();
+    std::optional<int64_t> dim = getExpertDim(op);
+    if (!work || !dim || work->getNumResults() != 1 ||
+        !work.hasPureTensorSemantics() || !isMemoryEffectFree(work) ||
+        work->getParentOfType<DispatchOp>())
+      return rewriter.notifyMatchFailure(op, "not of one expert");
+    // A number for each row is a column, not the work of an expert.
+    if (llvm::count_if(op.getType().getShape(),
+                       [](int64_t size) { return size != 1; }) < 2)
+      return rewriter.notifyMatchFailure(op, "has no rows");
+    for (Operation *user : work->getUsers()) {
+      auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
+      if (!isa<tensor::DimOp>(user) && (!slice || getExpertDim(slice) != dim))
+        return rewriter.notifyMatchFailure(op, "is also read as a whole");
+    }
+    FailureOr<TilingResult> part = tensor::replaceExtractSliceWithTiledProducer(
+        rewriter, op, work->getResult(0));
+    if (failed(part))
+      return rewriter.notifyMatchFailure(op, "is not taken apart");
+    rewriter.replaceOp(op, part->tiledValues);
+    return success();
+  }
+};
+
 /// split (join x), where both are the same but for units ==> the units only
 struct SplitAsJoined : OpRewritePattern<tensor::ExpandShapeOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -476,10 +526,11 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums,
   tensor::DimOp::getCanonicalizationPatterns(patterns, context);
   populateReadsByPosition(patterns);
   populateStacks(patterns);
-  patterns.add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits,
-               SliceBeforeCollapse, SliceBeforeCopy, SplitAsJoined>(context);
-  if (failed(applyPatternsGreedily(function, std::move(patterns), config)))
-    return failure();
+  patterns
+      .add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits, SliceBeforeCollapse,
+           SliceBeforeCopy, SliceBeforeWork, SplitAsJoined>(context);
+  // What has not settled yet is as right as what has.
+  (void)applyPatternsGreedily(function, std::move(patterns), config);
   if (splitSums) {
     RewritePatternSet sums(context);
     populateSplitSums(sums);

@@ -203,9 +203,30 @@ struct ConcatenateByPosition : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
-/// out[i, j] = a[i, j + 3] ==> slice of a
+/// out[i, j] = a[2, i, j + 3] ==> slice of a
 struct SliceByPosition : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
+
+  /// What is added to the loop that an index is, and that loop; no loop for a
+  /// constant.
+  static std::optional<std::pair<int64_t, std::optional<unsigned>>>
+  matchIndex(Value index) {
+    if (std::optional<int64_t> constant = getConstantIntValue(index))
+      return std::pair(*constant, std::optional<unsigned>());
+    int64_t offset = 0;
+    if (auto sum = index.getDefiningOp<arith::AddIOp>()) {
+      bool first = sum.getLhs().getDefiningOp<linalg::IndexOp>() != nullptr;
+      auto constant = getConstantIntValue(first ? sum.getRhs() : sum.getLhs());
+      if (!constant)
+        return std::nullopt;
+      offset = *constant;
+      index = first ? sum.getLhs() : sum.getRhs();
+    }
+    auto loop = index.getDefiningOp<linalg::IndexOp>();
+    if (!loop)
+      return std::nullopt;
+    return std::pair(offset, std::optional<unsigned>(loop.getDim()));
+  }
 
   LogicalResult matchAndRewrite(linalg::GenericOp op,
                                 PatternRewriter &rewriter) const override {
@@ -213,26 +234,23 @@ struct SliceByPosition : OpRewritePattern<linalg::GenericOp> {
     auto read = element ? element.getDefiningOp<tensor::ExtractOp>() : nullptr;
     auto type = cast<RankedTensorType>(op.getResult(0).getType());
     if (!read || read->getBlock() != op.getBody() ||
-        read.getIndices().size() != op.getNumLoops() ||
         op.getRegion().isAncestor(read.getTensor().getParentRegion()))
       return rewriter.notifyMatchFailure(op, "not an element as it is");
     SmallVector<OpFoldResult> offsets;
+    SmallVector<std::optional<unsigned>> loops;
+    unsigned next = 0;
     for (auto [dim, index] : llvm::enumerate(read.getIndices())) {
-      int64_t offset = 0;
-      Value position = index;
-      if (auto sum = index.getDefiningOp<arith::AddIOp>()) {
-        bool first = sum.getLhs().getDefiningOp<linalg::IndexOp>() != nullptr;
-        position = first ? sum.getLhs() : sum.getRhs();
-        auto constant =
-            getConstantIntValue(first ? sum.getRhs() : sum.getLhs());
-        if (!constant)
-          return rewriter.notifyMatchFailure(op, "at a computed position");
-        offset = *constant;
-      }
-      auto loop = position.getDefiningOp<linalg::IndexOp>();
-      if (!loop || loop.getDim() != dim)
+      auto known = matchIndex(index);
+      if (!known)
+        return rewriter.notifyMatchFailure(op, "at a computed position");
+      auto [offset, loop] = *known;
+      // A loop that runs once is 0.
+      if (!loop && offset == 0 && next < op.getNumLoops() &&
+          type.getDimSize(next) == 1)
+        loop = next;
+      if (loop && *loop != next++)
         return rewriter.notifyMatchFailure(op, "in another order");
-      int64_t size = type.getDimSize(dim);
+      int64_t size = loop ? type.getDimSize(*loop) : 1;
       int64_t all = read.getTensor().getType().getDimSize(dim);
       bool isInside = !ShapedType::isDynamic(size) &&
                       !ShapedType::isDynamic(all) && offset >= 0 &&
@@ -240,12 +258,19 @@ struct SliceByPosition : OpRewritePattern<linalg::GenericOp> {
       if (!isInside && !(offset == 0 && ShapedType::isDynamic(size)))
         return rewriter.notifyMatchFailure(op, "may reach outside");
       offsets.push_back(rewriter.getIndexAttr(offset));
+      loops.push_back(loop);
     }
+    if (next != op.getNumLoops())
+      return rewriter.notifyMatchFailure(op, "repeats elements");
+    SmallVector<OpFoldResult> sizes;
+    for (std::optional<unsigned> loop : loops)
+      sizes.push_back(loop ? tensor::getMixedSize(rewriter, op.getLoc(),
+                                                  op.getDpsInits().front(),
+                                                  *loop)
+                           : OpFoldResult(rewriter.getIndexAttr(1)));
     SmallVector<OpFoldResult> strides(offsets.size(), rewriter.getIndexAttr(1));
     rewriter.replaceOpWithNewOp<tensor::ExtractSliceOp>(
-        op, type, read.getTensor(), offsets,
-        tensor::getMixedSizes(rewriter, op.getLoc(), op.getDpsInits().front()),
-        strides);
+        op, type, read.getTensor(), offsets, sizes, strides);
     return success();
   }
 };

@@ -2,17 +2,19 @@
 
 // A mask in a form that is not raised is not passed over in silence.
 
-func.func @one_column(%x: tensor<?x6xf32>, %w: tensor<6x1xf32>, %c: tensor<?xi1>, %out: tensor<?x1xf32>) -> tensor<?x1xf32> {
+// The mask is chosen for each element, from what was computed for it: a product
+// with a mask of whole rows that are columns.
+func.func @each_element(%x: tensor<?x6xf32>, %w: tensor<6x6xf32>, %c: tensor<?x6xi1>, %out: tensor<?x6xf32>) -> tensor<?x6xf32> {
   %zero = arith.constant 0.0 : f32
-  %y = linalg.matmul ins(%x, %w : tensor<?x6xf32>, tensor<6x1xf32>) outs(%out : tensor<?x1xf32>) -> tensor<?x1xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<?x6xf32>, tensor<6x6xf32>) outs(%out : tensor<?x6xf32>) -> tensor<?x6xf32>
   // expected-remark @+1 {{masked, but computed for all tokens: has a mask that is not one of the forms that are recognized}}
-  %kept = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
-    ins(%c, %y : tensor<?xi1>, tensor<?x1xf32>) outs(%out : tensor<?x1xf32>) {
+  %kept = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+    ins(%c, %y : tensor<?x6xi1>, tensor<?x6xf32>) outs(%out : tensor<?x6xf32>) {
   ^bb0(%k: i1, %v: f32, %o: f32):
     %r = arith.select %k, %v, %zero : f32
     linalg.yield %r : f32
-  } -> tensor<?x1xf32>
-  return %kept : tensor<?x1xf32>
+  } -> tensor<?x6xf32>
+  return %kept : tensor<?x6xf32>
 }
 
 // -----
