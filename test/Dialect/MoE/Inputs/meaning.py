@@ -75,6 +75,14 @@ assert not np.signbit(combine(-x[:1] * 0, none)).any()
 assert np.isnan(combine(scores([inf]), route(np.array([[0]]), np.zeros((1, 1)), 1))).all()
 family, = dispatch([x], r, lambda e, a, w: [a * 0 + e + w[:, None]], [((2,), np.float32)], True)
 assert family.tolist() == [[1, 1], [2, 2], [2, 2]]
+# The first mask that holds decides; zero without else, of each result.
+x, n, some, other = scores([1, 2], [3, 4], [5, 6]), np.array([7, 8, 9]), np.array([1, 1, 0], bool), np.array([0, 1, 1], bool)
+y, k = m["where"]([some, other], [0], [[x, n], [-x, -n]])
+assert y.tolist() == [[1, 2], [3, 4], [-5, -6]] and k.tolist() == [7, 8, -9]
+y, = m["where"]([np.array([[0, 0, 1], [1, 0, 0]], bool)], [1, 0], [[x]], [x * 0 - 1])
+assert y.tolist() == [[-1, 2], [-1, -1], [5, -1]]
+y, = m["where"]([np.array(False)], [], [[x]])
+assert y.tolist() == [[0, 0], [0, 0], [0, 0]]
 assert m["parameter"]({"l.3.e.1.w": 5}, "l.{0}.e.{1}.w", [4, 2], [3, 1]) == 5
 for wrong in (lambda: m["pick"](3, [1, 2, 3]), lambda: m["parameter"]({}, "{0}", [2], [-1])):
     try:
