@@ -52,38 +52,6 @@ TypedAttr moe::getSplat(Value tensor) {
   return nullptr;
 }
 
-bool moe::isEquality(Operation *op) {
-  auto compare = dyn_cast<arith::CmpFOp>(op);
-  if (!compare)
-    return false;
-  switch (compare.getPredicate()) {
-  case arith::CmpFPredicate::OEQ:
-  case arith::CmpFPredicate::UEQ:
-  case arith::CmpFPredicate::ONE:
-  case arith::CmpFPredicate::UNE:
-  case arith::CmpFPredicate::ORD:
-  case arith::CmpFPredicate::UNO:
-    return true;
-  default:
-    return false;
-  }
-}
-
-bool moe::isEqualityWithConstant(const Elementwise &op) {
-  return isEquality(op.scalar) &&
-         (op.operands[0].constant || op.operands[1].constant);
-}
-
-bool moe::isEqualityWithConstant(Value condition) {
-  for (Operation *op = condition.getDefiningOp();
-       op &&
-       (isCopy(op) || isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op));
-       op = condition.getDefiningOp())
-    condition = op->getOperand(0);
-  auto op = matchElementwise(condition.getDefiningOp());
-  return op && isEqualityWithConstant(*op);
-}
-
 bool moe::promisesFinite(Operation *op) {
   auto flags = dyn_cast<arith::ArithFastMathInterface>(op);
   return flags && arith::bitEnumContainsAll(

@@ -142,6 +142,11 @@ MaskAnalysis::Choice MaskAnalysis::ofScalar(Operation *scalar,
   Choice result;
   Type type = scalar->getResult(0).getType();
   auto add = [&](TypedAttr constant) { result.add(constant); };
+  // Hardly any number is NaN.
+  if (auto compare = dyn_cast<arith::CmpFOp>(scalar);
+      compare && (compare.getPredicate() == arith::CmpFPredicate::ORD ||
+                  compare.getPredicate() == arith::CmpFPredicate::UNO))
+    return result;
   if (isa<arith::CmpFOp, arith::CmpIOp>(scalar)) {
     add(IntegerAttr::get(type, 0));
     add(IntegerAttr::get(type, 1));
@@ -190,9 +195,66 @@ MaskAnalysis::Choice MaskAnalysis::ofScalar(Operation *scalar,
   return result;
 }
 
+static bool isOne(TypedAttr constant) {
+  auto number = dyn_cast_or_null<FloatAttr>(constant);
+  return number && number.getValue().isExactlyValue(1.0);
+}
+
+/// What is subtracted from a mask and added again, as a gate does whose
+/// gradient goes straight through: 0 - s + s is 0.
+static Value getStraightThrough(const Elementwise &op) {
+  if (!isa<arith::AddFOp>(op.scalar))
+    return nullptr;
+  for (unsigned side : {0, 1}) {
+    const ScalarOperand &difference = op.operands[side];
+    const ScalarOperand &added = op.operands[1 - side];
+    auto inner = matchElementwise(
+        difference.tensor ? difference.tensor.getDefiningOp() : nullptr);
+    if (!inner || !added.tensor || !isa<arith::SubFOp>(inner->scalar) ||
+        inner->operands[1].tensor != added.tensor ||
+        difference.map != added.map ||
+        inner->operands[1].map != inner->operands[0].map ||
+        inner->operands[1].map != inner->generic.getIndexingMapsArray().back())
+      continue;
+    return inner->operands[0].tensor;
+  }
+  return nullptr;
+}
+
+/// Whether no element of `tensor` is less than 0 or more than 1: a sigmoid.
+static bool isSigmoid(Value tensor) {
+  auto quotient = matchElementwise(tensor.getDefiningOp());
+  if (!quotient || !isa<arith::DivFOp>(quotient->scalar) ||
+      !isOne(quotient->operands[0].constant) || !quotient->operands[1].tensor)
+    return false;
+  auto sum = matchElementwise(quotient->operands[1].tensor.getDefiningOp());
+  if (!sum || !isa<arith::AddFOp>(sum->scalar))
+    return false;
+  return llvm::any_of(ArrayRef<unsigned>{0, 1}, [&](unsigned side) {
+    auto power =
+        matchElementwise(sum->operands[1 - side].tensor
+                             ? sum->operands[1 - side].tensor.getDefiningOp()
+                             : nullptr);
+    return isOne(sum->operands[side].constant) && power &&
+           isa<math::ExpOp>(power->scalar);
+  });
+}
+
 MaskAnalysis::Choice MaskAnalysis::ofElementwise(const Elementwise &op) {
-  if (isEqualityWithConstant(op))
-    return {};
+  auto isZeroByChoice = [&] {
+    if (Value hard = getStraightThrough(op))
+      return of(hard).hasZero();
+    // A gate that is rounded is 0 or 1.
+    return isa<math::RoundOp, math::RoundEvenOp>(op.scalar) &&
+           op.operands[0].tensor && isSigmoid(op.operands[0].tensor);
+  };
+  if (isZeroByChoice()) {
+    Choice result;
+    Type type = op.scalar->getResult(0).getType();
+    result.add(cast<TypedAttr>(Builder(type.getContext()).getZeroAttr(type)));
+    result.chosen = true;
+    return result;
+  }
   SmallVector<Choice> choices;
   for (const ScalarOperand &operand : op.operands) {
     Choice choice;
@@ -236,11 +298,6 @@ MaskAnalysis::Choice MaskAnalysis::ofBody(Operation *op) {
     }
     SmallVector<Choice> choices =
         llvm::map_to_vector<2>(nested.getOperands(), get);
-    // A number that is compared with a constant for equality decides nothing.
-    if (isa<arith::CmpFOp>(nested) && llvm::any_of(choices, [](auto &c) {
-          return !c.chosen && c.constants.size() == 1;
-        }))
-      continue;
     scalars[nested.getResult(0)] = ofScalar(&nested, choices);
   }
   return get(generic.getBody()->getTerminator()->getOperand(0));

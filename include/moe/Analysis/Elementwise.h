@@ -33,18 +33,6 @@ struct Elementwise {
 
 std::optional<Elementwise> matchElementwise(Operation *op);
 
-/// Whether `op` compares floating-point numbers for equality, or for order only
-/// with respect to NaN.
-bool isEquality(Operation *op);
-
-/// Whether `op` compares floating-point numbers with a constant for equality. A
-/// computed number is hardly ever equal to one, so that nothing is decided,
-/// unless the number is a mask: then it is the same mask once more.
-bool isEqualityWithConstant(const Elementwise &op);
-/// The same of a tensor of conditions. A select by such a condition was a
-/// product with a mask in the model, in which an infinite factor shows.
-bool isEqualityWithConstant(Value condition);
-
 /// Whether an operation promises that it neither reads nor computes infinity or
 /// NaN.
 bool promisesFinite(Operation *op);

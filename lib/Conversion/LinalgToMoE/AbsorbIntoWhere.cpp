@@ -27,7 +27,8 @@ void Remark::emit() const {
 }
 
 std::optional<int64_t> moe::getStackDim(WhereOp where) {
-  if (where.getNumResults() != 1)
+  // Something else has to number rows.
+  if (where.getNumResults() != 1 || where.getAlong().size() < 2)
     return std::nullopt;
   Operation *reader = getOnlyReader(where.getResult(0));
   auto sum = reader ? matchSum(reader) : std::nullopt;
@@ -62,7 +63,7 @@ public:
       : reader(reader), region(region), type(type), tokens(tokens),
         stack(stack) {}
 
-  RowSlice run(Value value, const Labels &labels);
+  RowSlice run(ArrayRef<Read> roots);
   /// In the order they were met.
   SmallVector<Stop> stops;
 
@@ -91,7 +92,7 @@ public:
   int64_t run();
 
 private:
-  bool absorb(Region &region, Value mask);
+  void absorb(Region &region);
   void narrow(Value value, const Labels &labels, Value mask);
   void explain(Region &region, ArrayRef<Stop> stops);
 
@@ -99,17 +100,20 @@ private:
   std::vector<Remark> &remarks;
   std::optional<int64_t> stack;
   SmallVector<int64_t> tokens;
+  /// Of each region.
+  SmallVector<std::unique_ptr<RowSlice>> slices;
+  SmallVector<SmallVector<Stop>> stops;
 };
 
 } // namespace
 
-RowSlice Absorption::run(Value value, const Labels &labels) {
+RowSlice Absorption::run(ArrayRef<Read> roots) {
   SmallVector<Block *> blocks;
   if (region)
     blocks.push_back(&region->front());
   blocks.push_back(reader->getBlock());
   return RowSlice(
-      value, labels, blocks,
+      roots, blocks,
       [&](const RowSlice &slice, Operation *op, const RowFlow &flow) {
         return mayEnter(slice, op, flow);
       });
@@ -176,12 +180,12 @@ bool Absorption::mayEnter(const RowSlice &slice, Operation *op,
   return !isShared(slice, op);
 }
 
-bool moe::isWorkOfExperts(Operation *reader, Value value, const Labels &labels,
+bool moe::isWorkOfExperts(Operation *reader, const Read &value,
                           RankedTensorType type, ArrayRef<int64_t> tokens,
                           std::optional<int64_t> stack) {
   Absorption absorption(reader, nullptr, type, tokens, stack);
-  RowSlice slice = absorption.run(value, labels);
-  ExpertWork work(slice, type, tokens, stack);
+  RowSlice slice = absorption.run(value);
+  ExpertWork work(slice, value, tokens, stack);
   return work.isWorthIt() && !work.findWhole();
 }
 
@@ -193,12 +197,16 @@ void Absorber::narrow(Value value, const Labels &labels, Value mask) {
     return;
   auto inner = dyn_cast<WhereOp>(op);
   if (!inner) {
-    auto sum = matchElementwise(op);
-    if (!(sum && isa<arith::AddFOp>(sum->scalar)) && !matchSum(op))
-      return;
-    for (const Read &read : getRowFlow(op, labels).reads)
-      if (getOnlyReader(read.value))
-        narrow(read.value, read.labels, mask);
+    // Rows follow those of what it reads.
+    RowFlow flow = getRowFlow(op, labels);
+    for (const Obstacle &obstacle : flow.obstacles)
+      for (int64_t label : obstacle.labels)
+        if (llvm::is_contained(where.getAlong(), label))
+          return;
+    if (flow.isKnown && op->getNumResults() == 1)
+      for (const Read &read : flow.reads)
+        if (getOnlyReader(read.value))
+          narrow(read.value, read.labels, mask);
     return;
   }
   if (inner.getNumResults() != 1)
@@ -287,44 +295,49 @@ void Absorber::explain(Region &region, ArrayRef<Stop> stops) {
   remarks.push_back(remark);
 }
 
-bool Absorber::absorb(Region &region, Value mask) {
-  Value value = where.getYield(region).getOperand(0);
-  auto type = cast<RankedTensorType>(value.getType());
+/// Moves what is computed for a region alone into it.
+void Absorber::absorb(Region &region) {
+  auto type = cast<RankedTensorType>(where.getResult(0).getType());
   Absorption absorption(where, &region, type, tokens, stack);
-  RowSlice slice = absorption.run(
-      value, llvm::to_vector(llvm::seq<int64_t>(0, type.getRank())));
-  SmallVector<Stop> &stops = absorption.stops;
+  slices.push_back(
+      std::make_unique<RowSlice>(absorption.run(getYielded(where, region))));
+  stops.push_back(std::move(absorption.stops));
   Block &body = region.front();
-  for (Operation *op : slice.getOperations()) {
+  for (Operation *op : slices.back()->getOperations()) {
     if (op->getBlock() == &body)
       continue;
     detachSizes(op);
     op->moveBefore(&body, body.begin());
   }
-  ExpertWork work(slice, type, tokens, stack);
-  bool isExpert = work.isWorthIt() && !work.findWhole();
-  if (const Read *whole = work.isWorthIt() ? work.findWhole() : nullptr)
-    if (Operation *op = whole->value.getDefiningOp())
-      stops.insert(stops.begin(),
-                   {op, "is needed as a whole, for all experts and tokens"});
-  if (!isExpert)
-    explain(region, stops);
-  if (mask)
-    for (const Read &input : SmallVector<Read>(slice.getInputs())) {
+}
+
+int64_t Absorber::run() {
+  SmallVector<Region *> regions = getRegions(where);
+  for (Region *region : regions)
+    absorb(*region);
+  SmallVector<const RowSlice *> all;
+  for (auto &slice : slices)
+    all.push_back(slice.get());
+  SmallVector<bool> chosen = chooseExperts(where, all, tokens, stack);
+  for (auto [number, region] : llvm::enumerate(regions)) {
+    if (chosen[number])
+      continue;
+    SmallVector<Read> results = getYielded(where, *region);
+    ExpertWork work(*slices[number], results, tokens, stack);
+    if (const Read *whole = work.isWorthIt() ? work.findWhole() : nullptr)
+      if (Operation *op = whole->value.getDefiningOp())
+        stops[number].insert(
+            stops[number].begin(),
+            {op, "is needed as a whole, for all experts and tokens"});
+    explain(*region, stops[number]);
+  }
+  for (auto [number, mask] : llvm::enumerate(where.getMasks()))
+    for (const Read &input : slices[number]->getInputs()) {
       Operation *reader = getOnlyReader(input.value);
       if (reader && where->isAncestor(reader))
         narrow(input.value, input.labels, mask);
     }
-  return isExpert;
-}
-
-int64_t Absorber::run() {
-  int64_t experts = 0;
-  for (auto [region, mask] :
-       llvm::zip_equal(where.getCases(), where.getMasks()))
-    experts += absorb(region, mask);
-  if (!where.getOtherwise().empty())
-    experts += absorb(where.getOtherwise(), nullptr);
+  int64_t experts = llvm::count(chosen, true);
   auto type = cast<RankedTensorType>(where.getResult(0).getType());
   return experts > 0 && stack ? type.getDimSize(*stack) : experts;
 }

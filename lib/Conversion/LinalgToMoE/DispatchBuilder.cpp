@@ -43,7 +43,8 @@ private:
   void collectTokens();
   void fillRegion(Region &region, const Term &term);
   // What is left.
-  Value getRest();
+  Value getRest(size_t number);
+  void moveOut(const Term &term);
 
   /// Whether the terms are those of one moe.where that chooses, or are added.
   bool isSelect;
@@ -63,7 +64,8 @@ private:
 } // namespace
 
 DispatchBuilder::DispatchBuilder(ExpertTerms &terms)
-    : RootTensors(terms), isSelect(isa<WhereOp>(terms.result.getDefiningOp())) {
+    : RootTensors(terms),
+      isSelect(isa<WhereOp>(terms.results.front().value.getDefiningOp())) {
   for (Term &term : terms.terms)
     if (term.isExpert)
       experts.push_back(&term);
@@ -178,7 +180,9 @@ Value DispatchBuilder::makeMask() {
 
 /// The factor that each row is multiplied by last: an operand of the term.
 std::optional<unsigned> DispatchBuilder::findScale(const Term &term) {
-  auto op = matchElementwise(term.value.getDefiningOp());
+  if (term.values.size() > 1)
+    return std::nullopt;
+  auto op = matchElementwise(term.values.front().value.getDefiningOp());
   if (!op || !isa<arith::MulFOp>(op->scalar) ||
       !term.slice->contains(op->generic))
     return std::nullopt;
@@ -215,12 +219,13 @@ std::optional<Read> DispatchBuilder::getScalar(const Term &term) {
 /// The weights of the routing are the last factor of each expert, where all
 /// have one; otherwise a number that the body is given.
 void DispatchBuilder::chooseWeights() {
+  Type element = getElementTypeOrSelf(terms.results.front().value.getType());
   weighted = element.isF32() && llvm::all_of(experts, [&](Term *term) {
                return findScale(*term).has_value();
              });
   for (Term *term : experts) {
     if (weighted) {
-      auto op = matchElementwise(term->value.getDefiningOp());
+      auto op = matchElementwise(term->values.front().value.getDefiningOp());
       const ScalarOperand &scale = op->operands[*findScale(*term)];
       scalars[term] = {scale.tensor,
                        term->slice->labelsBy(op->generic, scale.map)};
@@ -326,42 +331,43 @@ void DispatchBuilder::fillRegion(Region &region, const Term &term) {
     body.setRows(input, argument, false);
   if (hasWeights && scalars.contains(&term))
     body.setRows(scalars[&term], arguments.back(), true);
-  Value value = term.value;
-  AffineMap map = term.map;
-  if (weighted) {
-    auto op = matchElementwise(value.getDefiningOp());
-    AffineMap toLoops =
-        inversePermutation(op->generic.getIndexingMapsArray().back())
-            .compose(map);
-    const ScalarOperand &rest = op->operands[1 - *findScale(term)];
-    map = rest.map.compose(toLoops);
-    value = rest.tensor;
+  SmallVector<Value> yielded;
+  for (auto [value, result] : llvm::zip_equal(term.values, terms.results)) {
+    Read read = value;
+    if (weighted) {
+      auto op = matchElementwise(value.value.getDefiningOp());
+      const ScalarOperand &rest = op->operands[1 - *findScale(term)];
+      read = {rest.tensor, {}};
+      for (int64_t dim : getLabels(rest.map.compose(
+               inversePermutation(op->generic.getIndexingMapsArray().back()))))
+        read.labels.push_back(dim == kInner ? kInner : value.labels[dim]);
+    }
+    yielded.push_back(body.emitTerm(read, result));
   }
-  YieldOp::create(b, loc, body.emitTerm(value, map));
+  YieldOp::create(b, loc, yielded);
 }
 
 //===----------------------------------------------------------------------===//
 // What is left
 //===----------------------------------------------------------------------===//
 
-/// The terms that are no experts, null where nothing is left: what is added to
-/// the experts, or what a row is that has none.
-Value DispatchBuilder::getRest() {
-  Labels all = getLabels(terms.out);
+/// The terms of a result that are no experts, null where nothing is left: what
+/// is added to the experts, or what a row is that has none.
+Value DispatchBuilder::getRest(size_t number) {
+  const Read &result = terms.results[number];
+  const Labels &all = result.labels;
+  Type element = getElementTypeOrSelf(result.value.getType());
   if (!isSelect) {
     Value total;
     for (const Read &addend : terms.addends) {
-      SmallVector<Read> reads;
-      if (total)
-        reads.push_back({total, all});
-      reads.push_back(addend);
-      total =
-          reads.size() == 1
-              ? materialize(addend)
-              : map(reads, all, element,
-                    [](OpBuilder &b, Location loc, ValueRange args) -> Value {
-                      return arith::AddFOp::create(b, loc, args[0], args[1]);
-                    });
+      if (!total) {
+        total = materialize(addend, result);
+        continue;
+      }
+      total = map({Read{total, all}, addend}, all, element,
+                  [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                    return arith::AddFOp::create(b, loc, args[0], args[1]);
+                  });
     }
     return total;
   }
@@ -371,19 +377,10 @@ Value DispatchBuilder::getRest() {
   std::optional<Value> rest;
   if (where.getOtherwise().empty())
     rest = Value();
-  IRRewriter rewriter(b);
   for (const Term &term : llvm::reverse(terms.terms)) {
     if (term.isExpert)
       continue;
-    Value value = term.value;
-    // What a region computes that is no expert is computed for all rows.
-    Block &body =
-        *where
-             .getYield(term.isOtherwise() ? where.getOtherwise()
-                                          : where.getCases()[term.number])
-             ->getBlock();
-    for (Operation &op : llvm::make_early_inc_range(body.without_terminator()))
-      rewriter.moveOpBefore(&op, terms.result.getDefiningOp());
+    Value value = term.values[number].value;
     if (!rest || (!*rest && isZero(getSplat(value)))) {
       if (!rest)
         rest = isZero(getSplat(value)) ? Value() : value;
@@ -405,6 +402,16 @@ Value DispatchBuilder::getRest() {
   return rest.value_or(Value());
 }
 
+/// What a region computes that is no expert is computed for all rows.
+void DispatchBuilder::moveOut(const Term &term) {
+  Region &region = term.isOtherwise() ? term.where.getOtherwise()
+                                      : term.where.getCases()[term.number];
+  IRRewriter rewriter(b);
+  for (Operation &op :
+       llvm::make_early_inc_range(region.front().without_terminator()))
+    rewriter.moveOpBefore(&op, term.where);
+}
+
 void DispatchBuilder::run() {
   chooseWeights();
   Value mask = makeMask();
@@ -415,32 +422,42 @@ void DispatchBuilder::run() {
   if (tokenOperands.empty()) // Experts that read no rows still have some.
     tokenOperands.push_back(mask);
 
-  SmallVector<int64_t> shape{ShapedType::kDynamic};
-  for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
-    if (!terms.isToken(loop))
-      shape.push_back(type.getDimSize(dim));
-  auto packed = RankedTensorType::get(shape, element);
+  SmallVector<Type> packed;
+  for (const Read &result : terms.results) {
+    auto type = cast<RankedTensorType>(result.value.getType());
+    SmallVector<int64_t> shape{ShapedType::kDynamic};
+    for (auto [dim, loop] : llvm::enumerate(result.labels))
+      if (!terms.isToken(loop))
+        shape.push_back(type.getDimSize(dim));
+    packed.push_back(RankedTensorType::get(shape, type.getElementType()));
+  }
   auto dispatch = DispatchOp::create(
-      b, loc, TypeRange{packed}, tokenOperands, routing,
+      b, loc, packed, tokenOperands, routing,
       static_cast<unsigned>(terms.expertLoop ? 1 : experts.size()));
   for (auto [region, term] : llvm::zip_equal(dispatch.getExperts(), experts))
     fillRegion(region, *term);
 
-  Value rest = getRest();
-  Value init;
-  if (rest && isSelect)
-    init = toTokens(rest);
-  Value combined = CombineOp::create(b, loc, packed, dispatch.getResult(0),
-                                     routing, init, !weighted);
-  Value result = unflatten(combined);
-  if (rest && !isSelect) {
-    Labels all = getLabels(terms.out);
-    result = map({Read{rest, all}, Read{result, all}}, all, element,
-                 [](OpBuilder &b, Location loc, ValueRange args) -> Value {
-                   return arith::AddFOp::create(b, loc, args[0], args[1]);
-                 });
+  if (isSelect)
+    for (const Term &term : terms.terms)
+      if (!term.isExpert)
+        moveOut(term);
+  for (auto [number, result] : llvm::enumerate(terms.results)) {
+    Value rest = getRest(number);
+    Value init;
+    if (rest && isSelect)
+      init = toTokens(rest, result);
+    Value combined =
+        CombineOp::create(b, loc, packed[number], dispatch.getResult(number),
+                          routing, init, !weighted);
+    Value value = unflatten(combined, result);
+    if (rest && !isSelect)
+      value = map({Read{rest, result.labels}, Read{value, result.labels}},
+                  result.labels, getElementTypeOrSelf(value.getType()),
+                  [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                    return arith::AddFOp::create(b, loc, args[0], args[1]);
+                  });
+    result.value.replaceAllUsesWith(value);
   }
-  terms.result.replaceAllUsesWith(result);
 }
 
 void moe::replaceByDispatch(ExpertTerms &terms) {

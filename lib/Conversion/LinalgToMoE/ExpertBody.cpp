@@ -430,35 +430,33 @@ Value ExpertBody::emitRead(Value value, AffineMap map, ArrayRef<int64_t> loops,
       .getResult(0);
 }
 
-Value ExpertBody::emitTerm(Value value, AffineMap map) {
-  // Read in the order of the dimensions of the result.
-  Labels labels = getLabels(terms.out);
-  SmallVector<int64_t> loops =
-      llvm::to_vector(llvm::seq<int64_t>(0, map.getNumDims()));
-  SmallVector<AffineExpr> dims(map.getNumDims(), b.getAffineConstantExpr(0));
-  Labels from = getLabels(map);
-  Value source = emit(value, from);
-  SmallVector<int64_t> features = terms.getFeatures();
-  for (auto [position, loop] : llvm::enumerate(features))
-    dims[loop] = b.getAffineDimExpr(position + 1);
+Value ExpertBody::emitTerm(const Read &term, const Read &result) {
+  Value source = emit(term.value, term.labels);
+  SmallVector<int64_t> features = terms.getFeatures(result);
   SmallVector<AffineExpr> indices;
-  if (terms.hasRows(from))
+  if (terms.hasRows(term.labels))
     indices.push_back(b.getAffineDimExpr(0));
-  for (auto [label, index] : llvm::zip_equal(from, map.getResults()))
-    if (isKept(label))
-      indices.push_back(index.replaceDims(dims));
+  for (int64_t label : term.labels) {
+    if (!isKept(label))
+      continue;
+    auto position = llvm::find(features, label);
+    indices.push_back(
+        position == features.end()
+            ? b.getAffineConstantExpr(0)
+            : b.getAffineDimExpr(position - features.begin() + 1));
+  }
   int64_t rank = features.size() + 1;
   auto newMap = AffineMap::get(rank, 0, indices, b.getContext());
   if (newMap.isIdentity())
     return source;
   SmallVector<OpFoldResult> sizes{rows};
-  auto type = cast<RankedTensorType>(terms.result.getType());
-  for (auto [dim, loop] : llvm::enumerate(labels))
+  auto type = cast<RankedTensorType>(result.value.getType());
+  for (auto [dim, loop] : llvm::enumerate(result.labels))
     if (!terms.isToken(loop))
       sizes.push_back(b.getIndexAttr(type.getDimSize(dim)));
-  Location loc = value.getLoc();
-  Value empty = tensor::EmptyOp::create(b, loc, sizes,
-                                        getElementTypeOrSelf(value.getType()));
+  Location loc = term.value.getLoc();
+  Value empty = tensor::EmptyOp::create(
+      b, loc, sizes, getElementTypeOrSelf(term.value.getType()));
   SmallVector<utils::IteratorType> parallel(rank,
                                             utils::IteratorType::parallel);
   return linalg::GenericOp::create(

@@ -28,8 +28,8 @@ public:
   /// number for each token and expert is [rows, E] unless it is `isColumn`.
   void setRows(const Read &input, Value rows, bool isColumn);
 
-  /// [rows, features of the root...] of `value`, read by `map`.
-  Value emitTerm(Value value, AffineMap map);
+  /// [rows, features...] of `value`, in the order of those of `result`.
+  Value emitTerm(const Read &value, const Read &result);
 
 private:
   bool isKept(int64_t label) const {

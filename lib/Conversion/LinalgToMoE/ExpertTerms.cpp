@@ -18,7 +18,7 @@ using namespace mlir::moe;
 Read Term::getMask(size_t number) const {
   Labels labels;
   for (int64_t dim : where.getAlong())
-    labels.push_back(map.getDimPosition(dim));
+    labels.push_back(values.front().labels[dim]);
   return {where.getMasks()[number], labels};
 }
 
@@ -51,9 +51,9 @@ bool ExpertTerms::isRowLevel(const Read &read) const {
   return true;
 }
 
-SmallVector<int64_t> ExpertTerms::getFeatures() const {
+SmallVector<int64_t> ExpertTerms::getFeatures(const Read &result) const {
   SmallVector<int64_t> features;
-  for (int64_t loop : getLabels(out))
+  for (int64_t loop : result.labels)
     if (!isToken(loop))
       features.push_back(loop);
   return features;
@@ -68,7 +68,7 @@ std::optional<int64_t> ExpertTerms::getNumStacked() const {
     return std::nullopt;
   };
   for (const Term &term : terms) {
-    if (auto number = find({term.value, getLabels(term.map)}))
+    if (auto number = find(term.values.front()))
       return number;
     if (auto number = find(term.getMask(term.number)))
       return number;
@@ -87,7 +87,7 @@ public:
   std::string decide();
 
 private:
-  void addCases(WhereOp where, AffineMap map);
+  void addCases(WhereOp where, ArrayRef<Labels> labels);
   void visitSum(Value value, AffineMap map, bool isRoot);
   void addTokenLoops();
   bool mayBeTokens(int64_t loop);
@@ -98,15 +98,16 @@ private:
 
 } // namespace
 
-void TermFinder::addCases(WhereOp where, AffineMap map) {
+void TermFinder::addCases(WhereOp where, ArrayRef<Labels> labels) {
   auto add = [&](Region &region, size_t number) {
     Term &term = result.terms.emplace_back();
     term.where = where;
     term.number = number;
-    term.value = where.getYield(region).getOperand(0);
-    term.map = map;
+    for (auto [value, loops] :
+         llvm::zip_equal(where.getYield(region).getOperands(), labels))
+      term.values.push_back({value, loops});
     term.slice = std::make_unique<RowSlice>(
-        term.value, getLabels(map), &region.front(),
+        term.values, &region.front(),
         [](const RowSlice &, Operation *, const RowFlow &) { return true; });
   };
   for (auto [number, region] : llvm::enumerate(where.getCases()))
@@ -134,7 +135,7 @@ static bool isSumOfTwo(Operation *op) {
 
 void TermFinder::visitSum(Value value, AffineMap map, bool isRoot) {
   if (WhereOp where = getTerm(value, map); where && where->getBlock() == block)
-    return addCases(where, map);
+    return addCases(where, getLabels(map));
   Operation *op = value.getDefiningOp();
   if (!op || op->getBlock() != block || !isSumOfTwo(op) ||
       (!isRoot && !getOnlyReader(value))) {
@@ -152,15 +153,22 @@ void TermFinder::visitSum(Value value, AffineMap map, bool isRoot) {
 
 bool TermFinder::collect(Operation *op) {
   block = op->getBlock();
-  MLIRContext *context = op->getContext();
-  auto identityOf = [&](Value value) {
-    return AffineMap::getMultiDimIdentityMap(
-        cast<RankedTensorType>(value.getType()).getRank(), context);
-  };
   if (auto where = dyn_cast<WhereOp>(op)) {
-    result.result = where.getResult(0);
-    result.out = identityOf(result.result);
-    addCases(where, result.out);
+    SmallVector<Labels> labels;
+    for (Value value : where.getResults()) {
+      // Rows of the first result are those of all, and nothing else is.
+      int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+      Labels loops;
+      for (int64_t dim = 0; dim < rank; ++dim) {
+        bool shared =
+            labels.empty() || llvm::is_contained(where.getAlong(), dim);
+        loops.push_back(shared ? dim : result.numLoops + dim);
+      }
+      result.numLoops += rank;
+      result.results.push_back({value, loops});
+      labels.push_back(loops);
+    }
+    addCases(where, labels);
     return true;
   }
   auto generic = dyn_cast<linalg::GenericOp>(op);
@@ -174,17 +182,20 @@ bool TermFinder::collect(Operation *op) {
     if (!stack || where.getCases().size() != 1 || !where.getOtherwise().empty())
       return false;
     AffineMap map = generic.getMatchingIndexingMap(operand);
-    result.result = generic.getResult(0);
-    result.out = generic.getIndexingMapsArray().back();
+    result.results.push_back(
+        {generic.getResult(0),
+         getLabels(generic.getIndexingMapsArray().back())});
+    result.numLoops = generic.getNumLoops();
     result.expertLoop = map.getDimPosition(*stack);
-    addCases(where, map);
+    addCases(where, getLabels(map));
     return true;
   }
   if (!isSumOfTwo(op))
     return false;
-  result.result = generic.getResult(0);
-  result.out = generic.getIndexingMapsArray().back();
-  visitSum(result.result, result.out, true);
+  AffineMap out = generic.getIndexingMapsArray().back();
+  result.results.push_back({generic.getResult(0), getLabels(out)});
+  result.numLoops = generic.getNumLoops();
+  visitSum(generic.getResult(0), out, true);
   return !result.terms.empty();
 }
 
@@ -205,13 +216,16 @@ bool TermFinder::mayBeTokens(int64_t loop) {
   });
 }
 
-/// Loops that may run over tokens as well, if something is left of a row.
+/// Loops that may run over tokens as well, if something is left of a row. They
+/// are loops of all results.
 void TermFinder::addTokenLoops() {
-  auto type = cast<RankedTensorType>(result.result.getType());
+  const Read &first = result.results.front();
+  auto type = cast<RankedTensorType>(first.value.getType());
   SmallVector<int64_t> tokens;
   bool features = false;
-  for (auto [dim, loop] : llvm::enumerate(getLabels(result.out))) {
-    if (result.isToken(loop) || mayBeTokens(loop))
+  for (auto [dim, loop] : llvm::enumerate(first.labels)) {
+    if (result.isToken(loop) ||
+        (result.results.size() == 1 && mayBeTokens(loop)))
       tokens.push_back(loop);
     else
       features |= type.getDimSize(dim) != 1;
@@ -220,8 +234,7 @@ void TermFinder::addTokenLoops() {
     result.tokens = tokens;
   else
     llvm::sort(result.tokens, [&](int64_t a, int64_t b) {
-      Labels order = getLabels(result.out);
-      return llvm::find(order, a) < llvm::find(order, b);
+      return llvm::find(first.labels, a) < llvm::find(first.labels, b);
     });
 }
 
@@ -234,18 +247,19 @@ std::string TermFinder::decide() {
         result.tokens.push_back(loop);
   std::string reason;
   bool any = false;
-  for (Term &term : result.terms) {
-    auto type = cast<RankedTensorType>(term.value.getType());
-    Labels loops = getLabels(term.map);
-    // The dimensions of the term are numbered by the loops here.
-    SmallVector<int64_t> shape(loops.size());
-    for (auto [dim, loop] : llvm::enumerate(loops))
-      shape[loop] = type.getDimSize(dim);
-    ExpertWork work(*term.slice,
-                    RankedTensorType::get(shape, type.getElementType()),
-                    result.tokens, result.expertLoop);
-    term.isExpert = work.isWorthIt();
-    if (term.isExpert && work.findWhole()) {
+  // One moe.where is decided as a whole; others hold work, each for itself.
+  SmallVector<bool> chosen;
+  if (isa<WhereOp>(result.results.front().value.getDefiningOp())) {
+    SmallVector<const RowSlice *> slices;
+    for (const Term &term : result.terms)
+      slices.push_back(term.slice.get());
+    chosen = chooseExperts(result.terms.front().where, slices, result.tokens,
+                           std::nullopt);
+  }
+  for (auto [number, term] : llvm::enumerate(result.terms)) {
+    ExpertWork work(*term.slice, term.values, result.tokens, result.expertLoop);
+    term.isExpert = chosen.empty() ? work.isWorthIt() : chosen[number];
+    if (work.isWorthIt() && work.findWhole()) {
       term.isExpert = false;
       reason = "is needed as a whole, for all experts and tokens";
     }
@@ -263,10 +277,12 @@ std::string TermFinder::decide() {
     return reason;
   addTokenLoops();
   // The sizes of a row are those of a type.
-  auto type = cast<RankedTensorType>(result.result.getType());
-  for (auto [dim, loop] : llvm::enumerate(getLabels(result.out)))
-    if (!result.isToken(loop) && type.isDynamicDim(dim))
-      return "has rows of a size that is not static";
+  for (const Read &read : result.results)
+    for (auto [size, loop] : llvm::zip_equal(
+             cast<RankedTensorType>(read.value.getType()).getShape(),
+             read.labels))
+      if (!result.isToken(loop) && ShapedType::isDynamic(size))
+        return "has rows of a size that is not static";
   return result.tokens.empty() ? "has no tokens" : "";
 }
 
@@ -282,7 +298,8 @@ std::unique_ptr<ExpertTerms> moe::findExpertTerms(Operation *op,
   llvm::erase_if(result->terms, [&](Term &term) {
     if (!isSum || term.isExpert)
       return false;
-    result->addends.push_back({term.where.getResult(0), getLabels(term.map)});
+    result->addends.push_back(
+        {term.where.getResult(0), term.values.front().labels});
     return true;
   });
   bool any = llvm::any_of(result->terms,

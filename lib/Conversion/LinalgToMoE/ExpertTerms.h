@@ -4,8 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The regions of a moe.where, of several whose results are added up, or of one
-// that holds a stack. "Loops" number the dimensions of the result, and that of
-// the stack.
+// that holds a stack. "Loops" number the dimensions of the results, and that
+// of the stack.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,9 +25,8 @@ struct Term {
   mutable WhereOp where;
   /// Of the cases; their number for what is behind `else`.
   size_t number = 0;
-  Value value;
-  /// From the loops to the elements of the value.
-  AffineMap map;
+  /// For each result, as the loops read it.
+  SmallVector<Read, 1> values;
   std::unique_ptr<RowSlice> slice;
   bool isExpert = false;
 
@@ -39,17 +38,18 @@ struct Term {
 };
 
 struct ExpertTerms {
-  /// What is replaced.
-  Value result;
-  /// From the loops to the dimensions of the result.
-  AffineMap out;
+  /// What is replaced, and the loops over its dimensions. Several results of a
+  /// moe.where have the loops over tokens in common.
+  SmallVector<Read, 1> results;
   /// The loop of a sum over stacked experts.
   std::optional<int64_t> expertLoop;
   std::vector<Term> terms;
   /// What is added to the terms of a sum.
   SmallVector<Read> addends;
-  /// Loops over tokens, in the order of the dimensions of the result.
+  /// Loops over tokens, in the order of the dimensions of the results.
   SmallVector<int64_t> tokens;
+  /// Loops that have no number yet.
+  int64_t numLoops = 0;
 
   /// Whether all dimensions of a value are loops over tokens or experts.
   bool isRowLevel(const Read &read) const;
@@ -59,8 +59,8 @@ struct ExpertTerms {
   /// What tells readings of a value from outside apart where tokens are known:
   /// the loops over tokens and experts alone.
   Read getRowRead(const Read &read) const;
-  /// Loops over the elements of a row, in the order of the result.
-  SmallVector<int64_t> getFeatures() const;
+  /// Loops over the elements of a row of a result, in their order.
+  SmallVector<int64_t> getFeatures(const Read &result) const;
   /// How often the loop over stacked experts runs, if a type says so.
   std::optional<int64_t> getNumStacked() const;
 };

@@ -20,10 +20,10 @@ static double sizeOf(int64_t size) {
   return ShapedType::isDynamic(size) ? kUnknownSize : size;
 }
 
-double ExpertWork::sizeOfRow(RankedTensorType type,
-                             const Labels &labels) const {
+double ExpertWork::sizeOfRow(const Read &read) const {
+  auto type = cast<RankedTensorType>(read.value.getType());
   double elements = 1;
-  for (auto [size, label] : llvm::zip_equal(type.getShape(), labels))
+  for (auto [size, label] : llvm::zip_equal(type.getShape(), read.labels))
     if (!isRow(label))
       elements *= sizeOf(size);
   return elements;
@@ -75,21 +75,93 @@ bool ExpertWork::isWorthIt() const {
   // rows costs F + R + W. An expert costs F + 3R + 3W (inputs are gathered, and
   // results are packed) for its rows and W for all of them: less, where no more
   // than half of the rows are active, if F is at least R + 3W.
-  Labels all = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
-  double moved = 3 * sizeOfRow(type, all);
+  double moved = 0;
+  for (const Read &result : results)
+    moved += 3 * sizeOfRow(result);
   for (const Read &input : slice.getInputs())
     if (hasTokens(input.labels))
-      moved += sizeOfRow(cast<RankedTensorType>(input.value.getType()),
-                         input.labels);
+      moved += sizeOfRow(input);
   return operations >= moved;
 }
 
+bool ExpertWork::computes() const {
+  return llvm::any_of(slice.getOperations(), [&](Operation *op) {
+    auto generic = dyn_cast<linalg::GenericOp>(op);
+    return generic && countOperations(generic) > 0 &&
+           llvm::any_of(op->getResults(), [&](Value result) {
+             return slice.knows(result) && hasTokens(slice.labelsOf(result));
+           });
+  });
+}
+
 const Read *ExpertWork::findWhole() const {
-  for (const Read &input : slice.getInputs()) {
-    auto inputType = cast<RankedTensorType>(input.value.getType());
+  for (const Read &input : slice.getInputs())
     if (stack && llvm::is_contained(input.labels, *stack) &&
-        hasTokens(input.labels) && sizeOfRow(inputType, input.labels) != 1)
+        hasTokens(input.labels) && sizeOfRow(input) != 1)
       return &input;
-  }
   return nullptr;
+}
+
+SmallVector<Read> moe::getYielded(WhereOp where, Region &region) {
+  SmallVector<Read> roots;
+  bool single = where.getNumResults() == 1;
+  for (Value value : where.getYield(region).getOperands()) {
+    Labels labels;
+    int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+    for (int64_t dim = 0; dim < rank; ++dim)
+      labels.push_back(
+          single || llvm::is_contained(where.getAlong(), dim) ? dim : kInner);
+    roots.push_back({value, labels});
+  }
+  return roots;
+}
+
+SmallVector<Region *> moe::getRegions(WhereOp where) {
+  SmallVector<Region *> regions;
+  for (Region &region : where.getCases())
+    regions.push_back(&region);
+  if (!where.getOtherwise().empty())
+    regions.push_back(&where.getOtherwise());
+  return regions;
+}
+
+SmallVector<bool> moe::chooseExperts(WhereOp where,
+                                     ArrayRef<const RowSlice *> slices,
+                                     ArrayRef<int64_t> tokens,
+                                     std::optional<int64_t> stack) {
+  SmallVector<bool> chosen, computes, possible;
+  SmallVector<Region *> regions = getRegions(where);
+  SmallVector<SmallVector<Read>> values;
+  for (auto [region, slice] : llvm::zip_equal(regions, slices)) {
+    values.push_back(getYielded(where, *region));
+    ExpertWork work(*slice, values.back(), tokens, stack);
+    possible.push_back(!work.findWhole());
+    computes.push_back(possible.back() && work.computes());
+    chosen.push_back(possible.back() && work.isWorthIt());
+  }
+  if (!llvm::is_contained(chosen, true)) {
+    if (regions.size() > 1 && !llvm::is_contained(computes, false))
+      return computes;
+    return chosen;
+  }
+  // A row that no case takes stays where it is.
+  size_t cases = where.getCases().size();
+  for (size_t number = 0; number < regions.size(); ++number) {
+    if (chosen[number] || computes[number]) {
+      chosen[number] = true;
+      continue;
+    }
+    auto isKnown = [&](const Read &read) {
+      bool rows = llvm::any_of(read.labels, [&](int64_t label) {
+        return llvm::is_contained(tokens, label);
+      });
+      return !rows || isa<BlockArgument>(read.value) ||
+             llvm::any_of(slices, [&](const RowSlice *slice) {
+               return slice != slices[number] && slice->isInput(read.value);
+             });
+    };
+    chosen[number] = number < cases && possible[number] &&
+                     llvm::all_of(slices[number]->getInputs(), isKnown);
+  }
+  return chosen;
 }

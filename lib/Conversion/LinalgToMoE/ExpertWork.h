@@ -12,20 +12,23 @@
 #define MOE_LIB_CONVERSION_LINALGTOMOE_EXPERTWORK_H
 
 #include "RowSlice.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
 
 namespace mlir::moe {
 
 class ExpertWork {
 public:
-  /// Of what `slice` computes for a value of type `type`, whose dimensions
-  /// `tokens` and `stack` number rows and experts.
-  ExpertWork(const RowSlice &slice, RankedTensorType type,
+  /// Of what `slice` computes for `results`, whose dimensions `tokens` and
+  /// `stack` number rows and experts.
+  ExpertWork(const RowSlice &slice, ArrayRef<Read> results,
              ArrayRef<int64_t> tokens, std::optional<int64_t> stack)
-      : slice(slice), type(type), tokens(tokens), stack(stack) {}
+      : slice(slice), results(results), tokens(tokens), stack(stack) {}
 
   /// Whether it takes less to compute the rows alone than to compute all, if no
   /// more than half of them are needed.
   bool isWorthIt() const;
+  /// Whether anything is computed for each row at all.
+  bool computes() const;
   /// The first input that would be needed of all experts and tokens, or null.
   const Read *findWhole() const;
 
@@ -38,14 +41,29 @@ private:
       return llvm::is_contained(tokens, label);
     });
   }
-  double sizeOfRow(RankedTensorType type, const Labels &labels) const;
+  double sizeOfRow(const Read &read) const;
   double countOperations(linalg::GenericOp op) const;
 
   const RowSlice &slice;
-  RankedTensorType type;
+  ArrayRef<Read> results;
   ArrayRef<int64_t> tokens;
   std::optional<int64_t> stack;
 };
+
+/// Which regions of a moe.where are experts: those that are worth it and,
+/// beside them, what computes anything, and cases that pass on what another one
+/// reads, an argument, or what is the same for all rows. Where none is worth
+/// it, all are that compute, if it takes several and each does.
+SmallVector<bool> chooseExperts(WhereOp where,
+                                ArrayRef<const RowSlice *> slices,
+                                ArrayRef<int64_t> tokens,
+                                std::optional<int64_t> stack);
+/// What the regions of a moe.where yield: in its order, what is behind `else`
+/// last. Rows are labelled by the dimensions of the results. Several results
+/// have those along which masks run in common, and nothing else.
+SmallVector<Read> getYielded(WhereOp where, Region &region);
+/// The regions that there are: cases, and what is behind `else`.
+SmallVector<Region *> getRegions(WhereOp where);
 
 } // namespace mlir::moe
 

@@ -106,14 +106,32 @@ static bool decidesRows(RankedTensorType type, AffineMap map) {
   return rows == 1;
 }
 
+/// Whether a condition asks if a factor is zero that is so by choice. A select
+/// by it was a product in the model, in which an infinite number shows.
+static bool isProduct(Value condition, MaskAnalysis &masks) {
+  while (Operation *op = condition.getDefiningOp()) {
+    if (!isCopy(op) && !isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+      break;
+    condition = op->getOperand(0);
+  }
+  auto op = matchElementwise(condition.getDefiningOp());
+  auto compare = op ? dyn_cast<arith::CmpFOp>(op->scalar) : nullptr;
+  return compare &&
+         (compare.getPredicate() == arith::CmpFPredicate::UNE ||
+          compare.getPredicate() == arith::CmpFPredicate::OEQ) &&
+         op->operands[0].tensor && isZero(op->operands[1].constant) &&
+         masks.isMask(op->operands[0].tensor);
+}
+
 namespace {
 
 /// Cases of a nest of selects, in the order in which their masks are asked.
 class SelectNest {
 public:
-  explicit SelectNest(linalg::GenericOp root)
-      : root(root), type(cast<RankedTensorType>(root.getResult(0).getType())),
-        b(root), loc(root.getLoc()) {}
+  SelectNest(linalg::GenericOp root, MaskAnalysis *products)
+      : root(root), products(products),
+        type(cast<RankedTensorType>(root.getResult(0).getType())), b(root),
+        loc(root.getLoc()) {}
 
   /// Takes the nest apart; false if it is none.
   bool collect();
@@ -134,6 +152,8 @@ private:
   void fill(Region &region, const Case &each);
 
   linalg::GenericOp root;
+  /// Tells products that were written as selects, unless those count.
+  MaskAnalysis *products;
   RankedTensorType type;
   OpBuilder b;
   Location loc;
@@ -153,7 +173,8 @@ std::optional<Elementwise> SelectNest::match(Value value, AffineMap map,
       (!isRoot && !getOnlyReader(value)) || !map.isPermutation())
     return std::nullopt;
   const ScalarOperand &condition = op->operands[0];
-  if (!condition.tensor || condition.constant)
+  if (!condition.tensor || condition.constant ||
+      (products && isProduct(condition.tensor, *products)))
     return std::nullopt;
   AffineMap read = fromResult(*op, condition).compose(map);
   if (!decidesRows(type, read))
@@ -257,7 +278,7 @@ void SelectNest::build() {
     select->erase();
 }
 
-void moe::formSelects(func::FuncOp function) {
+void moe::formSelects(func::FuncOp function, bool assumeFinite) {
   SmallVector<linalg::GenericOp> candidates;
   function.walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (isa<WhereOp, DispatchOp>(op))
@@ -273,7 +294,9 @@ void moe::formSelects(func::FuncOp function) {
   for (linalg::GenericOp op : llvm::reverse(candidates)) {
     if (erased.contains(op))
       continue;
-    SelectNest nest(op);
+    // Not kept: operations are erased, and others take their addresses.
+    MaskAnalysis masks;
+    SelectNest nest(op, assumeFinite ? nullptr : &masks);
     if (!nest.collect())
       continue;
     erased.insert_range(nest.getSelects());
@@ -406,8 +429,7 @@ void ProductChain::build() {
 /// A factor that looks like a mask to a reader, if what it scales is work.
 static void explainFactor(const Elementwise &product, MaskAnalysis &masks,
                           std::vector<Remark> &remarks) {
-  auto type =
-      cast<RankedTensorType>(product.generic.getResult(0).getType());
+  auto type = cast<RankedTensorType>(product.generic.getResult(0).getType());
   for (auto [number, operand] : llvm::enumerate(product.operands)) {
     const ScalarOperand &other = product.operands[1 - number];
     if (!operand.tensor || operand.constant || !other.tensor ||
@@ -417,12 +439,11 @@ static void explainFactor(const Elementwise &product, MaskAnalysis &masks,
     Operation *factor = operand.tensor.getDefiningOp();
     Operation *scaled = other.tensor.getDefiningOp();
     if (factor && scaled && getOnlyReader(other.tensor) && isWork(scaled))
-      remarks.push_back(
-          {product.generic.getLoc(),
-           ("'" + factor->getName().getStringRef() +
-            "' gives a factor that is not known to be zero")
-               .str(),
-           factor->getLoc()});
+      remarks.push_back({product.generic.getLoc(),
+                         ("'" + factor->getName().getStringRef() +
+                          "' gives a factor that is not known to be zero")
+                             .str(),
+                         factor->getLoc()});
   }
 }
 

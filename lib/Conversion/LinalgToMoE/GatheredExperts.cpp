@@ -304,7 +304,7 @@ bool GatheredExperts::isWorkOfExperts(const Gather &gather, bool single) {
       getLabels(AffineMap::get(type.getRank(), 0, gather.map, op.getContext()));
   labels.insert(labels.begin() + gather.experts, single ? kInner : stack);
   auto check = [&](Operation *reader, Value value) {
-    return moe::isWorkOfExperts(reader, value, labels, wide, tokens,
+    return moe::isWorkOfExperts(reader, {value, labels}, wide, tokens,
                                 single ? std::nullopt
                                        : std::optional<int64_t>(stack));
   };

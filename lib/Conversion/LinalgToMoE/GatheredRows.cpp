@@ -309,12 +309,12 @@ bool GatheredRows::rewrite(scf::ForOp loop) {
   ExpertTerms terms;
   AffineMap identity =
       AffineMap::getMultiDimIdentityMap(type.getRank(), loop.getContext());
-  terms.result = updates;
-  terms.out = identity;
+  Read root{updates, getLabels(identity)};
+  terms.results.push_back(root);
+  terms.numLoops = type.getRank();
   terms.tokens = {0};
   Term &term = terms.terms.emplace_back();
-  term.value = updates;
-  term.map = identity;
+  term.values.push_back(root);
   auto isOwn = [&](const RowSlice &slice, Operation *op) {
     return llvm::all_of(op->getUses(), [&](OpOperand &use) {
       Operation *user =
@@ -324,7 +324,7 @@ bool GatheredRows::rewrite(scf::ForOp loop) {
     });
   };
   term.slice = std::make_unique<RowSlice>(
-      updates, getLabels(identity), loop->getBlock(),
+      root, loop->getBlock(),
       [&](const RowSlice &slice, Operation *op, const RowFlow &flow) {
         return flow.isKnown && isOwn(slice, op) && !matchGather(op);
       });
@@ -348,7 +348,7 @@ bool GatheredRows::rewrite(scf::ForOp loop) {
     body.setRows(input, tensor::CastOp::create(b, loc, dynamic, all),
                  /*isColumn=*/false);
   }
-  Value all = body.emitTerm(updates, identity);
+  Value all = body.emitTerm(root, root);
   if (all.getType() != type)
     all = tensor::CastOp::create(b, loc, type, all);
   loop.getResult(0).replaceAllUsesWith(emitMasked(b, loc, *scatter, all));

@@ -101,7 +101,7 @@ static std::optional<Layers> findLayers(DispatchOp second) {
     Labels labels = llvm::to_vector(llvm::seq<int64_t>(
         0, cast<RankedTensorType>(operand.getType()).getRank()));
     auto between = std::make_unique<RowSlice>(
-        operand, labels, second->getBlock(),
+        Read{operand, labels}, second->getBlock(),
         [&](const RowSlice &slice, Operation *op, const RowFlow &flow) {
           return flow.isKnown && llvm::all_of(op->getUsers(), [&](auto *user) {
                    Operation *own =
@@ -211,13 +211,13 @@ Value LayerJoiner::join() {
   // What lies between, as the term of one token dimension.
   ExpertTerms terms;
   Value value = second.getTokens()[layers.operand];
-  terms.result = value;
-  terms.out = b.getMultiDimIdentityMap(
-      cast<RankedTensorType>(value.getType()).getRank());
+  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+  Read root{value, llvm::to_vector(llvm::seq<int64_t>(0, rank))};
+  terms.results.push_back(root);
+  terms.numLoops = rank;
   terms.tokens = {0};
   Term term;
-  term.value = value;
-  term.map = terms.out;
+  term.values.push_back(root);
   term.slice = std::move(layers.between);
   Read carried;
   for (const Read &input : term.slice->getInputs())
@@ -246,8 +246,7 @@ Value LayerJoiner::join() {
     ExpertBody body(b, terms, term, number, count);
     body.setRows(carried, rows.front(), false);
     SmallVector<Value> given(secondRows);
-    given.insert(given.begin() + layers.operand,
-                 body.emitTerm(term.value, term.map));
+    given.insert(given.begin() + layers.operand, body.emitTerm(root, root));
     inlineBody(after, number, given, results);
     YieldOp::create(b, loc, results);
   }

@@ -96,8 +96,9 @@ static Masked mask(func::FuncOp function, bool assumeFinite, bool report,
     return result;
   // What a factor is made of is known while selects are selects.
   formProducts(*copy, assumeFinite, result.remarks);
-  formSelects(*copy);
+  formSelects(*copy, assumeFinite);
   pullIntoWheres(*copy, assumeFinite);
+  shareWheres(*copy);
 
   result.experts = absorbIntoWheres(*copy, result.remarks);
 

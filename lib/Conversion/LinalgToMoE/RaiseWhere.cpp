@@ -66,6 +66,7 @@ static void raise(Block &block) {
 }
 
 static void raise(func::FuncOp function) {
+  generalizeNamedOps(function);
   for (Block &block : function.getBody())
     raise(block);
   // What was raised is dead.

@@ -16,20 +16,23 @@ using namespace mlir;
 using namespace mlir::moe;
 
 RootTensors::RootTensors(ExpertTerms &terms)
-    : terms(terms), b(terms.result.getDefiningOp()), loc(terms.result.getLoc()),
-      type(cast<RankedTensorType>(terms.result.getType())),
-      element(type.getElementType()) {
-  for (auto [dim, loop] : llvm::enumerate(getLabels(terms.out)))
-    sizes[loop] = getSize(dim, loop);
+    : terms(terms), b(terms.results.front().value.getDefiningOp()),
+      loc(terms.results.front().value.getLoc()) {
+  for (const Read &result : terms.results)
+    for (auto [dim, loop] : llvm::enumerate(result.labels))
+      if (!sizes.contains(loop))
+        sizes[loop] = getSize(result, dim);
   if (terms.expertLoop)
     sizes[*terms.expertLoop] = b.getIndexAttr(*terms.getNumStacked());
 }
 
-/// Of a dimension of the result: that of something it is made of.
-OpFoldResult RootTensors::getSize(int64_t dim, int64_t loop) {
+/// Of a dimension of a result: that of something it is made of.
+OpFoldResult RootTensors::getSize(const Read &result, int64_t dim) {
+  auto type = cast<RankedTensorType>(result.value.getType());
+  int64_t loop = result.labels[dim];
   if (!type.isDynamicDim(dim))
     return b.getIndexAttr(type.getDimSize(dim));
-  if (auto generic = terms.result.getDefiningOp<linalg::GenericOp>())
+  if (auto generic = result.value.getDefiningOp<linalg::GenericOp>())
     return tensor::getMixedSize(b, loc, generic.getDpsInits().front(), dim);
   auto find = [&](const Read &read) {
     auto found = llvm::find(read.labels, loop);
@@ -45,7 +48,7 @@ OpFoldResult RootTensors::getSize(int64_t dim, int64_t loop) {
       if (OpFoldResult size = find(input))
         return size;
   }
-  return tensor::getMixedSize(b, loc, terms.result, dim);
+  return tensor::getMixedSize(b, loc, result.value, dim);
 }
 
 Value RootTensors::map(ArrayRef<Read> reads, ArrayRef<int64_t> loops,
@@ -94,7 +97,7 @@ Value RootTensors::flatten(Value value) {
 Value RootTensors::gatherable(const Read &input) {
   const auto &[value, labels] = input;
   // Dimensions that no loop of the root indexes get numbers of their own.
-  int64_t next = terms.out.getNumDims();
+  int64_t next = terms.numLoops;
   Read read{value, {}};
   SmallVector<int64_t> loops(terms.tokens), last;
   for (auto [dim, label] : llvm::enumerate(labels)) {
@@ -116,9 +119,11 @@ Value RootTensors::gatherable(const Read &input) {
           [](OpBuilder &, Location, ValueRange args) { return args.front(); }));
 }
 
-Value RootTensors::unflatten(Value rows) {
+Value RootTensors::unflatten(Value rows, const Read &result) {
+  auto type = cast<RankedTensorType>(result.value.getType());
+  Type element = type.getElementType();
   SmallVector<int64_t> order(terms.tokens);
-  order.append(terms.getFeatures());
+  order.append(terms.getFeatures(result));
   SmallVector<OpFoldResult> shape;
   SmallVector<int64_t> dims;
   bool isStatic = true;
@@ -156,7 +161,7 @@ Value RootTensors::unflatten(Value rows) {
       rows = tensor::ReshapeOp::create(b, loc, wide, rows, all);
     }
   }
-  Labels wanted = getLabels(terms.out);
+  const Labels &wanted = result.labels;
   if (ArrayRef(wanted) != ArrayRef(order))
     rows = map(
         Read{rows, Labels(order)}, wanted, element,
@@ -166,10 +171,11 @@ Value RootTensors::unflatten(Value rows) {
   return rows;
 }
 
-Value RootTensors::toTokens(Value value) {
+Value RootTensors::toTokens(Value value, const Read &result) {
+  Type element = getElementTypeOrSelf(value.getType());
   SmallVector<int64_t> order(terms.tokens);
-  order.append(terms.getFeatures());
-  Labels labels = getLabels(terms.out);
+  order.append(terms.getFeatures(result));
+  const Labels &labels = result.labels;
   if (ArrayRef(labels) != ArrayRef(order))
     value = map(
         Read{value, labels}, order, element,
@@ -183,11 +189,11 @@ Value RootTensors::toTokens(Value value) {
                          : tensor::CastOp::create(b, loc, dynamic, value);
 }
 
-Value RootTensors::materialize(const Read &read) {
-  Labels all = getLabels(terms.out);
-  if (read.labels == all && read.value.getType() == type)
+Value RootTensors::materialize(const Read &read, const Read &result) {
+  if (read.labels == result.labels &&
+      read.value.getType() == result.value.getType())
     return read.value;
-  return map(read, all, element, [](OpBuilder &, Location, ValueRange args) {
-    return args.front();
-  });
+  return map(
+      read, result.labels, getElementTypeOrSelf(result.value.getType()),
+      [](OpBuilder &b, Location loc, ValueRange args) { return args.front(); });
 }

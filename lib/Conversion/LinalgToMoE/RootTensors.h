@@ -30,23 +30,20 @@ public:
   /// An input of experts as [N, its other dimensions...]: of numbers for each
   /// token and expert, experts last.
   Value gatherable(const Read &input);
-  /// [N, features...] to the dimensions of the result.
-  Value unflatten(Value rows);
-  /// A tensor like the result as [N, features...] of dynamic N.
-  Value toTokens(Value value);
-  /// A tensor like the result.
-  Value materialize(const Read &read);
+  /// [N, features...] to the dimensions of a result.
+  Value unflatten(Value rows, const Read &result);
+  /// A tensor like a result as [N, features...] of dynamic N.
+  Value toTokens(Value value, const Read &result);
+  /// A tensor like a result.
+  Value materialize(const Read &read, const Read &result);
 
 private:
-  OpFoldResult getSize(int64_t dim, int64_t loop);
+  OpFoldResult getSize(const Read &result, int64_t dim);
 
 protected:
   ExpertTerms &terms;
   OpBuilder b;
   Location loc;
-  /// Of the result.
-  RankedTensorType type;
-  Type element;
   /// How often each loop runs.
   llvm::SmallDenseMap<int64_t, OpFoldResult> sizes;
 };

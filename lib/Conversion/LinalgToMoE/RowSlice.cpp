@@ -17,10 +17,11 @@ bool moe::isRematerializable(Value value) {
   return op && (isa<tensor::EmptyOp, linalg::FillOp>(op) || getSplat(value));
 }
 
-RowSlice::RowSlice(Value value, const Labels &labels, ArrayRef<Block *> blocks,
+RowSlice::RowSlice(ArrayRef<Read> roots, ArrayRef<Block *> blocks,
                    MayEnter mayEnter)
     : blocks(blocks) {
-  visit(value, labels, nullptr);
+  for (const auto &[value, labels] : roots)
+    visit(value, labels, nullptr);
   while (!pending.empty()) {
     Operation *op = *pending.begin();
     pending.erase(pending.begin());

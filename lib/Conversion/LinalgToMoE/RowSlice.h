@@ -68,10 +68,9 @@ public:
   using MayEnter =
       llvm::function_ref<bool(const RowSlice &, Operation *, const RowFlow &)>;
 
-  /// Walks back from `value` through the operations of `blocks`, the innermost
+  /// Walks back from `roots` through the operations of `blocks`, the innermost
   /// first, as far as `mayEnter` lets it.
-  RowSlice(Value value, const Labels &labels, ArrayRef<Block *> blocks,
-           MayEnter mayEnter);
+  RowSlice(ArrayRef<Read> roots, ArrayRef<Block *> blocks, MayEnter mayEnter);
 
   bool contains(Operation *op) const { return inside.contains(op); }
   bool isInput(Value value) const {

@@ -27,8 +27,9 @@ struct Remark {
 };
 
 /// Selects between rows, and their nests, become moe.where. What they choose
-/// from is read from outside yet.
-void formSelects(func::FuncOp function);
+/// from is read from outside yet. One that was a product with a mask counts
+/// with `assumeFinite`.
+void formSelects(func::FuncOp function, bool assumeFinite);
 /// Products of rows with numbers that are zero by choice become moe.where, if
 /// they promise that all numbers are finite, or with `assumeFinite`.
 void formProducts(func::FuncOp function, bool assumeFinite,
@@ -36,17 +37,19 @@ void formProducts(func::FuncOp function, bool assumeFinite,
 /// What is computed from a moe.where alone, and zero where that is, moves into
 /// it. A product with zero is zero with `assumeFinite`.
 void pullIntoWheres(func::FuncOp function, bool assumeFinite);
+/// Results that the same masks choose become results of one moe.where, if they
+/// are computed from the same work.
+void shareWheres(func::FuncOp function);
 /// What is computed for a moe.where alone, row by row, moves into it. Those in
 /// which nothing is worth it become what they were, with a remark each. Returns
 /// the number of experts that there will be.
 int64_t absorbIntoWheres(func::FuncOp function, std::vector<Remark> &remarks);
-/// Whether `value`, which `reader` reads as `labels`, would be computed by
-/// experts worth it, if masks chose rows along `tokens`, and experts along
-/// `stack`, of a tensor of type `type`.
-bool isWorkOfExperts(Operation *reader, Value value, const Labels &labels,
+/// Whether `value`, as `reader` reads it, would be computed by experts worth
+/// it, if masks chose rows along `tokens`, and experts along `stack`, of a
+/// tensor of type `type`.
+bool isWorkOfExperts(Operation *reader, const Read &value,
                      RankedTensorType type, ArrayRef<int64_t> tokens,
                      std::optional<int64_t> stack);
-
 /// Whether `op`, or what is computed for it alone, is work to skip.
 bool isWork(Operation *op);
 /// The dimension of `where` that a sum, its only reader, adds up: that of

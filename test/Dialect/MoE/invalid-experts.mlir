@@ -167,7 +167,7 @@ func.func @yield_c1(%x: tensor<?xf32>, %r: !moe.routing<3>) {
 // -----
 
 func.func @yield_parent(%x: tensor<?xf32>) {
-  // expected-error @below {{expects parent op 'moe.dispatch'}}
+  // expected-error @below {{expects parent op to be one of 'moe.dispatch, moe.where'}}
   moe.yield %x : tensor<?xf32>
 }
 
