@@ -140,6 +140,22 @@ struct LeaveOutLoops : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// The size of an empty tensor is what it was made with, so that what is made
+/// alike is the same operation. Upstream has this among other patterns.
+struct SizeOfEmpty : OpRewritePattern<tensor::DimOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::DimOp op,
+                                PatternRewriter &rewriter) const override {
+    auto empty = op.getSource().getDefiningOp<tensor::EmptyOp>();
+    std::optional<int64_t> dim = op.getConstantIndex();
+    if (!empty || !dim || !empty.getType().isDynamicDim(*dim))
+      return rewriter.notifyMatchFailure(op, "not of an empty tensor");
+    rewriter.replaceOp(op, empty.getDynamicSize(*dim));
+    return success();
+  }
+};
+
 /// A dimension of extent 1 that is read at 0 is left out of the operand.
 struct LeaveOutUnits : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -528,7 +544,8 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums,
   populateStacks(patterns);
   patterns
       .add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits, SliceBeforeCollapse,
-           SliceBeforeCopy, SliceBeforeWork, SplitAsJoined>(context);
+           SliceBeforeCopy, SliceBeforeWork, SizeOfEmpty, SplitAsJoined>(
+          context);
   // What has not settled yet is as right as what has.
   (void)applyPatternsGreedily(function, std::move(patterns), config);
   if (splitSums) {

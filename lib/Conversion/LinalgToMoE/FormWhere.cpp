@@ -285,7 +285,8 @@ void moe::formSelects(func::FuncOp function, bool assumeFinite) {
       return WalkResult::skip();
     auto select = matchElementwise(op);
     if (select && isa<arith::SelectOp>(select->scalar) &&
-        isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType())))
+        isa<FloatType, IntegerType>(
+            getElementTypeOrSelf(op->getResult(0).getType())))
       candidates.push_back(select->generic);
     return WalkResult::advance();
   });
