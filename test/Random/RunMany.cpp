@@ -11,11 +11,14 @@
 // with what moe-run would exit with and say. All that a run prints goes to
 // standard error. Who asked knows which model it was when the process dies.
 //
+// A request that has a "module" is one to interpret it (Interpret.cpp).
+//
 // After each run the inputs must be as they were, and the results those of the
 // run before (--benchmark makes several runs): anything else is code 70.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Interpret.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
@@ -144,10 +147,17 @@ int main(int argc, char **argv) {
   registerPassManagerCLOptions();
   DialectRegistry registry;
   moe::registerAllDialects(registry);
+  moe::registerAllPasses();
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   for (std::string line; std::getline(std::cin, line);) {
     auto request = llvm::json::parse(line);
     const llvm::json::Object *object =
         request ? request->getAsObject() : nullptr;
+    if (object && object->get("module")) {
+      answers << interpret(*object, context) << "\n";
+      answers.flush();
+      continue;
+    }
     auto [message, code] =
         takeMessage(!request ? request.takeError()
                     : object ? answer(*object, registry)

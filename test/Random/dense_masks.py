@@ -74,6 +74,7 @@ class Masked(Experts):
             if u in a.labels and self.chance(0.3):
                 other = self.renamed(self.argument("vector", t, self.rng.standard_normal(n)), t, self.pick(t, u))
             a = self.binary("addf", a, other, a.labels)
+            self.addends += 1
         return {"y": a}
 
     def segments(self, x, t, feature, out):
@@ -103,6 +104,7 @@ class Masked(Experts):
             y = term if y is None else self.binary("addf", y, term)
         if self.chance(0.4):
             y = self.binary("addf", y, self.argument("other", t + out, self.rng.standard_normal([n, self.sizes[out]])))
+            self.addends += 1
         return {"y": y}
 
     def mask_of(self, t, first, length):

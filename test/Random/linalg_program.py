@@ -31,7 +31,7 @@ class Value:
         self.name, self.labels, self.array, self.element = name, labels, array, element
 
 
-FLOATS = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "bf16": BF16}
+FLOATS = {"f32": np.float32, "f64": np.float64, "f16": np.float16}
 INTEGERS = {"i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64}
 
 
@@ -85,7 +85,8 @@ class Program:
     def argument(self, name, labels, array, element="f32"):
         """An input of the program; its values are those that its type can hold."""
         self.arguments.append((name, self.type(labels, element)))
-        stored = FLOATS[self.types[element]](array) if element == "f32" else array.astype(INTEGERS[self.types[element]])
+        kind = {**FLOATS, **INTEGERS}.get(self.types[element])
+        stored = np.asarray(array).astype(kind) if kind else BF16(array)
         self.tensors[name] = stored
         value = Value("%" + name, labels, plain(stored).astype(np.float64) if element == "f32" else array, element)
         for number, label in enumerate(labels):

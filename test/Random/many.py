@@ -102,14 +102,15 @@ class Runner:
         self.log.seek(begin)
         return self.log.read(end - begin).decode(errors="replace")
 
-    def run(self, folder, arguments):
+    def ask(self, request):
+        """The answer to a request, or None if the process ended without one, and how it ended."""
         if self.process is None or self.done >= MODELS or self.refused >= REFUSED:
             self.stop()
             self.start()
         self.done += 1
         begin, started = self.log.seek(0, os.SEEK_END), self.seconds()
         try:
-            self.process.stdin.write(json.dumps({"folder": folder, "arguments": arguments}).encode() + b"\n")
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
             ready, _, _ = select.select([self.process.stdout], [], [], self.limit)
             answer = self.process.stdout.readline() if ready else None
@@ -119,16 +120,20 @@ class Runner:
         if answer:
             said = json.loads(answer)
             self.refused += said["code"] != 0
-            return Outcome(said["code"], said["message"], printed, self.seconds() - started)
+            return said, Outcome(said["code"], said.get("message", ""), printed, self.seconds() - started)
         if answer is None:
             self.process.kill()
             _, took = self.end()
-            return Outcome("hang", f"no end within {self.limit} s", printed, took - started)
+            return None, Outcome("hang", f"no end within {self.limit} s", printed, took - started)
         code, took = self.end()
         if code < 0:
-            return Outcome(f"signal {signal.Signals(-code).name}", "", printed, took - started)
+            return None, Outcome(f"signal {signal.Signals(-code).name}", "", printed, took - started)
         # It ended itself, as moe-run does at a limit.
-        return Outcome(code, printed.strip().splitlines()[-1] if printed.strip() else "", printed, took - started)
+        return None, Outcome(code, printed.strip().splitlines()[-1] if printed.strip() else "", printed, took - started)
+
+    def run(self, folder, arguments):
+        """How moe-run ends in a folder with these arguments."""
+        return self.ask({"folder": folder, "arguments": arguments})[1]
 
     def __enter__(self):
         return self
