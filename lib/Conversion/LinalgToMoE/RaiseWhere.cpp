@@ -52,9 +52,11 @@ static void raise(Block &block) {
   for (Operation &op : llvm::reverse(block))
     operations.push_back(&op);
   for (Operation *op : operations) {
-    if (isa<linalg::GenericOp, WhereOp>(op)) {
-      if (!op->use_empty())
-        raise(op);
+    if (isa<linalg::GenericOp, WhereOp>(op) && !op->use_empty())
+      raise(op);
+    // Terms that were raised are no terms of what is met next.
+    if (isOpTriviallyDead(op)) {
+      op->erase();
       continue;
     }
     if (isa<DispatchOp>(op))
