@@ -56,3 +56,46 @@ func.func @branches(%x: tensor<4xf32>, %c: i1) -> tensor<4xf32> {
   }
   return %a : tensor<4xf32>
 }
+
+// -----
+
+// Each of two results has its own: bufferization would write both into one buffer.
+// CHECK-LABEL: func.func @two
+// CHECK: %[[SECOND:.*]] = tensor.empty
+// CHECK: %[[FIRST:.*]] = tensor.empty
+// CHECK: scf.forall {{.*}} shared_outs(%{{.*}} = %[[FIRST]], %{{.*}} = %[[SECOND]])
+// CHECK: scf.yield %[[FIRST]], %[[SECOND]]
+func.func @two(%x: tensor<4xf32>, %y: tensor<4xf32>, %c: i1) -> (tensor<4xf32>, tensor<4xf32>) {
+  %e = tensor.empty() : tensor<4xf32>
+  %a:2 = scf.if %c -> (tensor<4xf32>, tensor<4xf32>) {
+    %b:2 = scf.forall (%i) in (4) shared_outs(%o = %e, %p = %e) -> (tensor<4xf32>, tensor<4xf32>) {
+      %s = tensor.extract_slice %x[%i] [1] [1] : tensor<4xf32> to tensor<1xf32>
+      %t = tensor.extract_slice %y[%i] [1] [1] : tensor<4xf32> to tensor<1xf32>
+      scf.forall.in_parallel {
+        tensor.parallel_insert_slice %s into %o[%i] [1] [1] : tensor<1xf32> into tensor<4xf32>
+        tensor.parallel_insert_slice %t into %p[%i] [1] [1] : tensor<1xf32> into tensor<4xf32>
+      }
+    }
+    scf.yield %b#0, %b#1 : tensor<4xf32>, tensor<4xf32>
+  } else {
+    scf.yield %e, %e : tensor<4xf32>, tensor<4xf32>
+  }
+  return %a#0, %a#1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// Each product starts from zeros of its own.
+// CHECK-LABEL: func.func @starts
+// CHECK: %[[A:.*]] = linalg.fill
+// CHECK: %[[B:.*]] = linalg.fill
+// CHECK: linalg.matmul {{.*}} outs(%[[A]] :
+// CHECK: linalg.matmul {{.*}} outs(%[[B]] :
+func.func @starts(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %z = linalg.matmul ins(%y, %w : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %y, %z : tensor<4x4xf32>, tensor<4x4xf32>
+}

@@ -92,6 +92,21 @@ func.func @main(%a: tensor<?xi1>, %x: tensor<?x8xf32>, %w: tensor<8x8xf32>, %v: 
 }}
 """
 
+# Two sums that start from the same numbers.
+START = HEAD + f"""
+func.func @main(%a: tensor<?xi1>, %x: tensor<?x8xf32>, %w: tensor<8x8xf32>, %b: tensor<8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {{{SIZE}
+  %0:2 = moe.where %a along [0] : (tensor<?xi1>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {{
+    %e = tensor.empty(%n) : tensor<?x8xf32>
+    %start = linalg.generic {{indexing_maps = [affine_map<(d0, d1) -> (d1)>, #all], iterator_types = ["parallel", "parallel"]}} ins(%b : tensor<8xf32>) outs(%e : tensor<?x8xf32>) {{
+    ^bb0(%i: f32, %o: f32):
+      linalg.yield %i : f32
+    }} -> tensor<?x8xf32>{product("f", "%x", "%w", "%n").replace("outs(%fz", "outs(%start")}{product("g", "%f", "%w", "%n").replace("outs(%gz", "outs(%start")}
+    moe.yield %f, %g : tensor<?x8xf32>, tensor<?x8xf32>
+  }}
+  return %0#0, %0#1 : tensor<?x8xf32>, tensor<?x8xf32>
+}}
+"""
+
 # Zero already where the mask does not hold.
 IMPLIED = HEAD + f"""
 func.func @main(%a: tensor<?xi1>, %x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32> {{{SIZE}
@@ -164,6 +179,8 @@ def values(rows):
     yield ("several results", dialect.where([a, b], [0], [[narrow, n, t], [np.tanh(narrow), n + n, t]]), SEVERAL, [a, b, narrow, n, t])
     yield ("experts", dialect.where([a, b], [0], [[x @ w], [np.tanh(x @ v)]], [r]), EXPERTS, [a, b, x, w, v, r])
     yield ("shared work", dialect.where([a], [0], [[x @ w, x @ w @ v]], [x @ v, x]), SHARED, [a, x, w, v])
+    start = x @ w + v[0]
+    yield ("one start", dialect.where([a], [0], [[start, start @ w + v[0]]]), START, [a, x, w, v[0]])
     yield ("implied", dialect.where([a], [0], [[x @ w]]), IMPLIED, [a, x, w])
     cube, first, second = RNG.standard_normal((rows, 3, 4)), mask(4, rows), mask(4, rows)
     inner, = dialect.where([second], [2, 0], [[cube]])
