@@ -88,9 +88,10 @@ void mlir::moe::buildCPUPipeline(OpPassManager &pm,
                                  const CPUPipelineOptions &options, Phase from,
                                  Phase to) {
   Road road(pm, from, to, /*toDevice=*/false);
-  road.add(Phase::Routed, [&] {
-    addRoutedPhase(pm, options.checkAccesses, options.assumeFinite);
+  road.add(Phase::Masked, [&] {
+    addMaskedPhase(pm, options.checkAccesses, options.assumeFinite);
   });
+  road.add(Phase::Routed, [&] { addRoutedPhase(pm, options.assumeFinite); });
   road.add(Phase::Grouped, [&] {
     addGroupedPhase(pm, options.checkAccesses, /*parallel=*/false);
   });

@@ -118,9 +118,10 @@ void mlir::moe::buildGPUPipeline(OpPassManager &pm,
   target.ptxVersion = options.ptxVersion;
   pm.addPass(createCheckTargetPass(target));
   Road road(pm, from, to, /*toDevice=*/true);
-  road.add(Phase::Routed, [&] {
-    addRoutedPhase(pm, options.checkAccesses, options.assumeFinite);
+  road.add(Phase::Masked, [&] {
+    addMaskedPhase(pm, options.checkAccesses, options.assumeFinite);
   });
+  road.add(Phase::Routed, [&] { addRoutedPhase(pm, options.assumeFinite); });
   road.add(Phase::Grouped, [&] {
     addGroupedPhase(pm, options.checkAccesses, /*parallel=*/true);
   });

@@ -27,7 +27,7 @@ using namespace mlir;
 using namespace mlir::moe;
 
 static constexpr StringLiteral phaseNames[] = {
-    "import", "routed", "grouped", "regions", "tiled", "buffers", "machine"};
+    "import", "masked", "routed", "grouped", "regions", "tiled", "buffers", "machine"};
 
 StringRef mlir::moe::stringifyPhase(Phase phase) {
   return phaseNames[static_cast<unsigned>(phase)];
@@ -74,7 +74,7 @@ static void addTosaConversion(OpPassManager &pm) {
   functions.addPass(createTosaToArithPass());
 }
 
-void mlir::moe::addRoutedPhase(OpPassManager &pm, bool checkAccesses,
+void mlir::moe::addMaskedPhase(OpPassManager &pm, bool checkAccesses,
                                bool assumeFinite) {
   pm.addPass(createCheckTypesPass());
   // Before a rewrite believes a cast.
@@ -98,6 +98,9 @@ void mlir::moe::addRoutedPhase(OpPassManager &pm, bool checkAccesses,
   RaiseDensePassOptions raise;
   raise.assumeFinite = assumeFinite;
   pm.addPass(createRaiseDensePass(raise));
+}
+
+void mlir::moe::addRoutedPhase(OpPassManager &pm, bool assumeFinite) {
   pm.addPass(createRaiseWherePass());
   addSimplification(pm);
   PruneExpertsPassOptions prune;

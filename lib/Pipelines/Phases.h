@@ -17,7 +17,8 @@ namespace mlir::moe {
 void addCanonicalization(OpPassManager &pm);
 void addSimplification(OpPassManager &pm);
 /// `assumeFinite`: nothing that a mask multiplies by zero is infinite or NaN.
-void addRoutedPhase(OpPassManager &pm, bool checkAccesses, bool assumeFinite);
+void addMaskedPhase(OpPassManager &pm, bool checkAccesses, bool assumeFinite);
+void addRoutedPhase(OpPassManager &pm, bool assumeFinite);
 /// `parallel` says whether rows are computed all at once.
 void addGroupedPhase(OpPassManager &pm, bool checkAccesses, bool parallel);
 

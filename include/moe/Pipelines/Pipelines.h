@@ -18,7 +18,16 @@
 namespace mlir::moe {
 
 /// The state of a module after a phase.
-enum class Phase { Import, Routed, Grouped, Regions, Tiled, Buffers, Machine };
+enum class Phase {
+  Import,
+  Masked,
+  Routed,
+  Grouped,
+  Regions,
+  Tiled,
+  Buffers,
+  Machine
+};
 
 /// Which experts compute what: each its own tokens, or all of them all tokens.
 enum class ExpertsForm { Active, All };
@@ -63,6 +72,7 @@ template <typename Derived> struct RoadOptions : PassPipelineOptions<Derived> {
 private:
   static llvm::cl::ValuesClass phaseValues() {
     return llvm::cl::values(clEnumValN(Phase::Import, "import", ""),
+                            clEnumValN(Phase::Masked, "masked", ""),
                             clEnumValN(Phase::Routed, "routed", ""),
                             clEnumValN(Phase::Grouped, "grouped", ""),
                             clEnumValN(Phase::Regions, "regions", ""),

@@ -39,8 +39,12 @@ std::optional<int64_t> moe::getStackDim(WhereOp where) {
   SmallVector<unsigned> reductions;
   sum->generic.getReductionDims(reductions);
   AffineMap map = sum->generic.getMatchingIndexingMap(sum->factors.front());
-  if (!map.isPermutation())
+  // A loop that runs once adds nothing.
+  if (!map.isProjectedPermutation())
     return std::nullopt;
+  for (auto [loop, size] : llvm::enumerate(sum->generic.getStaticLoopRanges()))
+    if (size != 1 && !map.isFunctionOfDim(loop))
+      return std::nullopt;
   for (int64_t dim : where.getAlong())
     if (map.getDimPosition(dim) == reductions.front())
       return dim;
@@ -71,7 +75,10 @@ private:
   bool mayEnter(const RowSlice &slice, Operation *op, const RowFlow &flow);
   std::string findOther(const RowSlice &slice, Operation *op);
   bool isShared(const RowSlice &slice, Operation *op);
+  Operation *findNumber(const RowSlice &slice, Value value);
 
+  /// What stays outside whatever it reads.
+  llvm::SmallPtrSet<Operation *, 4> outside;
   Operation *reader;
   Region *region;
   RankedTensorType type;
@@ -112,11 +119,49 @@ RowSlice Absorption::run(ArrayRef<Read> roots) {
   if (region)
     blocks.push_back(&region->front());
   blocks.push_back(reader->getBlock());
-  return RowSlice(
-      roots, blocks,
-      [&](const RowSlice &slice, Operation *op, const RowFlow &flow) {
-        return mayEnter(slice, op, flow);
-      });
+  while (true) {
+    stops.clear();
+    RowSlice slice(
+        roots, blocks,
+        [&](const RowSlice &slice, Operation *op, const RowFlow &flow) {
+          return mayEnter(slice, op, flow);
+        });
+    // A number for each row and expert is read as one, rather than what it is
+    // computed from, of all rows and experts.
+    ExpertWork work(slice, roots, tokens, stack);
+    const Read *whole = work.findWhole();
+    Operation *number = whole ? findNumber(slice, whole->value) : nullptr;
+    if (!number || !outside.insert(number).second)
+      return slice;
+  }
+}
+
+/// The last operation of the slice that computes a number for each row and
+/// expert from `value`, or null.
+Operation *Absorption::findNumber(const RowSlice &slice, Value value) {
+  llvm::SmallPtrSet<Operation *, 16> readers;
+  Operation *last = nullptr;
+  // From the first to the last.
+  for (Operation *op : llvm::reverse(slice.getOperations())) {
+    if (llvm::none_of(op->getOperands(), [&](Value operand) {
+          return operand == value || readers.contains(operand.getDefiningOp());
+        }))
+      continue;
+    readers.insert(op);
+    bool number = llvm::all_of(op->getResults(), [&](Value result) {
+      auto shape = cast<RankedTensorType>(result.getType()).getShape();
+      return slice.knows(result) &&
+             llvm::all_of(llvm::zip_equal(shape, slice.labelsOf(result)),
+                          [&](auto sized) {
+                            auto [size, label] = sized;
+                            return size == 1 || label == stack ||
+                                   llvm::is_contained(tokens, label);
+                          });
+    });
+    if (number)
+      last = op;
+  }
+  return last;
 }
 
 /// The name of what else reads `op`, or nothing.
@@ -161,7 +206,8 @@ bool Absorption::mayEnter(const RowSlice &slice, Operation *op,
     return false;
   };
   // Experts are added up outside of what reads the sum.
-  if (isa<WhereOp>(op) || llvm::any_of(op->getOperands(), [](Value value) {
+  if (outside.contains(op) || isa<WhereOp>(op) ||
+      llvm::any_of(op->getOperands(), [](Value value) {
         return value.getDefiningOp<WhereOp>() != nullptr;
       }))
     return false;
@@ -186,7 +232,7 @@ bool moe::isWorkOfExperts(Operation *reader, const Read &value,
   Absorption absorption(reader, nullptr, type, tokens, stack);
   RowSlice slice = absorption.run(value);
   ExpertWork work(slice, value, tokens, stack);
-  return work.isWorthIt() && !work.findWhole();
+  return work.isWorthIt() && !work.findWhole() && !work.findMixing();
 }
 
 /// The rows of `value`, dimensions of which are labelled by those of the
@@ -329,6 +375,9 @@ int64_t Absorber::run() {
         stops[number].insert(
             stops[number].begin(),
             {op, "is needed as a whole, for all experts and tokens"});
+    if (Operation *op = work.findMixing())
+      stops[number].insert(stops[number].begin(),
+                           {op, "combines different rows"});
     explain(*region, stops[number]);
   }
   for (auto [number, mask] : llvm::enumerate(where.getMasks()))

@@ -102,6 +102,23 @@ const Read *ExpertWork::findWhole() const {
   return nullptr;
 }
 
+Operation *ExpertWork::findMixing() const {
+  auto rowsOf = [&](const Labels &labels) {
+    Labels rows(labels);
+    for (int64_t &label : rows)
+      if (!llvm::is_contained(tokens, label))
+        label = kInner;
+    return rows;
+  };
+  for (const Read &input : slice.getInputs()) {
+    ArrayRef<RowSlice::Reading> all = slice.readingsOf(input.value);
+    for (const RowSlice::Reading &other : all.drop_front())
+      if (rowsOf(other.labels) != rowsOf(all.front().labels))
+        return other.user;
+  }
+  return nullptr;
+}
+
 SmallVector<Read> moe::getYielded(WhereOp where, Region &region) {
   SmallVector<Read> roots;
   bool single = where.getNumResults() == 1;
@@ -135,7 +152,7 @@ SmallVector<bool> moe::chooseExperts(WhereOp where,
   for (auto [region, slice] : llvm::zip_equal(regions, slices)) {
     values.push_back(getYielded(where, *region));
     ExpertWork work(*slice, values.back(), tokens, stack);
-    possible.push_back(!work.findWhole());
+    possible.push_back(!work.findWhole() && !work.findMixing());
     computes.push_back(possible.back() && work.computes());
     chosen.push_back(possible.back() && work.isWorthIt());
   }
@@ -160,7 +177,11 @@ SmallVector<bool> moe::chooseExperts(WhereOp where,
                return slice != slices[number] && slice->isInput(read.value);
              });
     };
-    chosen[number] = number < cases && possible[number] &&
+    // Zero is what is left of a row that has no expert.
+    bool zero = llvm::all_of(values[number], [](const Read &read) {
+      return isZero(getSplat(read.value));
+    });
+    chosen[number] = number < cases && possible[number] && !zero &&
                      llvm::all_of(slices[number]->getInputs(), isKnown);
   }
   return chosen;

@@ -31,6 +31,9 @@ public:
   bool computes() const;
   /// The first input that would be needed of all experts and tokens, or null.
   const Read *findWhole() const;
+  /// What reads rows of an input that has been read along others, or null: what
+  /// it computes of one row depends on all.
+  Operation *findMixing() const;
 
 private:
   bool isRow(int64_t label) const {

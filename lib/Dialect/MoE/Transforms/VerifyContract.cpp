@@ -31,7 +31,7 @@ struct Contract {
   StringLiteral phase;
   Values values;
   ArrayRef<StringLiteral> allowed;
-  StringLiteral forbidden = "";
+  ArrayRef<StringLiteral> forbidden = {};
   ArrayRef<StringLiteral> allowedOnDevice = {};
 };
 } // namespace
@@ -82,14 +82,19 @@ static constexpr StringLiteral buffersOnDeviceNames[] = {"gpu", "llvm", "nvvm"};
 static constexpr StringLiteral machineOnDeviceNames[] = {"gpu.module",
                                                          "gpu.binary", "nvvm"};
 
+/// Of the moe dialect, what is left behind.
+static constexpr StringLiteral goneWhenRouted[] = {"moe.where"};
+static constexpr StringLiteral goneWhenGrouped[] = {"moe.where", "moe.gate"};
+
 static const Contract contracts[] = {
     {"import", Values::Routings, modelNames},
-    {"routed", Values::Routings, modelNames},
-    {"grouped", Values::Routings, groupedNames, "moe.gate"},
-    {"regions", Values::Tensors, regionsNames, "", regionsOnDeviceNames},
-    {"tiled", Values::Tensors, tiledNames, "", regionsOnDeviceNames},
-    {"buffers", Values::Buffers, buffersNames, "", buffersOnDeviceNames},
-    {"machine", Values::Machine, machineNames, "", machineOnDeviceNames}};
+    {"masked", Values::Routings, modelNames},
+    {"routed", Values::Routings, modelNames, goneWhenRouted},
+    {"grouped", Values::Routings, groupedNames, goneWhenGrouped},
+    {"regions", Values::Tensors, regionsNames, {}, regionsOnDeviceNames},
+    {"tiled", Values::Tensors, tiledNames, {}, regionsOnDeviceNames},
+    {"buffers", Values::Buffers, buffersNames, {}, buffersOnDeviceNames},
+    {"machine", Values::Machine, machineNames, {}, machineOnDeviceNames}};
 
 static bool isAllowed(const Contract &contract, bool device, Operation *op) {
   StringRef name = op->getName().getStringRef();
@@ -97,7 +102,7 @@ static bool isAllowed(const Contract &contract, bool device, Operation *op) {
     return llvm::is_contained(names, name) ||
            llvm::is_contained(names, op->getName().getDialectNamespace());
   };
-  return name != contract.forbidden &&
+  return !llvm::is_contained(contract.forbidden, name) &&
          (isNamed(contract.allowed) ||
           (device && isNamed(contract.allowedOnDevice)));
 }
