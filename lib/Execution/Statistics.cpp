@@ -69,21 +69,38 @@ static std::optional<int64_t> getInteger(DictionaryAttr attributes,
   return std::nullopt;
 }
 
+/// The descriptions in an attribute of the module.
+static SmallVector<DictionaryAttr> getEntries(ModuleOp module, StringRef name) {
+  auto list = module->getAttrOfType<ArrayAttr>(name);
+  SmallVector<DictionaryAttr> entries;
+  for (Attribute entry : list ? list.getValue() : ArrayRef<Attribute>())
+    if (auto attributes = dyn_cast<DictionaryAttr>(entry))
+      entries.push_back(attributes);
+  return entries;
+}
+
+static DispatchPlace getPlace(DictionaryAttr attributes) {
+  auto text = [&](StringRef name) {
+    auto value = attributes.getAs<StringAttr>(name);
+    return value ? value.str() : "";
+  };
+  return {text("location"), text("layer")};
+}
+
 StatisticsTable::StatisticsTable(ModuleOp module) {
-  auto list = module->getAttrOfType<ArrayAttr>("moe.dispatches");
-  for (Attribute entry : list ? list.getValue() : ArrayRef<Attribute>()) {
-    auto attributes = dyn_cast<DictionaryAttr>(entry);
-    if (!attributes)
-      continue;
-    auto text = [&](StringRef name) {
-      auto value = attributes.getAs<StringAttr>(name);
-      return value ? value.str() : "";
-    };
-    dispatches.push_back({{text("location"), text("layer")},
+  for (DictionaryAttr attributes : getEntries(module, "moe.dispatches"))
+    dispatches.push_back({getPlace(attributes),
                           getInteger(attributes, "experts").value_or(0),
                           getInteger(attributes, "dense_flops_fixed"),
                           getInteger(attributes, "dense_flops_per_token"),
                           getInteger(attributes, "weight_bytes").value_or(0)});
+  for (DictionaryAttr attributes : getEntries(module, "moe.conditionals")) {
+    ConditionalStatistics conditional{getPlace(attributes), {}};
+    if (auto sides = attributes.getAs<ArrayAttr>("sides"))
+      for (auto name : sides.getAsRange<StringAttr>())
+        conditional.sides.push_back({name.str(), 0});
+    if (!conditional.sides.empty())
+      conditionals.push_back(std::move(conditional));
   }
   llvm::StringSet<> bodies;
   for (auto function : module.getOps<FunctionOpInterface>())
@@ -115,6 +132,21 @@ DispatchStatistics StatisticsTable::join(const Dispatch &dispatch,
   return joined;
 }
 
+std::vector<ConditionalStatistics>
+StatisticsTable::collectConditionals() const {
+  std::vector<ConditionalStatistics> counted = conditionals;
+  for (const rt::ConditionalCounters &counters :
+       rt::Counters::readConditionals()) {
+    // Whoever edits a lowered module may list fewer than it counts.
+    if (static_cast<size_t>(counters.conditional) >= counted.size())
+      continue;
+    auto &sides = counted[counters.conditional].sides;
+    for (auto [side, runs] : llvm::zip(sides, counters.sides))
+      side.second = runs;
+  }
+  return counted;
+}
+
 Statistics StatisticsTable::collect(const LazyJIT &jit) const {
   Statistics statistics;
   std::vector<rt::DispatchCounters> counted = rt::Counters::read();
@@ -131,6 +163,7 @@ Statistics StatisticsTable::collect(const LazyJIT &jit) const {
     none.dispatch = number;
     statistics.dispatches.push_back(join(dispatch, none));
   }
+  statistics.conditionals = collectConditionals();
   if (rt::currentDevice())
     addKernels(statistics.dispatches);
   llvm::StringSet<> bodies;
@@ -154,15 +187,27 @@ static void printPerExpert(llvm::json::OStream &json, StringRef name,
   json.attributeEnd();
 }
 
-static void printDispatch(llvm::json::OStream &json,
-                          const DispatchStatistics &dispatch) {
-  const rt::DispatchCounters &counters = dispatch.counters;
-  const DispatchPlace &place = dispatch.place;
+static void printPlace(llvm::json::OStream &json, const DispatchPlace &place) {
   json.attribute("location", llvm::json::fixUTF8(place.location));
   if (place.layer.empty())
     json.attribute("layer", nullptr);
   else
     json.attribute("layer", llvm::json::fixUTF8(place.layer));
+}
+
+static void printConditional(llvm::json::OStream &json,
+                             const ConditionalStatistics &conditional) {
+  printPlace(json, conditional.place);
+  json.attributeObject("runs", [&] {
+    for (const auto &[side, runs] : conditional.sides)
+      json.attribute(side, runs);
+  });
+}
+
+static void printDispatch(llvm::json::OStream &json,
+                          const DispatchStatistics &dispatch) {
+  const rt::DispatchCounters &counters = dispatch.counters;
+  printPlace(json, dispatch.place);
   json.attribute("runs", counters.runs);
   json.attribute("experts", dispatch.experts);
   json.attribute("evaluated", counters.evaluatedCount());
@@ -193,6 +238,10 @@ void Statistics::printJSON(raw_ostream &os) const {
     json.attributeArray("dispatches", [&] {
       for (const DispatchStatistics &dispatch : dispatches)
         json.object([&] { printDispatch(json, dispatch); });
+    });
+    json.attributeArray("conditionals", [&] {
+      for (const ConditionalStatistics &conditional : conditionals)
+        json.object([&] { printConditional(json, conditional); });
     });
     json.attribute("functions_compiled", functionsCompiled);
     json.attribute("functions_total", functionsTotal);
@@ -244,12 +293,16 @@ static void printKernels(raw_ostream &os, const DispatchStatistics &dispatch) {
   os << "\n";
 }
 
+static void printPlace(raw_ostream &os, const DispatchPlace &place) {
+  os << place.location << ": ";
+  if (!place.layer.empty())
+    os << "in layer " << quote(place.layer) << ": ";
+}
+
 void Statistics::printText(raw_ostream &os) const {
   for (const DispatchStatistics &dispatch : dispatches) {
     const rt::DispatchCounters &counters = dispatch.counters;
-    os << dispatch.place.location << ": ";
-    if (!dispatch.place.layer.empty())
-      os << "in layer " << quote(dispatch.place.layer) << ": ";
+    printPlace(os, dispatch.place);
     os << counters.evaluatedCount() << " of " << dispatch.experts
        << " experts run, " << counters.tokens << " tokens, "
        << counters.assignments << " assignments, " << counters.runs
@@ -261,6 +314,16 @@ void Statistics::printText(raw_ostream &os) const {
     printShare(os, counters.weightBytes, dispatch.totalWeightBytes);
     os << "\n";
     printKernels(os, dispatch);
+  }
+  for (const ConditionalStatistics &conditional : conditionals) {
+    printPlace(os, conditional.place);
+    // "then 3, else 0", but "case 1: 3, default: 0".
+    bool numbered = conditional.sides.front().first != "then";
+    os << "conditional: ";
+    llvm::interleaveComma(conditional.sides, os, [&](const auto &side) {
+      os << side.first << (numbered ? ": " : " ") << side.second;
+    });
+    os << "\n";
   }
   if (functionsTotal)
     os << "functions compiled: " << functionsCompiled << " of "

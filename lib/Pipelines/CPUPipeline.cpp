@@ -26,6 +26,8 @@ static void populateRegionsPipeline(OpPassManager &pm,
   AnnotateDispatchesPassOptions annotate;
   annotate.counters = options.stats;
   pm.addPass(createAnnotateDispatchesPass(annotate));
+  if (options.stats)
+    pm.addPass(createCountConditionalsPass());
   ConvertMoEToSCFPassOptions toSCF;
   toSCF.allExperts = options.experts == ExpertsForm::All;
   pm.addPass(createConvertMoEToSCFPass(toSCF));

@@ -30,6 +30,8 @@ static void populateRegionsPipeline(OpPassManager &pm,
   AnnotateDispatchesPassOptions annotate;
   annotate.counters = options.stats;
   pm.addPass(createAnnotateDispatchesPass(annotate));
+  if (options.stats)
+    pm.addPass(createCountConditionalsPass());
   // Before bodies are cut into kernels: what is fused is one epilogue.
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   ConvertMoEToParallelPassOptions toParallel;

@@ -55,12 +55,20 @@ void mlir::moe::addSimplification(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-/// Front ends that speak TOSA, by upstream's conversions. Scatter has one to
-/// loops alone, which has to come before those that refuse it. Upstream's own
-/// list of these passes has its canonicalizer among them.
-static void addTosaConversion(OpPassManager &pm) {
+/// The conditionals of the model as they are, before upstream makes those whose
+/// sides are computed in front selects of both.
+static void addLazyConditionals(OpPassManager &pm) {
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createTosaToSCFPass());
+  functions.addPass(createSinkIntoBranchesPass());
+  functions.addPass(createMarkConditionalsPass());
+}
+
+/// Front ends that speak TOSA, by upstream's conversions. Scatter has one to
+/// loops alone, which has to come before those that refuse it; so has control
+/// flow. Upstream's own list of these passes has its canonicalizer among them.
+static void addTosaConversion(OpPassManager &pm) {
+  OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(tosa::createTosaOptionalDecompositionsPass());
   addCanonicalization(functions);
   functions.addPass(tosa::createTosaInferShapesPass());
@@ -80,6 +88,7 @@ void mlir::moe::addMaskedPhase(OpPassManager &pm, bool checkAccesses,
   // Before a rewrite believes a cast.
   if (checkAccesses)
     pm.addPass(createGuardCastsPass());
+  addLazyConditionals(pm);
   addTosaConversion(pm);
   // Again: what TOSA did with numbers is said by others now.
   pm.addPass(createCheckTypesPass());
@@ -103,6 +112,9 @@ void mlir::moe::addMaskedPhase(OpPassManager &pm, bool checkAccesses,
 void mlir::moe::addRoutedPhase(OpPassManager &pm, bool assumeFinite) {
   pm.addPass(createRaiseWherePass());
   addSimplification(pm);
+  // After raising, which sees through selects, not through branches.
+  pm.addNestedPass<func::FuncOp>(createSelectToIfPass());
+  pm.addNestedPass<func::FuncOp>(createSinkIntoBranchesPass());
   PruneExpertsPassOptions prune;
   prune.assumeFinite = assumeFinite;
   pm.addPass(createPruneExpertsPass(prune));

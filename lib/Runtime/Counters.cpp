@@ -101,6 +101,8 @@ static std::mutex entriesLock;
 static std::map<std::pair<int64_t, int64_t>, std::unique_ptr<Entry>> entries;
 /// Grows with each reset, which makes what threads remember invalid.
 static std::atomic<uint64_t> generation{1};
+/// How often the sides of each conditional ran; behind the same lock.
+static std::map<int64_t, std::vector<int64_t>> conditionals;
 static thread_local LastEntry lastEntry;
 static thread_local std::vector<NestedRun> nestedRuns;
 
@@ -152,9 +154,18 @@ std::vector<rt::DispatchCounters> rt::Counters::read() {
   return result;
 }
 
+std::vector<rt::ConditionalCounters> rt::Counters::readConditionals() {
+  std::lock_guard<std::mutex> guard(entriesLock);
+  std::vector<ConditionalCounters> result;
+  for (const auto &[conditional, sides] : conditionals)
+    result.push_back({conditional, sides});
+  return result;
+}
+
 void rt::Counters::reset() {
   std::lock_guard<std::mutex> guard(entriesLock);
   entries.clear();
+  conditionals.clear();
   ++generation;
 }
 
@@ -231,4 +242,12 @@ extern "C" void moe_rt_touch_weight(int64_t dispatch, int64_t instance,
   }
   std::lock_guard<std::mutex> guard(entry.lock);
   entry.touched.insert(begin, begin + bytes);
+}
+
+extern "C" void moe_rt_branch(int64_t conditional, int64_t side) {
+  std::lock_guard<std::mutex> guard(entriesLock);
+  std::vector<int64_t> &sides = conditionals[conditional];
+  if (static_cast<size_t>(side) >= sides.size())
+    sides.resize(side + 1);
+  ++sides[side];
 }

@@ -17,7 +17,7 @@
 
 namespace mlir::moe {
 
-/// Where a dispatch comes from.
+/// Where a dispatch or a conditional comes from.
 struct DispatchPlace {
   /// "FILE:line:col", or nothing.
   std::string location;
@@ -39,9 +39,17 @@ struct DispatchStatistics {
   rt::DispatchCounters counters;
 };
 
+/// One conditional of the model on one static call path: its sides, and how
+/// often each ran.
+struct ConditionalStatistics {
+  DispatchPlace place;
+  std::vector<std::pair<std::string, int64_t>> sides;
+};
+
 struct Statistics {
   /// In the order of the program.
   std::vector<DispatchStatistics> dispatches;
+  std::vector<ConditionalStatistics> conditionals;
   /// Bodies of unlike experts: those that became machine code, and all.
   int64_t functionsCompiled = 0;
   int64_t functionsTotal = 0;
@@ -74,8 +82,10 @@ private:
   };
   DispatchStatistics join(const Dispatch &dispatch,
                           rt::DispatchCounters counters) const;
+  std::vector<ConditionalStatistics> collectConditionals() const;
 
   std::vector<Dispatch> dispatches;
+  std::vector<ConditionalStatistics> conditionals;
   int64_t functionsTotal = 0;
 };
 

@@ -50,6 +50,7 @@ void moe_rt_count_tiles(int64_t dispatch, int64_t instance, int64_t expert,
                         int64_t tiles);
 void moe_rt_touch_weight(int64_t dispatch, int64_t instance,
                          const void *address, int64_t bytes);
+void moe_rt_branch(int64_t conditional, int64_t side);
 
 } // extern "C"
 
@@ -99,10 +100,19 @@ struct DispatchCounters {
   int64_t evaluatedCount() const;
 };
 
+/// How often each side of a conditional ran; sides behind the last one that did
+/// are left out.
+struct ConditionalCounters {
+  int64_t conditional = 0;
+  std::vector<int64_t> sides;
+};
+
 /// The counters of the process; not to be used while compiled code runs.
 struct Counters {
   /// Ordered by dispatch, then instance.
   static std::vector<DispatchCounters> read();
+  /// Of the conditionals of which a side ran, ordered.
+  static std::vector<ConditionalCounters> readConditionals();
   static void reset();
 };
 

@@ -133,3 +133,24 @@ TEST_F(CountersTest, NestedRunsAreApart) {
     EXPECT_EQ(counters[1].weightBytes, 200 * 150);
   }
 }
+
+TEST_F(CountersTest, SidesOfConditionals) {
+  for (int threads : {1, 8}) {
+    rt::setThreads(threads);
+    rt::Counters::reset();
+    EXPECT_TRUE(rt::Counters::readConditionals().empty());
+    moe_rt_branch(4, 2);
+    moe_rt_parallel_for(
+        [](int64_t index, void *) { moe_rt_branch(1, index % 3 == 0); },
+        nullptr, 1000);
+    std::vector<rt::ConditionalCounters> counters =
+        rt::Counters::readConditionals();
+    ASSERT_EQ(counters.size(), 2u);
+    EXPECT_EQ(counters[0].conditional, 1);
+    EXPECT_EQ(counters[0].sides, (std::vector<int64_t>{666, 334}));
+    EXPECT_EQ(counters[1].conditional, 4);
+    EXPECT_EQ(counters[1].sides, (std::vector<int64_t>{0, 0, 1}));
+    // Conditionals are no dispatches.
+    EXPECT_TRUE(rt::Counters::read().empty());
+  }
+}

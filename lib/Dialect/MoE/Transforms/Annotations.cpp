@@ -29,6 +29,35 @@ bool mlir::moe::isRowWise(DispatchOp op, Region &region) {
          proved.asArrayRef()[index];
 }
 
+static Location mark(Location location, Attribute metadata) {
+  return FusedLoc::get({location}, metadata, location.getContext());
+}
+
+/// What `mark` has put there, or null.
+static Attribute getMark(Location location) {
+  while (auto call = dyn_cast<CallSiteLoc>(location))
+    location = call.getCallee();
+  auto fused = dyn_cast<FusedLoc>(location);
+  return fused ? fused.getMetadata() : Attribute();
+}
+
+Location mlir::moe::markConditional(Location location) {
+  return mark(location, UnitAttr::get(location.getContext()));
+}
+
+bool mlir::moe::isMarkedConditional(Location location) {
+  return isa_and_nonnull<UnitAttr>(getMark(location));
+}
+
+Location mlir::moe::markSide(Location location, bool isElse) {
+  return mark(location, BoolAttr::get(location.getContext(), isElse));
+}
+
+std::optional<bool> mlir::moe::isMarkedElse(Location location) {
+  auto side = dyn_cast_or_null<BoolAttr>(getMark(location));
+  return side ? std::optional(side.getValue()) : std::nullopt;
+}
+
 /// The induction variable around `op` that numbers parameters, or null.
 static Value findLayer(DispatchOp op) {
   for (auto loop = op->getParentOfType<scf::ForOp>(); loop;

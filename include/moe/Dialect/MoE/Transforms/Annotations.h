@@ -30,11 +30,23 @@ inline constexpr StringLiteral atMostAttr = "moe.at_most";
 inline constexpr StringLiteral wouldRaiseAttr = "moe.assume_finite_would_raise";
 /// On the module: what is known about each dispatch before running.
 inline constexpr StringLiteral dispatchesAttr = "moe.dispatches";
+/// On the module: the conditionals of the model whose sides are counted.
+inline constexpr StringLiteral conditionalsAttr = "moe.conditionals";
 
 /// The number given to `op`, or 0.
 int64_t getDispatchNumber(DispatchOp op);
 /// Whether `region` of `op` was proved row-wise.
 bool isRowWise(DispatchOp op, Region &region);
+
+/// `location`, marked as that of a conditional that the model has.
+Location markConditional(Location location);
+/// Whether `location` is one that `markConditional` made, perhaps inlined
+/// since.
+bool isMarkedConditional(Location location);
+/// The same of the end of one side: rewriting may exchange sides.
+Location markSide(Location location, bool isElse);
+/// Which side ends here, if `markSide` has said so.
+std::optional<bool> isMarkedElse(Location location);
 
 /// Emits calls of the runtime's counters for one dispatch; nothing if it is not
 /// counted.

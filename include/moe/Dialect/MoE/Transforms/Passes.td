@@ -93,6 +93,26 @@ def GuardCastsPass : Pass<"moe-guard-casts"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def MarkConditionalsPass : Pass<"moe-mark-conditionals"> {
+  let summary = "Remember in locations which conditionals are the model's";
+  let description = [{
+    Rewriting makes conditionals of its own, and statistics speak of those of the
+    model. Its `scf.if` and `scf.index_switch` keep their location in a `FusedLoc`
+    with metadata, which survives where operations are made anew. So does an
+    `arith.select` between tensors by a scalar, which upstream makes of an `scf.if`
+    that chooses between values in front of it.
+
+    Left out are conditionals that decide for single elements: those in the body
+    of a structured operation, and those in a loop that handle no whole tensor.
+
+    ```mlir
+    scf.if %c { ... } loc("model.mlir":3:8)
+    ==>
+    scf.if %c { ... } loc(fused<unit>["model.mlir":3:8])
+    ```
+  }];
+}
+
 def PruneExpertsPass : Pass<"moe-prune-experts"> {
   let summary = "Drop experts that no token ever goes to";
   let description = [{
@@ -125,6 +145,61 @@ def PruneExpertsPass : Pass<"moe-prune-experts"> {
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
+}
+
+def SelectToIfPass : Pass<"moe-select-to-if", "func::FuncOp"> {
+  let summary = "Branch where one condition selects between costly tensors";
+  let description = [{
+    A select between whole tensors by one condition becomes an `scf.if`, if a
+    contraction, a convolution, a dispatch or a loop is computed for one of its
+    sides alone. `moe-sink-into-branches` then moves it there. Other selects cost
+    less than a branch: they are fused, and a device need not ask its host.
+
+    The condition is a scalar, or a tensor that is one element, perhaps broadcast.
+    Those that are the mask of a single row were raised before, if they could be.
+    Bodies of experts are left alone.
+
+    ```mlir
+    %y = linalg.generic ... ins(%c, %a, %b : i1, tensor<?x4xf32>, tensor<?x4xf32>)
+         { arith.select }
+    ==>
+    %y = scf.if %c -> tensor<?x4xf32> {
+      scf.yield %a : tensor<?x4xf32>
+    } else {
+      scf.yield %b : tensor<?x4xf32>
+    }
+    ```
+
+    Selects by the same condition become one branch, where their order allows it.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def SinkIntoBranchesPass : Pass<"moe-sink-into-branches", "func::FuncOp"> {
+  let summary = "Compute what one side of a conditional needs on that side";
+  let description = [{
+    Control-flow sinking for `scf.if` and `scf.index_switch`: an operation without
+    effects whose results only one region uses moves there. What may fail, such
+    as an assertion, has an effect.
+
+    Nothing enters a loop, a dispatch or the body of a structured operation, where
+    it would run more often. Inside a loop only tensors move: a loop over single
+    elements is left as it is.
+
+    ```mlir
+    %a = linalg.matmul ...
+    %y = scf.if %c -> tensor<?x4xf32> {
+      scf.yield %a : tensor<?x4xf32>
+    } else { ... }
+    ==>
+    %y = scf.if %c -> tensor<?x4xf32> {
+      %a = linalg.matmul ...
+      scf.yield %a : tensor<?x4xf32>
+    } else { ... }
+    ```
+  }];
 }
 
 //===----------------------------------------------------------------------===//
@@ -292,6 +367,28 @@ def AnnotateDispatchesPass
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
     "::mlir::tensor::TensorDialect"];
+}
+
+def CountConditionalsPass
+    : Pass<"moe-count-conditionals", "::mlir::ModuleOp"> {
+  let summary = "Count how often each side of the model's conditionals runs";
+  let description = [{
+    Numbers the conditionals that `moe-mark-conditionals` has marked, describes
+    them in the module's `moe.conditionals`, and puts a call of the runtime's
+    counter at the beginning of each region.
+
+    ```mlir
+    %y = scf.if %c -> tensor<?x4xf32> {
+      %a = ...
+    ==>
+    %y = scf.if %c -> tensor<?x4xf32> {
+      func.call @moe_rt_branch(%number, %then) : (i64, i64) -> ()
+      %a = ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 //===----------------------------------------------------------------------===//
