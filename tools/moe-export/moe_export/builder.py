@@ -110,7 +110,17 @@ class Builder:
     def choose(self, condition, types, then, otherwise):
         """scf.if; `then(builder)` and `otherwise(builder)` return values of these types."""
         operation = self.create("scf.if", [condition], types, regions=2)
-        for region, branch in zip(operation.regions, (then, otherwise)):
+        return self._fill(operation, (then, otherwise))
+
+    def switch(self, number, types, branches):
+        """scf.index_switch between `branch(builder)` for 0, 1, ...; the last one is for all other numbers."""
+        cases = self.ir.DenseI64ArrayAttr.get(range(len(branches) - 1))
+        operation = self.create("scf.index_switch", [number], types, {"cases": cases}, regions=len(branches))
+        return self._fill(operation, (branches[-1], *branches[:-1]))
+
+    def _fill(self, operation, branches):
+        """Gives an operation its regions; returns its results."""
+        for region, branch in zip(operation.regions, branches):
             inner = Builder.inside(self.ir, self.ir.Block.create_at_start(region, []), self.location)
             inner.create("scf.yield", branch(inner))
         return list(operation.results)

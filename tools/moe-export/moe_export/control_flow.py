@@ -1,4 +1,4 @@
-"""stablehlo.case, .if and .while as scf.if and scf.while."""
+"""stablehlo.case, .if and .while as scf.index_switch, scf.if and scf.while."""
 
 from .builder import Builder, walk
 
@@ -8,18 +8,26 @@ def _branch(region):
 
 
 def _case(b, operation):
-    """A chain of conditions; the last branch also stands for numbers that have none."""
+    """By a number; the last branch also stands for numbers that have none. That of lax.cond is a condition."""
     types = [result.type for result in operation.results]
-    chosen = b.as_index(b.extract(operation.operands[0], []))
+    (number,) = operation.operands
     branches = [_branch(region) for region in operation.regions]
+    if len(branches) == 1:
+        return branches[0](b)
+    condition = _condition_of(b, number)
+    if condition is not None and len(branches) == 2:
+        return b.choose(b.extract(condition, []), types, branches[1], branches[0])
+    return b.switch(b.as_index(b.extract(number, [])), types, branches)
 
-    def from_number(b, number):
-        if number == len(branches) - 1:
-            return branches[number](b)
-        here = b.compare("eq", chosen, b.constant(number))
-        return b.choose(here, types, branches[number], lambda b: from_number(b, number + 1))
 
-    return from_number(b, 0)
+def _condition_of(b, number):
+    """The condition that was made 0 or 1, or None."""
+    owner = number.owner
+    if getattr(owner, "name", "") != "stablehlo.convert":
+        return None
+    condition = owner.operands[0]
+    bit = b.ir.IntegerType.get_signless(1)
+    return condition if b.ir.RankedTensorType(condition.type).element_type == bit else None
 
 
 def _if(b, operation):

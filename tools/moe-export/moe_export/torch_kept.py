@@ -1,4 +1,5 @@
-"""The operations of torch_graph/kept.py: calls through torch-mlir, loops afterwards."""
+"""The operations of torch_graph/kept.py: calls through torch-mlir, loops afterwards. torch.cond is one as well, whose
+branches are functions on the way."""
 
 import math
 import os
@@ -13,7 +14,7 @@ _PREFIX = "torch.moe_export."
 
 def call(ir, module):
     """Makes calls of our operations: {function: (operation, numbers)}, for `expand`."""
-    calls = {}
+    calls, branches = {}, []
     for operation in list(walk(module.operation)):
         if operation.name != "torch.operator":
             continue
@@ -21,6 +22,9 @@ def call(ir, module):
         if not name.startswith(_PREFIX):
             continue
         tensors, numbers = _split(operation)
+        if "branches" in operation.attributes:
+            numbers = [ir.StringAttr(branch).value for branch in ir.ArrayAttr(operation.attributes["branches"])]
+            branches += numbers
         function = f"moe_export.{len(calls)}"
         calls[function] = name.removeprefix(_PREFIX), numbers
         types = [result.type for result in operation.results]
@@ -33,7 +37,15 @@ def call(ir, module):
         names = {"sym_name": ir.StringAttr.get(function), "sym_visibility": ir.StringAttr.get("private")}
         outside = Builder(ir, ir.InsertionPoint(module.body), made.location)
         outside.create("func.func", attributes=names | {"function_type": ir.TypeAttr.get(type)}, regions=1)
+    for function in module.body.operations:
+        # Nothing calls them meanwhile.
+        if _name(ir, function) in branches:
+            del function.attributes["sym_visibility"]
     return calls
+
+
+def _name(ir, function):
+    return ir.StringAttr(function.attributes["sym_name"]).value
 
 
 def _split(operation):
@@ -53,19 +65,41 @@ def _split(operation):
 
 def expand(ir, module, calls):
     """Loops in place of the calls."""
-    forms = {"nonzero": _nonzero, "index": _index, "put": _put, "scan": _scan, "sort": _sort}
+    forms = {"nonzero": _nonzero, "index": _index, "put": _put, "scan": _scan, "sort": _sort, "cond": _cond}
+    functions = {_name(ir, function): function for function in module.body.operations}
+    done = set(calls)
     for operation in list(walk(module.operation)):
         if operation.name == "func.call":
             function = ir.FlatSymbolRefAttr(operation.attributes["callee"]).value
             if function in calls:
                 name, numbers = calls[function]
+                if name == "cond":
+                    done.update(numbers)
+                    numbers = [functions[branch] for branch in numbers]
                 new = forms[name](Builder.before(ir, operation), operation, *numbers)
                 for old, value in zip(list(operation.results), new):
                     old.replace_all_uses_with(value)
                 operation.erase()
-    for function in list(module.body.operations):
-        if ir.StringAttr(function.attributes["sym_name"]).value in calls:
-            function.operation.erase()
+    for function in done:
+        functions[function].operation.erase()
+
+
+def _cond(b, operation, *functions):
+    """The body of one of two functions, each of which moves."""
+    condition, *operands = operation.operands
+    types = [result.type for result in operation.results]
+
+    def cast(b, values, types):
+        pairs = zip(values, types)
+        return [value if value.type == type else b.value("tensor.cast", [value], type) for value, type in pairs]
+
+    def body(function):
+        block = function.regions[0].blocks[0]
+        inputs = [argument.type for argument in block.arguments]
+        return lambda b: cast(b, b.inline(block, cast(b, operands, inputs)), types)
+
+    zeros = [b.constant(0)] * b.ir.RankedTensorType(condition.type).rank
+    return b.choose(b.extract(condition, zeros), types, *map(body, functions))
 
 
 def _nonzero(b, operation):

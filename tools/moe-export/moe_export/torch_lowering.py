@@ -3,7 +3,7 @@
 import io
 import re
 
-from . import child, joins, layer_names, model, tm_tensor, torch_kept
+from . import child, joins, layer_names, model, tm_tensor, torch_graph, torch_kept
 from .errors import UNKNOWN, ExportError, place_of
 from .torch_errors import place_of_node
 
@@ -41,25 +41,36 @@ def _number_of_values(graph_module):
     """The first node that takes a number out of a tensor."""
     from torch import ops
 
-    return next(iter(graph_module.graph.find_nodes(op="call_function", target=ops.aten._local_scalar_dense.default)), None)
+    number = ops.aten._local_scalar_dense.default
+    modules = torch_graph.modules_of(graph_module)
+    return next((node for each in modules for node in each.graph.find_nodes(op="call_function", target=number)), None)
 
 
 def _culprit(graph_module):
     """The place and name of the first operation that ends the converter: beginnings of the graph are converted."""
-    calls = [node for node in graph_module.graph.nodes if node.op == "call_function"]
+    # A branch that ends it does so alone, an inner one before one around it.
+    branches = reversed(torch_graph.modules_of(graph_module)[1:])
+    module = next((branch for branch in branches if _ends(branch)), graph_module)
+    calls = [node for node in module.graph.nodes if node.op == "call_function"]
     good, bad = 0, len(calls)
     while bad - good > 1:
         middle = (good + bad) // 2
-        try:
-            child.call("torch_lowering", _import(_beginning(graph_module, calls[:middle])))
-        except child.Ended:
+        if _ends(_beginning(module, calls[:middle])):
             bad = middle
-        except Exception:
-            # An error is no end: what is cut off may be missing.
-            good = middle
         else:
             good = middle
     return f"{place_of_node(calls[bad - 1])}: {_name(str(calls[bad - 1].target))}"
+
+
+def _ends(graph_module):
+    """Whether it ends the converter. An error is no end: what is cut off may be missing."""
+    try:
+        child.call("torch_lowering", _import(graph_module))
+    except child.Ended:
+        return True
+    except Exception:
+        return False
+    return False
 
 
 def _beginning(graph_module, calls):
@@ -69,7 +80,7 @@ def _beginning(graph_module, calls):
 
     graph, copies = Graph(), {}
     for node in graph_module.graph.nodes:
-        if node.op == "placeholder" or node in calls:
+        if node.op in ("placeholder", "get_attr") or node in calls:
             copies[node] = graph.node_copy(node, copies.__getitem__)
     ends = [node for node in copies.values() if not node.users and isinstance(node.meta.get("val"), Tensor)]
     graph.output(tuple(ends))
@@ -85,7 +96,7 @@ def _import(graph_module):
     """The graph in the dialect of torch-mlir, as bytecode."""
     from torch_mlir import ir
     from torch_mlir.dialects import torch as dialect
-    from torch_mlir.extras.fx_importer import ContextCache, FxImporter
+    from torch_mlir.extras.fx_importer import ContextCache, FxImporter, GraphNodeImporter
 
     class Places(ContextCache):
         """The places of nodes, under the names of their layers."""
@@ -94,11 +105,31 @@ def _import(graph_module):
             place, layer = super().get_node_location(node), layer_names.of_node(node)
             return ir.Location.name(layer, place, context) if layer else place
 
+    class Nodes(GraphNodeImporter):
+        """The nodes of a graph; torch.cond as an operation of ours that names the functions of its branches."""
+
+        def _import_hop_cond(self, place, node, target):
+            condition, *branches, operands = node.args
+            functions = self.fx_importer._graph_module_to_func_name
+            names = [functions[id(getattr(node.graph.owning_module, branch.target))] for branch in branches]
+            with place:
+                attributes = {
+                    "name": ir.StringAttr.get("torch.moe_export.cond"),
+                    "branches": ir.ArrayAttr.get([ir.StringAttr.get(name) for name in names]),
+                }
+            made = ir.Operation.create(
+                "torch.operator", [self._cc.value_info_to_type(value) for value in node.meta["val"]],
+                [self._import_argument(place, value) for value in (condition, *operands)], attributes, loc=place,
+            )  # fmt: skip
+            self._multi_result_nodes.add(node)
+            for number, result in enumerate(made.results):
+                self.bind_node_value(node, result, number)
+
     context = ir.Context()
     dialect.register_dialect(context)
-    importer = FxImporter(context=context)
+    importer = FxImporter(context=context, graph_node_importer_cls=Nodes)
     importer._cc = Places(context, py_attr_tracker=importer._py_attr_tracker)
-    importer.import_stateless_graph(graph_module.graph, func_name="main")
+    importer.import_graph_module(graph_module, func_name="main")
     written = io.BytesIO()
     importer.module_op.write_bytecode(written)
     return written.getvalue()

@@ -6,7 +6,7 @@ done instead, with the arguments of the operation; NotImplemented leaves the ope
 """
 
 from . import creation, indexing, recurrent, scattering, sorting, stacking, views
-from .retrace import retrace
+from .retrace import modules_of, retrace
 
 FORMS = [creation, indexing, recurrent, scattering, sorting, stacking]
 
@@ -18,5 +18,6 @@ def normalise(program):
     for module in FORMS:
         forms |= module.forms()
     made = retrace(program.run_decompositions({}), forms)
-    views.rewrite(made.graph)
+    for each in modules_of(made):
+        views.rewrite(each.graph)
     return made

@@ -2,7 +2,6 @@
 
 from ..errors import ExportError, first_line
 from ..torch_errors import place_of_node
-from . import branches
 from .row_lists import RowLists
 from .rows import real
 
@@ -23,9 +22,8 @@ def retrace(program, forms):
     order = sorted(range(len(held)), key=held.__getitem__)
 
     class Forms(Interpreter):
-        def __init__(self, module, taken=None):
+        def __init__(self, module):
             super().__init__(module)
-            self.taken = taken
             self.lists = RowLists(self.call_function)
 
         def run_node(self, node):
@@ -40,8 +38,6 @@ def retrace(program, forms):
             try:
                 with self._set_current_node(node):
                     args, kwargs = self.fetch_args_kwargs_from_env(node)
-                    if self.taken is not None:
-                        args, kwargs = branches.guarded(node.target, args, kwargs, self.taken)
                     return self.lists.call(node, args, kwargs)
             except ExportError:
                 raise
@@ -56,12 +52,11 @@ def retrace(program, forms):
             return super().call_function(target, args, kwargs) if result is NotImplemented else result
 
         def choose(self, condition, then, otherwise, operands):
-            """torch.cond: the results of one of two graphs. Both are computed for a select, which may be raised."""
+            """torch.cond: each of its graphs is traced again, for itself."""
             if not isinstance(condition, torch.Tensor):
                 condition = torch.scalar_tensor(condition, dtype=torch.bool)
-            taken = [each if self.taken is None else self.taken & each for each in (condition, ~condition)]
-            results = [Forms(*branch).run(*operands) for branch in zip((then, otherwise), taken)]
-            return tuple(torch.where(condition, *pair) for pair in zip(*results))
+            branches = [lambda *values, graph=graph: Forms(graph).run(*values) for graph in (then, otherwise)]
+            return torch.ops.higher_order.cond(condition, *branches, operands)
 
         def output(self, target, args, kwargs):
             return real(args[0])
@@ -80,12 +75,20 @@ def retrace(program, forms):
     with torch.no_grad(), mode, preserve_node_meta():
         inputs = [_with_known_sizes(inputs[position]) for position in order]
         made = make_fx(run, decomposition_table=table, _allow_non_fake_inputs=True)(*inputs)
-        if any(_writes(node) for node in made.graph.nodes):
+        if any(_writes(node) for each in modules_of(made) for node in each.graph.nodes):
             # Some operations of PyTorch are made of ones that write.
             pure = torch.func.functionalize(Interpreter(made).run)
             made = make_fx(pure, decomposition_table=table, _allow_non_fake_inputs=True)(*inputs)
-    made.graph.eliminate_dead_code()
+    for each in modules_of(made):
+        each.graph.eliminate_dead_code()
     return made
+
+
+def modules_of(module):
+    """A graph module, and those of the branches inside, outer ones first."""
+    from torch.fx import GraphModule
+
+    return [each for each in module.modules() if isinstance(each, GraphModule)]
 
 
 def _with_known_sizes(value):
