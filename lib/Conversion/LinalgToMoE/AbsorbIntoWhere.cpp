@@ -99,6 +99,7 @@ public:
   int64_t run();
 
 private:
+  SmallVector<bool> absorb();
   void absorb(Region &region);
   void narrow(Value value, const Labels &labels, Value mask);
   void explain(Region &region, ArrayRef<Stop> stops);
@@ -197,6 +198,17 @@ bool Absorption::isShared(const RowSlice &slice, Operation *op) {
   });
 }
 
+/// Whether `op` adds what masks need to something else: experts are added up
+/// outside of what reads the sum.
+static bool addsExperts(Operation *op) {
+  auto sum = matchElementwise(op);
+  bool adds = sum && isa<arith::AddFOp>(sum->scalar);
+  return llvm::any_of(op->getOperands(), [&](Value value) {
+    auto where = value.getDefiningOp<WhereOp>();
+    return where && getOnlyReader(value) == op && (adds || getStackDim(where));
+  });
+}
+
 bool Absorption::mayEnter(const RowSlice &slice, Operation *op,
                           const RowFlow &flow) {
   if (region && op->getBlock() == &region->front())
@@ -205,11 +217,7 @@ bool Absorption::mayEnter(const RowSlice &slice, Operation *op,
     stops.push_back({by, reason.str()});
     return false;
   };
-  // Experts are added up outside of what reads the sum.
-  if (outside.contains(op) || isa<WhereOp>(op) ||
-      llvm::any_of(op->getOperands(), [](Value value) {
-        return value.getDefiningOp<WhereOp>() != nullptr;
-      }))
+  if (outside.contains(op) || isa<WhereOp>(op) || addsExperts(op))
     return false;
   std::string other = findOther(slice, op);
   if (!other.empty())
@@ -357,14 +365,27 @@ void Absorber::absorb(Region &region) {
   }
 }
 
-int64_t Absorber::run() {
-  SmallVector<Region *> regions = getRegions(where);
-  for (Region *region : regions)
+/// Which regions hold the work of experts once what can moves into them.
+SmallVector<bool> Absorber::absorb() {
+  slices.clear();
+  stops.clear();
+  for (Region *region : getRegions(where))
     absorb(*region);
   SmallVector<const RowSlice *> all;
   for (auto &slice : slices)
     all.push_back(slice.get());
-  SmallVector<bool> chosen = chooseExperts(where, all, tokens, stack);
+  return chooseExperts(where, all, tokens, stack);
+}
+
+int64_t Absorber::run() {
+  SmallVector<bool> chosen = absorb();
+  // What is added up may be rows, rather than experts.
+  if (stack && !llvm::is_contained(chosen, true)) {
+    stack = std::nullopt;
+    tokens.assign(where.getAlong().begin(), where.getAlong().end());
+    chosen = absorb();
+  }
+  SmallVector<Region *> regions = getRegions(where);
   for (auto [number, region] : llvm::enumerate(regions)) {
     if (chosen[number])
       continue;

@@ -258,7 +258,8 @@ std::string TermFinder::decide() {
   }
   for (auto [number, term] : llvm::enumerate(result.terms)) {
     ExpertWork work(*term.slice, term.values, result.tokens, result.expertLoop);
-    term.isExpert = chosen.empty() ? work.isWorthIt() : chosen[number];
+    term.isExpert = chosen.empty() ? work.isWorthIt() && work.isOfExperts()
+                                   : chosen[number];
     if (work.isWorthIt() && work.findWhole()) {
       term.isExpert = false;
       reason = "is needed as a whole, for all experts and tokens";

@@ -102,6 +102,16 @@ const Read *ExpertWork::findWhole() const {
   return nullptr;
 }
 
+bool ExpertWork::isOfExperts() const {
+  double own = 0, rows = 0;
+  for (const Read &input : slice.getInputs()) {
+    bool ofExpert = stack && llvm::is_contained(input.labels, *stack);
+    if (ofExpert != hasTokens(input.labels))
+      (ofExpert ? own : rows) += sizeOfRow(input);
+  }
+  return !stack || own == 0 || own >= rows;
+}
+
 Operation *ExpertWork::findMixing() const {
   auto rowsOf = [&](const Labels &labels) {
     Labels rows(labels);
@@ -152,7 +162,8 @@ SmallVector<bool> moe::chooseExperts(WhereOp where,
   for (auto [region, slice] : llvm::zip_equal(regions, slices)) {
     values.push_back(getYielded(where, *region));
     ExpertWork work(*slice, values.back(), tokens, stack);
-    possible.push_back(!work.findWhole() && !work.findMixing());
+    possible.push_back(!work.findWhole() && !work.findMixing() &&
+                       work.isOfExperts());
     computes.push_back(possible.back() && work.computes());
     chosen.push_back(possible.back() && work.isWorthIt());
   }

@@ -31,6 +31,9 @@ public:
   bool computes() const;
   /// The first input that would be needed of all experts and tokens, or null.
   const Read *findWhole() const;
+  /// Whether what is read for each expert is as much as what is read for each
+  /// row: a sum over rows looks like one over experts otherwise.
+  bool isOfExperts() const;
   /// What reads rows of an input that has been read along others, or null: what
   /// it computes of one row depends on all.
   Operation *findMixing() const;

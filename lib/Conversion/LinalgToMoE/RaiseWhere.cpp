@@ -40,7 +40,8 @@ static void raise(Operation *op) {
   std::string reason;
   std::unique_ptr<ExpertTerms> terms = findExpertTerms(op, reason);
   if (!terms) {
-    if (!reason.empty())
+    // A sum that is none of experts may be one of rows.
+    if (!reason.empty() && isa<WhereOp>(op))
       Remark{op->getLoc(), reason, {}}.emit();
     return;
   }
