@@ -26,8 +26,9 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-static constexpr StringLiteral phaseNames[] = {
-    "import", "masked", "routed", "grouped", "regions", "tiled", "buffers", "machine"};
+static constexpr StringLiteral phaseNames[] = {"import",  "masked",  "routed",
+                                               "grouped", "regions", "tiled",
+                                               "buffers", "machine"};
 
 StringRef mlir::moe::stringifyPhase(Phase phase) {
   return phaseNames[static_cast<unsigned>(phase)];

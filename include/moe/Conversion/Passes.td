@@ -20,36 +20,31 @@ def RaiseDensePass : Pass<"moe-raise-dense", "::mlir::ModuleOp"> {
   let summary = "Move what is computed for all tokens and then masked into experts";
   let description = [{
     Frameworks write a mixture of experts densely: every expert on every token,
-    then a mask. Where the rows of a value are used under a mask only, and each
-    row is computed by itself, its computation becomes an expert that is given
-    the rows it is chosen for.
+    then a mask. Here what a mask needs moves into a region of `moe.where`.
 
     ```mlir
     %a = ...                                     // for all tokens
     %b = ...
     %y = linalg.generic ... { arith.select %in, %in_0, %in_1 }
     ==>
-    %r = moe.route %mask : (tensor<?x2xi1>) -> !moe.routing<2>
-    %rows = moe.dispatch %x by %r : ... { ^expert0(%mine: ...): ... }, { ... }
-    %y = moe.combine %rows by %r unweighted : ...
+    %y = moe.where %mask along [0] : ... {
+      %a = ...
+      moe.yield %a : ...
+    } else {
+      %b = ...
+      moe.yield %b : ...
+    }
     ```
 
-    Recognised are nests of selects between rows, sums of terms that are zero in
-    some rows, and sums over a dimension of experts (whose weights are stacked),
-    whatever the bodies compute and wherever the dimension of tokens lies. A term
-    is zero by its own mask or by that of its input. A number is a mask if some
-    of it is zero by choice; where, is looked up while running.
+    Recognised are nests of selects between rows, and products with numbers that
+    are zero by choice, also where zeros go through other operations first. What
+    takes less to compute for all rows stays as it is, by a cost model.
 
     A select is exact. A product with zero is not, where the other factor is
     infinite or NaN: it counts if the operation carries `nnan` and `ninf`, or
     with `assume-finite`. Without that option the module's
     `moe.assume_finite_would_raise` says how many more experts there would be.
-    The sign of a zero may change. A sum of several experts is added to other
-    addends as one number.
-
-    Layers whose rows are the same intervals of tokens, as of ragged products,
-    become one dispatch if no intervals overlap, which is checked while running;
-    otherwise all experts are computed for all tokens.
+    The sign of a zero may change.
 
     Rows that are listed by a mask, gathered, and scattered into or added to
     others are recognised as what they are, and become experts likewise; so do
