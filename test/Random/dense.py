@@ -67,6 +67,8 @@ def difference_of_rows(p, rows):
     if p.rows is None:
         return ""
     counted = collections.Counter(count for dispatch in rows for count in dispatch)
+    if not counted and not any(p.rows):
+        return ""  # The only token chose a side of a branch.
     wanted = collections.Counter(p.rows)
     if not wanted - counted and (p.has_more or not counted - wanted):
         return ""

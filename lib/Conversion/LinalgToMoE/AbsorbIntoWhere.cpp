@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "moe/Analysis/Elementwise.h"
 
 using namespace mlir;
@@ -275,10 +276,11 @@ void Absorber::narrow(Value value, const Labels &labels, Value mask) {
   OpBuilder b(inner);
   // Masks come before what they narrow.
   Operation *maker = mask.getDefiningOp();
+  IRRewriter rewriter(b);
   if (maker && maker->getBlock() == inner->getBlock() &&
-      !maker->isBeforeInBlock(inner)) {
+      !maker->isBeforeInBlock(inner) &&
+      failed(moveValueDefinitions(rewriter, mask, inner)))
     return;
-  }
   SmallVector<int64_t> all(inner.getAlong());
   for (int64_t dim : along)
     if (!llvm::is_contained(all, dim))

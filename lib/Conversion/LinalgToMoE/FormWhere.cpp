@@ -338,9 +338,10 @@ namespace {
 /// A product, what it multiplies, and so on, as far as nothing else reads it.
 class ProductChain {
 public:
-  ProductChain(linalg::GenericOp root, MaskAnalysis &masks, bool assumeFinite)
+  ProductChain(linalg::GenericOp root, bool assumeFinite,
+               llvm::function_ref<bool(Value)> isMask)
       : root(root), type(cast<RankedTensorType>(root.getResult(0).getType())),
-        masks(masks), assumeFinite(assumeFinite) {}
+        isMask(isMask), assumeFinite(assumeFinite) {}
 
   /// Takes the chain apart; false if nothing in it scales rows.
   bool collect();
@@ -352,7 +353,7 @@ private:
 
   linalg::GenericOp root;
   RankedTensorType type;
-  MaskAnalysis &masks;
+  llvm::function_ref<bool(Value)> isMask;
   bool assumeFinite;
   SmallVector<Read> factors;
   SmallVector<Operation *> products;
@@ -381,7 +382,7 @@ void ProductChain::visit(Value value, AffineMap map) {
     if (!operand.tensor || operand.constant)
       continue;
     AffineMap read = fromResult(*product, operand).compose(map);
-    if (scalesRows(type, read) && masks.isMask(operand.tensor))
+    if (scalesRows(type, read) && isMask(operand.tensor))
       factors.push_back({operand.tensor, getLabels(read)});
     else
       visit(operand.tensor, read);
@@ -464,12 +465,61 @@ void moe::formProducts(func::FuncOp function, bool assumeFinite,
   for (linalg::GenericOp op : llvm::reverse(candidates)) {
     if (moved.contains(op))
       continue;
-    ProductChain chain(op, masks, assumeFinite);
+    ProductChain chain(op, assumeFinite,
+                       [&](Value factor) { return masks.isMask(factor); });
     if (!chain.collect()) {
       explainFactor(*matchElementwise(op), masks, remarks);
       continue;
     }
     moved.insert_range(chain.getProducts());
     chain.build();
+  }
+}
+
+/// Whether a value is what masks need, or is added up from such values alone.
+static bool isOfExperts(Value value, unsigned depth = 0) {
+  constexpr unsigned kMaxDepth = 64;
+  Operation *op = value.getDefiningOp();
+  if (!op || depth == kMaxDepth || !getOnlyReader(value))
+    return false;
+  if (isa<WhereOp>(op))
+    return true;
+  auto sum = matchElementwise(op);
+  if (!(sum && isa<arith::AddFOp>(sum->scalar)) && !matchSum(op) &&
+      !isCopy(op) && !isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+    return false;
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    return isa<RankedTensorType>(operand.getType()) &&
+           isOfExperts(operand, depth + 1);
+  });
+}
+
+/// Whether a value is an argument of the function, in whatever shape.
+static bool isArgument(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isCopy(op) && !isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+      return false;
+    value = op->getOperand(0);
+  }
+  return isa<func::FuncOp>(value.getParentRegion()->getParentOp());
+}
+
+void moe::formPaddings(func::FuncOp function) {
+  SmallVector<linalg::GenericOp> candidates;
+  function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (isa<WhereOp, DispatchOp>(op))
+      return WalkResult::skip();
+    auto product = matchElementwise(op);
+    if (product && isa<arith::MulFOp>(product->scalar) &&
+        llvm::any_of(product->operands, [](const ScalarOperand &operand) {
+          return operand.tensor && isOfExperts(operand.tensor);
+        }))
+      candidates.push_back(product->generic);
+    return WalkResult::advance();
+  });
+  for (linalg::GenericOp op : candidates) {
+    ProductChain chain(op, /*assumeFinite=*/true, isArgument);
+    if (chain.collect())
+      chain.build();
   }
 }

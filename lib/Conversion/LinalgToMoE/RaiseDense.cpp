@@ -98,6 +98,8 @@ static Masked mask(func::FuncOp function, bool assumeFinite, bool report,
   formProducts(*copy, assumeFinite, result.remarks);
   formSelects(*copy, assumeFinite);
   pullIntoWheres(*copy, assumeFinite);
+  if (assumeFinite)
+    formPaddings(*copy);
   shareWheres(*copy);
 
   result.experts = absorbIntoWheres(*copy, result.remarks);

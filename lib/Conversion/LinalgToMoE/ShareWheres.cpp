@@ -130,6 +130,13 @@ void moe::shareWheres(func::FuncOp function) {
            failed(addOtherwise(rewriter, wheres[j]))))
         continue;
       wheres[j] = join(rewriter, wheres[i], wheres[j]);
+      wheres[i] = {};
       break;
     }
+  // Integers that are chosen alone number experts, rather than being theirs.
+  for (WhereOp where : wheres)
+    if (where && llvm::none_of(where.getResultTypes(), [](Type type) {
+          return isa<FloatType>(getElementTypeOrSelf(type));
+        }))
+      lowerWhere(rewriter, where, /*selectImplied=*/false);
 }

@@ -34,11 +34,14 @@ void formSelects(func::FuncOp function, bool assumeFinite);
 /// they promise that all numbers are finite, or with `assumeFinite`.
 void formProducts(func::FuncOp function, bool assumeFinite,
                   std::vector<Remark> &remarks);
+/// Experts whose sum is multiplied by an input for each row, as padding is
+/// masked, are not needed where that is zero. All numbers are taken as finite.
+void formPaddings(func::FuncOp function);
 /// What is computed from a moe.where alone, and zero where that is, moves into
 /// it. A product with zero is zero with `assumeFinite`.
 void pullIntoWheres(func::FuncOp function, bool assumeFinite);
 /// Results that the same masks choose become results of one moe.where, if they
-/// are computed from the same work.
+/// are computed from the same work. Integers alone are selected for all rows.
 void shareWheres(func::FuncOp function);
 /// What is computed for a moe.where alone, row by row, moves into it. Those in
 /// which nothing is worth it become what they were, with a remark each. Returns
