@@ -99,3 +99,18 @@ func.func @starts(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> (tensor<4x4xf32>,
   %z = linalg.matmul ins(%y, %w : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
   return %y, %z : tensor<4x4xf32>, tensor<4x4xf32>
 }
+
+// -----
+
+// A sum that two sums start from is copied for the first.
+// CHECK-LABEL: @starts_of_sums
+// CHECK: %[[SUM:.*]] = linalg.matmul ins(%{{.*}}, %arg1
+// CHECK: %[[COPY:.*]] = linalg.copy ins(%[[SUM]]
+// CHECK-DAG: linalg.matmul ins(%{{.*}}, %arg2 {{.*}} outs(%[[COPY]]
+// CHECK-DAG: linalg.matmul ins(%{{.*}}, %arg3 {{.*}} outs(%[[SUM]]
+func.func @starts_of_sums(%x: tensor<?x4xf32>, %u: tensor<4x4xf32>, %v: tensor<4x4xf32>, %w: tensor<4x4xf32>, %zero: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %s = linalg.matmul ins(%x, %u : tensor<?x4xf32>, tensor<4x4xf32>) outs(%zero : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %a = linalg.matmul ins(%x, %v : tensor<?x4xf32>, tensor<4x4xf32>) outs(%s : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %b = linalg.matmul ins(%x, %w : tensor<?x4xf32>, tensor<4x4xf32>) outs(%s : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %a, %b : tensor<?x4xf32>, tensor<?x4xf32>
+}

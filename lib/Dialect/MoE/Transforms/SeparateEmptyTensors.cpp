@@ -18,20 +18,34 @@ namespace mlir::moe {
 using namespace mlir;
 using namespace mlir::moe;
 
-/// What several operations start from is computed for each, unless it is a sum:
-/// in the place of a part of one result it would be in that of another, too.
+/// What several operations start from is computed for each, or copied if it is
+/// a sum: in the place of a part of one result it would be in that of another,
+/// too.
 static void separateDestinations(linalg::LinalgOp start) {
-  if (start->getNumResults() != 1 || start.getNumReductionLoops() != 0 ||
-      !start.getDpsInits().front().getDefiningOp<tensor::EmptyOp>())
+  if (start->getNumResults() != 1 || !start.hasPureTensorSemantics())
     return;
+  bool isCheap = start.getNumReductionLoops() == 0 &&
+                 start.getDpsInits().front().getDefiningOp<tensor::EmptyOp>();
+  Value result = start->getResult(0);
+  OpBuilder b(start);
   bool isFirst = true;
-  for (OpOperand &use :
-       llvm::make_early_inc_range(start->getResult(0).getUses())) {
+  SmallVector<OpOperand *> destinations;
+  for (OpOperand &use : result.getUses()) {
     auto op = dyn_cast<DestinationStyleOpInterface>(use.getOwner());
-    if (!op || !op.isDpsInit(&use))
-      continue;
-    if (!isFirst)
-      use.set(OpBuilder(start).clone(*start)->getResult(0));
+    if (op && op.isDpsInit(&use))
+      destinations.push_back(&use);
+  }
+  for (OpOperand *use : destinations) {
+    if (!isFirst && isCheap) {
+      use->set(b.clone(*start)->getResult(0));
+    } else if (!isFirst) {
+      b.setInsertionPointAfter(start);
+      Value empty = tensor::EmptyOp::create(
+          b, start.getLoc(), tensor::getMixedSizes(b, start.getLoc(), result),
+          getElementTypeOrSelf(result.getType()));
+      use->set(linalg::CopyOp::create(b, start.getLoc(), result, empty)
+                   .getResult(0));
+    }
     isFirst = false;
   }
 }

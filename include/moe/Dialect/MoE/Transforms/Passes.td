@@ -268,6 +268,10 @@ def SeparateEmptyTensorsPass : Pass<"moe-separate-empty-tensors"> {
     with the cube of what aliases. A tensor that a branch yields as it is stays
     one, since the other branch writes into it.
 
+    What several operations start from is computed for each of them, or copied if
+    it is a sum: upstream's bufferization would compute it in the place of one of
+    several results, and another one there too.
+
     ```mlir
     %e = tensor.empty() : tensor<4xf32>
     %a = linalg.exp ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
