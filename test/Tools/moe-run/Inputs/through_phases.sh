@@ -2,7 +2,7 @@
 set -e
 run=$1 model=$2 folder=$3
 shift 3
-for phase in import routed grouped regions tiled buffers machine; do
+for phase in import masked routed grouped regions tiled buffers machine; do
   "$run" "$model" --compile-to=$phase -o "$folder/$phase.mlir"
   "$run" "$folder/$phase.mlir" --compile-from=$phase --trust-model "$@"
 done
