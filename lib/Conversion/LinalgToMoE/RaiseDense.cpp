@@ -1,4 +1,4 @@
-//===- RaiseDense.cpp - Move masked computations into experts -*- C++ -*-===//
+//===- RaiseDense.cpp - What masks need gets regions ----------------------===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,15 +11,12 @@
 #include "DenseForm.h"
 #include "GatheredExperts.h"
 #include "GatheredRows.h"
-#include "SplitSums.h"
 #include "UnexplainedMasks.h"
 #include "Where.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Dominance.h"
-#include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -101,9 +98,7 @@ static Masked mask(func::FuncOp function, bool assumeFinite, bool report,
   if (assumeFinite)
     formPaddings(*copy);
   shareWheres(*copy);
-
   result.experts = absorbIntoWheres(*copy, result.remarks);
-
   // What was gathered is never computed for all instead.
   if (listed > 0 && result.experts < listed) {
     Masked other = mask(function, assumeFinite, /*report=*/false, false);
