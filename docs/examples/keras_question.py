@@ -1,4 +1,4 @@
-"""A gate picks an expert for each example; the last layer gets all outputs and keeps one."""
+"""A gate picks an expert for each example, a layer gets all outputs and keeps one, and another layer follows."""
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -18,7 +18,7 @@ x = keras.Input((8,))
 chosen = layers.Dense(1, activation="sigmoid", name="gate")(x)
 first = layers.Dense(4, name="first_out")(layers.Dense(16, activation="relu", name="first_in")(x))
 second = layers.Dense(4, name="second_out")(layers.Dense(32, activation="tanh", name="second_in")(x))
-model = keras.Model(x, Keep()(chosen, first, second))
+model = keras.Model(x, layers.Dense(3, name="after")(Keep()(chosen, first, second)))
 
 moe_export.keras(model, "build/question")
 rows = np.random.default_rng(0).standard_normal((100, 8)).astype("float32")
