@@ -12,6 +12,7 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "moe/Analysis/RowFlow.h"
 #include "moe/Conversion/ExportPTX.h"
 #include "moe/Conversion/LegalizeForLLVM/Passes.h"
 #include "moe/Conversion/MoEToGPU/LaunchEffects.h"
@@ -26,6 +27,7 @@ void mlir::moe::registerAllDialects(DialectRegistry &registry) {
   // Kernels become PTX by way of LLVM.
   registerAllToLLVMIRTranslations(registry);
   registerLaunchEffects(registry);
+  registerRowFlow(registry);
   registry.insert<MoEDialect>();
 }
 

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+#include "moe/Analysis/RowFlow.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -38,18 +39,15 @@ TypedAttr moe::getSplat(Value tensor) {
     Value yielded = generic.getBody()->getTerminator()->getOperand(0);
     if (matchPattern(yielded, m_Constant(&scalar)))
       return dyn_cast<TypedAttr>(scalar);
-    if (isCopy(generic))
-      return getSplat(generic.getDpsInputs().front());
   }
-  if (auto collapse = tensor.getDefiningOp<tensor::CollapseShapeOp>())
-    return getSplat(collapse.getSrc());
-  if (auto expand = tensor.getDefiningOp<tensor::ExpandShapeOp>())
-    return getSplat(expand.getSrc());
-  if (auto slice = tensor.getDefiningOp<tensor::ExtractSliceOp>())
-    return getSplat(slice.getSource());
-  if (auto cast = tensor.getDefiningOp<tensor::CastOp>())
-    return getSplat(cast.getSource());
-  return nullptr;
+  TypedAttr splat;
+  for (Value source : getMovedTensors(tensor.getDefiningOp())) {
+    TypedAttr constant = getSplat(source);
+    if (!constant || (splat && splat != constant))
+      return nullptr;
+    splat = constant;
+  }
+  return splat;
 }
 
 bool moe::promisesFinite(Operation *op) {
@@ -66,6 +64,32 @@ bool moe::isCopy(Operation *op) {
          generic.getBody()->getOperations().size() == 1 &&
          generic.getBody()->getTerminator()->getOperand(0) ==
              generic.getBody()->getArgument(0);
+}
+
+Value moe::createElementwise(
+    OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes, Type element,
+    ValueRange inputs, ArrayRef<AffineMap> maps,
+    llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> payload) {
+  Value empty = tensor::EmptyOp::create(b, loc, sizes, element);
+  SmallVector<AffineMap> all(maps);
+  all.push_back(b.getMultiDimIdentityMap(sizes.size()));
+  SmallVector<utils::IteratorType> parallel(sizes.size(),
+                                            utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      b, loc, TypeRange{empty.getType()}, inputs, ValueRange{empty}, all,
+      parallel, [&](OpBuilder &b, Location loc, ValueRange elements) {
+        linalg::YieldOp::create(b, loc, payload(b, loc, elements));
+      });
+  return generic.getResult(0);
+}
+
+Value moe::createCopy(OpBuilder &b, Location loc, Value source, AffineMap map,
+                      ArrayRef<OpFoldResult> sizes) {
+  return createElementwise(b, loc, sizes,
+                           getElementTypeOrSelf(source.getType()), source, map,
+                           [](OpBuilder &, Location, ValueRange elements) {
+                             return elements.front();
+                           });
 }
 
 std::optional<Elementwise> moe::matchElementwise(Operation *op) {

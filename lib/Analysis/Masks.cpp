@@ -15,7 +15,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "moe/Analysis/Elementwise.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "moe/Analysis/RowFlow.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -82,8 +82,10 @@ MaskAnalysis::Choice MaskAnalysis::compute(Value tensor) {
     return result;
   }
   Operation *op = tensor.getDefiningOp();
-  if (op && isCopy(op))
-    return of(cast<linalg::GenericOp>(op).getDpsInputs().front());
+  // What one tensor's elements are is what the elements of that are.
+  SmallVector<Value> moved = getMovedTensors(op);
+  if (moved.size() == 1)
+    return of(moved.front());
   if (auto elementwise = matchElementwise(op))
     return ofElementwise(*elementwise);
   if (auto generic = dyn_cast_or_null<linalg::GenericOp>(op)) {
@@ -100,15 +102,6 @@ MaskAnalysis::Choice MaskAnalysis::compute(Value tensor) {
     }
     return result;
   }
-  if (op)
-    if (Value source =
-            llvm::TypeSwitch<Operation *, Value>(op)
-                .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
-                    [](auto op) { return op.getSrc(); })
-                .Case<tensor::ExtractSliceOp, tensor::CastOp>(
-                    [](auto op) { return op.getSource(); })
-                .Default(Value()))
-      return of(source);
   // A truth value is a choice wherever it comes from.
   auto type = dyn_cast<RankedTensorType>(tensor.getType());
   if (type && type.getElementType().isInteger(1)) {

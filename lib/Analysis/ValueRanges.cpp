@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
+#include "moe/Analysis/RowFlow.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 
@@ -150,11 +151,6 @@ RangeAnalysis::compute(Value tensor,
   if (!op || !type || depth > kMaxDepth)
     return any;
   return TypeSwitch<Operation *, ValueRange64>(op)
-      .Case([&](tensor::CastOp cast) {
-        return isa<RankedTensorType>(cast.getSource().getType())
-                   ? compute(cast.getSource(), coordinates, depth + 1)
-                   : any;
-      })
       .Case([&](tensor::SplatOp splat) {
         Attribute constant;
         return matchPattern(splat.getInput(), m_Constant(&constant))
@@ -207,7 +203,29 @@ RangeAnalysis::compute(Value tensor,
                              compute(insert.getDest(), coordinates, depth + 1));
       })
       .Case([&](linalg::LinalgOp) { return ofBody(op, coordinates, depth); })
-      .Default([&](Operation *) { return any; });
+      .Default([&](Operation *) { return ofMoved(op, coordinates, depth); });
+}
+
+/// Of an operation that moves elements: those of all that it may have moved.
+ValueRange64 RangeAnalysis::ofMoved(Operation *op, Coordinates coordinates,
+                                    unsigned depth) const {
+  ValueRange64 any = ofType(getElementTypeOrSelf(op->getResult(0).getType()));
+  SmallVector<Value> moved = getMovedTensors(op);
+  if (moved.empty() || op->getNumResults() != 1)
+    return any;
+  RowFlow flow = getRowFlow(op, getOwnLabels(op->getResult(0)));
+  std::optional<ValueRange64> hull;
+  for (const Read &read : flow.reads) {
+    if (!llvm::is_contained(moved, read.value))
+      continue;
+    SmallVector<std::optional<int64_t>> at(read.labels.size());
+    for (auto [mine, label] : llvm::zip_equal(at, read.labels))
+      if (label != kInner)
+        mine = coordinates[label];
+    ValueRange64 range = compute(read.value, at, depth + 1);
+    hull = hull ? join(*hull, range) : range;
+  }
+  return hull.value_or(any);
 }
 
 ValueRange64 RangeAnalysis::ofBody(Operation *op, Coordinates coordinates,

@@ -41,6 +41,17 @@ bool promisesFinite(Operation *op);
 /// a transposition, a broadcast, or a slice of extent 1.
 bool isCopy(Operation *op);
 
+/// Makes a linalg.generic whose loops are the dimensions of its result, a
+/// tensor of `sizes`: each element is what `payload` gives for those that
+/// `maps` read of `inputs`.
+Value createElementwise(
+    OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes, Type element,
+    ValueRange inputs, ArrayRef<AffineMap> maps,
+    llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> payload);
+/// Makes one that yields what `map` reads of `source`.
+Value createCopy(OpBuilder &b, Location loc, Value source, AffineMap map,
+                 ArrayRef<OpFoldResult> sizes);
+
 /// A linalg.generic that adds up `term`, or the products of two terms, over its
 /// reduction loops, from zero.
 struct Sum {

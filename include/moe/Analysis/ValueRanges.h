@@ -48,6 +48,8 @@ private:
 
   ValueRange64 compute(Value tensor, Coordinates coordinates,
                        unsigned depth) const;
+  ValueRange64 ofMoved(Operation *op, Coordinates coordinates,
+                       unsigned depth) const;
   ValueRange64 ofBody(Operation *op, Coordinates coordinates,
                       unsigned depth) const;
   ValueRange64 ofScalar(Operation *op,

@@ -12,17 +12,15 @@
 #define MOE_LIB_CONVERSION_LINALGTOMOE_EXPERTBODY_H
 
 #include "ExpertTerms.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 
 namespace mlir::moe {
 
-class ExpertBody {
+class ExpertBody : private RowRebuilder {
 public:
   /// `number` is the expert's, in a family; `rows` the number of rows.
   ExpertBody(OpBuilder &b, const ExpertTerms &terms, const Term &term,
              Value number, Value rows)
-      : b(b), terms(terms), term(term), number(number), rows(rows) {}
+      : RowRebuilder(b, rows, number), terms(terms), term(term) {}
 
   /// Gives the rows of an input: [rows, the other dimensions...]. That of a
   /// number for each token and expert is [rows, E] unless it is `isColumn`.
@@ -32,27 +30,18 @@ public:
   Value emitTerm(const Read &value, const Read &result);
 
 private:
-  bool isKept(int64_t label) const {
-    return !terms.isToken(label) && label != terms.expertLoop;
-  }
-  /// The sizes of [rows if it has rows, the kept dimensions...].
-  SmallVector<OpFoldResult> getSizes(Value value, const Labels &labels);
-  Value emit(Value value, const Labels &labels);
-  Value emitInput(Value value, const Labels &labels);
-  Value emitRematerialized(Value value, const Labels &labels);
-  Value emitSplat(Value value, TypedAttr constant, const Labels &labels);
-  Value emitOperation(Operation *op, const Labels &labels);
-  Value getPaddingValue(tensor::PadOp pad);
-  void emitGeneric(linalg::GenericOp op);
-  /// `value` as rows of `labels`, read by `map` from loops that are labelled
-  /// `loops`.
-  Value emitRead(Value value, AffineMap map, ArrayRef<int64_t> loops,
-                 Value like, const Labels &labels);
+  bool isRow(int64_t label) const final { return terms.isToken(label); }
+  bool isFixed(int64_t label) const final { return label == terms.expertLoop; }
+  Value get(Value value, const Labels &labels) final;
 
-  OpBuilder &b;
+  Value getInput(Value value, const Labels &labels);
+  Value getSplat(Value value, TypedAttr constant, const Labels &labels);
+  Value getRematerialized(Value value, const Labels &labels);
+  /// What an operation chooses whose condition is known where the expert runs.
+  Value getChosen(Operation *op);
+
   const ExpertTerms &terms;
   const Term &term;
-  Value number, rows;
   llvm::SmallDenseMap<Value, Value> emitted;
   /// Of what comes from outside, by how it is read.
   SmallVector<std::pair<Read, Value>> emittedInputs;

@@ -46,18 +46,9 @@ double ExpertWork::countOperations(linalg::GenericOp op) const {
       operations += scalar.getNumRegions() > 0 ? 4 : 1;
   }
   // Loops over rows and experts run once.
-  SmallVector<bool> ofRows(op.getNumLoops(), false);
-  for (OpResult result : op->getResults()) {
-    if (!slice.knows(result))
-      continue;
-    AffineMap map = op.getIndexingMapMatchingResult(result);
-    for (auto [label, index] :
-         llvm::zip_equal(slice.labelsOf(result), map.getResults()))
-      if (auto dim = dyn_cast<AffineDimExpr>(index))
-        ofRows[dim.getPosition()] = isRow(label);
-  }
-  for (auto [size, isRow] : llvm::zip_equal(op.getStaticLoopRanges(), ofRows))
-    if (!isRow)
+  Labels loops = getLoopLabels(op, slice.labelsOfResults(op));
+  for (auto [size, label] : llvm::zip_equal(op.getStaticLoopRanges(), loops))
+    if (!isRow(label))
       operations *= sizeOf(size);
   return operations;
 }

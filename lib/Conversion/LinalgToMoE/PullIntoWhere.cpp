@@ -91,8 +91,8 @@ TypedAttr Puller::evaluate(const Elementwise &op) {
 
 /// The constant that the result of `op` is where the mask does not hold.
 TypedAttr Puller::evaluate(Operation *op) {
-  if (isCopy(op))
-    return constantOf(cast<linalg::GenericOp>(op).getDpsInputs().front());
+  if (auto moved = getMovedTensors(op); moved.size() == 1)
+    return constantOf(moved.front());
   if (auto elementwise = matchElementwise(op))
     return evaluate(*elementwise);
   if (auto sum = matchSum(op)) {
@@ -105,9 +105,6 @@ TypedAttr Puller::evaluate(Operation *op) {
         return constant;
     return nullptr;
   }
-  if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-          tensor::ExtractSliceOp, tensor::CastOp>(op))
-    return constantOf(op->getOperand(0));
   return nullptr;
 }
 
@@ -119,9 +116,7 @@ bool Puller::follow(Operation *op) {
   if (!constant)
     return false;
   // Each dimension of a mask is one of the result.
-  auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  Labels dims = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
-  RowFlow flow = getRowFlow(op, dims);
+  RowFlow flow = getRowFlow(op, getOwnLabels(op->getResult(0)));
   std::optional<Labels> along;
   for (const Read &read : flow.reads) {
     auto given = known.find(read.value);

@@ -41,22 +41,16 @@ RowSlice::RowSlice(ArrayRef<Read> roots, ArrayRef<Block *> blocks,
 
 /// How rows flow through an operation whose readers are all known.
 RowFlow RowSlice::flowOf(Operation *op) const {
-  SmallVector<Labels> labels;
-  RowFlow conflicts;
-  for (Value result : op->getResults()) {
-    ArrayRef<Reading> all = readingsOf(result);
-    labels.push_back(all.empty() ? Labels() : all.front().labels);
-    // Each row of what is computed is known by one labelling.
-    for (const Reading &other : all.drop_front(!all.empty())) {
+  RowFlow flow = getRowFlow(op, labelsOfResults(op));
+  // Each row of what is computed is known by one labelling.
+  for (Value result : op->getResults())
+    for (const Reading &other : readingsOf(result)) {
       SmallVector<int64_t> differ;
-      for (auto [a, b] : llvm::zip_equal(labels.back(), other.labels))
+      for (auto [a, b] : llvm::zip_equal(labelsOf(result), other.labels))
         if (a != b)
           differ.append({a, b});
-      conflicts.add(other.user, differ, "combines different rows");
+      flow.add(other.user, differ, "combines different rows");
     }
-  }
-  RowFlow flow = getRowFlow(op, labels);
-  llvm::append_range(flow.obstacles, conflicts.obstacles);
   return flow;
 }
 
@@ -82,18 +76,8 @@ void RowSlice::visit(Value value, const Labels &labels, Operation *user) {
     addInput(value);
 }
 
-Labels RowSlice::labelsBy(linalg::GenericOp op, AffineMap map) const {
-  SmallVector<int64_t> loops(op.getNumLoops(), kInner);
-  for (OpResult result : op->getResults())
-    if (knows(result))
-      for (auto [label, index] : llvm::zip_equal(
-               labelsOf(result),
-               op.getIndexingMapMatchingResult(result).getResults()))
-        if (auto dim = dyn_cast<AffineDimExpr>(index))
-          loops[dim.getPosition()] = label;
-  Labels labels = getLabels(map);
-  for (int64_t &label : labels)
-    if (label != kInner)
-      label = loops[label];
-  return labels;
+SmallVector<Labels> RowSlice::labelsOfResults(Operation *op) const {
+  return llvm::map_to_vector(op->getResults(), [&](Value result) {
+    return knows(result) ? labelsOf(result) : Labels();
+  });
 }

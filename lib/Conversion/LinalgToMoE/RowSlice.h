@@ -12,51 +12,10 @@
 #define MOE_LIB_CONVERSION_LINALGTOMOE_ROWSLICE_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "moe/Analysis/RowFlow.h"
 #include <set>
 
 namespace mlir::moe {
-
-/// For each dimension of a value the dimension of the root that it runs along,
-/// or `kInner` where it is none, or not one alone.
-using Labels = SmallVector<int64_t>;
-constexpr int64_t kInner = -1;
-
-/// The dimensions that index those of a value.
-Labels getLabels(AffineMap map);
-
-/// A value as it is read: one value may be read along different dimensions, and
-/// what is known of one reading is not known of the others.
-struct Read {
-  Value value;
-  Labels labels;
-
-  bool operator==(const Read &other) const {
-    return value == other.value && labels == other.labels;
-  }
-};
-
-/// An operation that keeps rows along `labels` from being told apart.
-struct Obstacle {
-  enum Kind { Mixes, UsesPosition, ReadsAny } kind;
-  Operation *op;
-  SmallVector<int64_t> labels;
-  StringRef reason;
-};
-
-/// How the rows of an operation's results follow those of what it reads.
-struct RowFlow {
-  SmallVector<Read> reads;
-  SmallVector<Obstacle> obstacles;
-  /// False for an operation of which nothing is known.
-  bool isKnown = true;
-
-  void add(Operation *op, ArrayRef<int64_t> labels, StringRef reason,
-           Obstacle::Kind kind = Obstacle::Mixes);
-};
-
-/// Follows rows through `op`, whose results are labelled so; a result without
-/// labels is not asked for.
-RowFlow getRowFlow(Operation *op, ArrayRef<Labels> results);
 
 /// Whether a value is made anew wherever it is needed: a constant that is the
 /// same everywhere, or a tensor without contents.
@@ -91,8 +50,13 @@ public:
   const Labels &labelsOf(Value value) const {
     return readings.find(value)->second.front().labels;
   }
+  /// The labels of the results of an operation inside; none of a result that is
+  /// not read.
+  SmallVector<Labels> labelsOfResults(Operation *op) const;
   /// What an operation inside reads by `map`.
-  Labels labelsBy(linalg::GenericOp op, AffineMap map) const;
+  Labels labelsBy(linalg::LinalgOp op, AffineMap map) const {
+    return getLabels(map, getLoopLabels(op, labelsOfResults(op)));
+  }
 
   /// Values from outside as they are read, in the order they were met.
   ArrayRef<Read> getInputs() const { return inputs; }
