@@ -39,7 +39,7 @@ Labels moe::getLabels(AffineMap map, const Labels &loops) {
   return labels;
 }
 
-/// Dimensions of results that are no loop's own.
+/// Dimensions of results that are not those of one loop, and loops that are.
 static void followResults(linalg::LinalgOp op, ArrayRef<Labels> results,
                           const Labels &loops, RowFlow &flow) {
   for (auto [result, labels] : llvm::zip_equal(op->getResults(), results)) {
@@ -54,6 +54,9 @@ static void followResults(linalg::LinalgOp op, ArrayRef<Labels> results,
         flow.add(op, {loop, label}, "combines different rows");
     }
   }
+  for (auto [loop, label] : llvm::enumerate(loops))
+    if (llvm::is_contained(ArrayRef(loops).take_front(loop), label))
+      flow.add(op, label, "combines different rows");
 }
 
 /// What the body does beside computing with its arguments.

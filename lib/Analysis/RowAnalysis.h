@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Analysis/Extents.h"
 #include "moe/Analysis/RowIndependence.h"
 
 namespace mlir::moe {
@@ -22,8 +23,6 @@ namespace mlir::moe {
 enum class RowKind {
   /// The same for all rows and any number of rows.
   Uniform,
-  /// The number of rows, exactly.
-  Count,
   /// A scalar that depends on the number of rows.
   OfCount,
   /// A tensor with one row for each row of the arguments; inside the body of a
@@ -39,18 +38,10 @@ private:
   LogicalResult visitBlock(Block &block);
   LogicalResult visit(Operation *op);
   LogicalResult visitUniform(Operation *op);
-  LogicalResult visitLinalg(linalg::LinalgOp op);
-  LogicalResult visitElements(linalg::LinalgOp op, unsigned rowDim);
+  LogicalResult visitFlow(Operation *op);
+  LogicalResult visitElements(linalg::LinalgOp op);
   LogicalResult visitElement(Operation *op, unsigned rowDim);
   LogicalResult visitElementwise(Operation *op);
-  LogicalResult visitShape(Operation *op, ValueRange sources,
-                           ArrayRef<OpFoldResult> sizes);
-  LogicalResult visitSlice(OffsetSizeAndStrideOpInterface op,
-                           ValueRange tensors);
-  LogicalResult visitReshape(Operation *op, Value source, Value wide,
-                             ArrayRef<ReassociationIndices> groups,
-                             ArrayRef<OpFoldResult> sizes);
-  LogicalResult visitPad(tensor::PadOp op);
   LogicalResult visitDim(tensor::DimOp op);
   LogicalResult visitIf(scf::IfOp op);
   LogicalResult visitFor(scf::ForOp op);
@@ -60,7 +51,7 @@ private:
   RowKind kindOf(Value value) const {
     return kinds.lookup_or(value, RowKind::Uniform);
   }
-  bool isA(OpFoldResult size, RowKind kind) const;
+  bool isRowCount(OpFoldResult size) const;
   bool all(ValueRange values, RowKind kind) const;
   LogicalResult setRows(Operation *op, Value value);
   void copyKinds(ValueRange from, ValueRange to);
@@ -69,6 +60,8 @@ private:
   LogicalResult block(Operation *op, const Twine &reason);
 
   llvm::DenseMap<Value, RowKind> kinds;
+  /// The number of rows.
+  std::optional<Extent> count;
   RowIndependence result;
 };
 

@@ -10,6 +10,7 @@
 
 #include "RowAnalysis.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "moe/Analysis/RowFlow.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -24,9 +25,8 @@ LogicalResult RowAnalysis::block(Operation *op, const Twine &reason) {
   return failure();
 }
 
-bool RowAnalysis::isA(OpFoldResult size, RowKind kind) const {
-  auto value = dyn_cast<Value>(size);
-  return (value ? kindOf(value) : RowKind::Uniform) == kind;
+bool RowAnalysis::isRowCount(OpFoldResult size) const {
+  return count && getExtent(size) == *count;
 }
 
 bool RowAnalysis::all(ValueRange values, RowKind kind) const {
@@ -154,51 +154,19 @@ LogicalResult RowAnalysis::visit(Operation *op) {
   if (!readsRows(op, notUniform))
     return visitUniform(op);
   return TypeSwitch<Operation *, LogicalResult>(op)
-      .Case([&](tensor::EmptyOp op) {
-        return visitShape(op, {}, op.getMixedSizes());
-      })
       .Case([&](tensor::DimOp op) { return visitDim(op); })
-      .Case([&](tensor::ExtractSliceOp op) {
-        return visitSlice(op, op.getSource());
-      })
-      .Case([&](tensor::InsertSliceOp op) {
-        return visitSlice(op, {op.getSource(), op.getDest()});
-      })
-      .Case([&](tensor::ExpandShapeOp op) {
-        return visitReshape(op, op.getSrc(), op.getResult(),
-                            op.getReassociationIndices(),
-                            op.getMixedOutputShape());
-      })
-      .Case([&](tensor::CollapseShapeOp op) {
-        return visitReshape(op, op.getSrc(), op.getSrc(),
-                            op.getReassociationIndices(), {});
-      })
-      .Case([&](tensor::PadOp op) { return visitPad(op); })
       .Case([&](tensor::ExtractOp op) { return block(op, "reads one row"); })
-      .Case<tensor::CastOp, tensor::BitcastOp>(
-          [&](auto op) { return setRows(op, op.getResult()); })
-      .Case([&](tensor::ConcatOp op) -> LogicalResult {
-        if (op.getDim() == 0 || !all(op.getInputs(), RowKind::Rows))
-          return block(op, "concatenates along the dimension of the rows");
-        return setRows(op, op.getResult());
-      })
-      .Case([&](linalg::SoftmaxOp op) -> LogicalResult {
-        if (op.getDimension() == 0)
-          return block(op, "reduces over rows");
-        if (!all(op->getOperands(), RowKind::Rows) || op->getNumResults() != 1)
-          return block(op, "combines rows with a tensor that has no rows");
-        return setRows(op, op->getResult(0));
-      })
       .Case([&](scf::IfOp op) { return visitIf(op); })
       .Case([&](scf::ForOp op) { return visitFor(op); })
       .Case([&](scf::WhileOp op) { return visitWhile(op); })
       .Case([&](scf::IndexSwitchOp op) { return visitSwitch(op); })
       .Default([&](Operation *op) -> LogicalResult {
         auto isRows = [&](Value v) { return kindOf(v) == RowKind::Rows; };
-        if (!llvm::any_of(op->getOperands(), isRows))
+        if (!isa<tensor::EmptyOp>(op) &&
+            !llvm::any_of(op->getOperands(), isRows))
           return visitUniform(op);
-        if (auto structured = dyn_cast<linalg::LinalgOp>(op))
-          return visitLinalg(structured);
+        if (isa<RowFlowOpInterface>(op))
+          return visitFlow(op);
         if (OpTrait::hasElementwiseMappableTraits(op))
           return visitElementwise(op);
         return block(op, "is not known to keep rows apart");
@@ -210,6 +178,7 @@ RowIndependence RowAnalysis::run(DispatchOp dispatch, Region &body) {
     kinds[rows] = RowKind::Rows;
   if (Value weights = dispatch.getWeightsArgument(body))
     kinds[weights] = RowKind::Rows;
+  count = getRowExtent(dispatch, body);
   if (failed(visitBlock(body.front())))
     return result;
   Operation *yield = body.front().getTerminator();

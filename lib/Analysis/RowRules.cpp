@@ -13,6 +13,7 @@
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "moe/Analysis/RowFlow.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -91,106 +92,64 @@ LogicalResult RowAnalysis::visitDim(tensor::DimOp op) {
   if (!index)
     return block(op, "takes a dimension that is not a constant");
   if (*index == 0)
-    kinds[op.getResult()] = RowKind::Count;
+    kinds[op.getResult()] = RowKind::OfCount;
   return success();
 }
 
-/// A new tensor of the given sizes, whose rows are those of `sources`.
-LogicalResult RowAnalysis::visitShape(Operation *op, ValueRange sources,
-                                      ArrayRef<OpFoldResult> sizes) {
-  if (!all(sources, RowKind::Rows))
-    return block(op, "combines rows with a tensor that has no rows");
-  if (sizes.empty() || !isA(sizes.front(), RowKind::Count))
-    return block(op, "makes a tensor with another number of rows");
-  for (OpFoldResult size : sizes.drop_front())
-    if (!isA(size, RowKind::Uniform))
+//===----------------------------------------------------------------------===//
+// Operations that say how they move rows
+//===----------------------------------------------------------------------===//
+
+/// Dimension 0 of each result runs along dimension 0 of what has rows, and
+/// along nothing else.
+LogicalResult RowAnalysis::visitFlow(Operation *op) {
+  constexpr int64_t rows = 0;
+  SmallVector<Labels> results;
+  for (Value result : op->getResults()) {
+    auto type = dyn_cast<RankedTensorType>(result.getType());
+    if (!type)
+      return block(op, "has side effects or may fail");
+    results.push_back(Labels(type.getRank(), kInner));
+    if (type.getRank() > 0)
+      results.back().front() = rows;
+  }
+  RowFlow flow = getRowFlow(op, results);
+  bool structured = isa<linalg::LinalgOp>(op);
+  for (const Obstacle &obstacle : flow.obstacles)
+    // What the body of a structured operation does is looked at more closely.
+    if (llvm::is_contained(obstacle.labels, rows) &&
+        (!structured || obstacle.kind == Obstacle::Mixes))
+      return block(obstacle.op, obstacle.reason);
+  if (!flow.isKnown)
+    return block(op, "is not known to keep rows apart");
+  for (const auto &[size, label] : flow.sizes) {
+    auto value = dyn_cast<Value>(size);
+    if (label == rows && !isRowCount(size))
+      return block(op, "makes a tensor with another number of rows");
+    if (label != rows && value && kindOf(value) != RowKind::Uniform)
       return block(op, "uses the number of rows as another dimension");
-  return setRows(op, op->getResult(0));
-}
-
-/// A slice out of or into rows takes all of them.
-LogicalResult RowAnalysis::visitSlice(OffsetSizeAndStrideOpInterface op,
-                                      ValueRange tensors) {
-  if (!isConstantIntValue(op.getMixedOffsets().front(), 0) ||
-      !isConstantIntValue(op.getMixedStrides().front(), 1))
-    return block(op, "takes some of the rows");
-  SmallVector<OpFoldResult> others = op.getMixedOffsets();
-  llvm::append_range(others, ArrayRef(op.getMixedStrides()).drop_front());
-  for (OpFoldResult other : others)
-    if (!isA(other, RowKind::Uniform))
-      return block(op, "computes with the number of rows");
-  return visitShape(op, tensors, op.getMixedSizes());
-}
-
-/// expand_shape and collapse_shape: the first of `groups` are the dimensions of
-/// the tensor `wide` that correspond to dimension 0 of the other one.
-LogicalResult RowAnalysis::visitReshape(Operation *op, Value source, Value wide,
-                                        ArrayRef<ReassociationIndices> groups,
-                                        ArrayRef<OpFoldResult> sizes) {
-  if (groups.empty())
-    return block(op, "reshapes the dimension of the rows");
-  auto type = cast<RankedTensorType>(wide.getType());
-  for (int64_t dim : ArrayRef(groups.front()).drop_front())
-    if (type.getDimSize(dim) != 1)
-      return block(op, "reshapes the dimension of the rows");
-  if (!sizes.empty())
-    return visitShape(op, source, sizes);
-  return setRows(op, op->getResult(0));
-}
-
-LogicalResult RowAnalysis::visitPad(tensor::PadOp op) {
-  if (kindOf(op.getSource()) != RowKind::Rows)
-    return block(op, "computes with the number of rows");
-  if (!isConstantIntValue(op.getMixedLowPad().front(), 0) ||
-      !isConstantIntValue(op.getMixedHighPad().front(), 0))
-    return block(op, "pads the dimension of the rows");
-  for (Value size : op->getOperands().drop_front())
-    if (kindOf(size) != RowKind::Uniform)
-      return block(op, "computes with the number of rows");
-  if (!op.getRegion().getArgument(0).use_empty())
-    return block(op, "uses the position of a row");
-  for (Operation &nested : op.getRegion().front())
-    if (failed(visitUniform(&nested)))
-      return failure();
-  return setRows(op, op.getResult());
-}
-
-//===----------------------------------------------------------------------===//
-// Structured operations
-//===----------------------------------------------------------------------===//
-
-/// One parallel loop runs over the rows: it alone indexes dimension 0 of each
-/// tensor with rows, and nothing else.
-LogicalResult RowAnalysis::visitLinalg(linalg::LinalgOp op) {
-  std::optional<unsigned> rowDim;
-  for (OpOperand &operand : op->getOpOperands()) {
-    if (kindOf(operand.get()) != RowKind::Rows)
-      continue;
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    auto dim = dyn_cast<AffineDimExpr>(map.getResult(0));
-    if (!dim || (rowDim && *rowDim != dim.getPosition()))
-      return block(op, "reads other rows");
-    rowDim = dim.getPosition();
   }
-  if (op.getIteratorTypesArray()[*rowDim] != utils::IteratorType::parallel)
-    return block(op, "reduces over rows");
-  for (OpOperand &operand : op->getOpOperands()) {
-    RowKind kind = kindOf(operand.get());
-    if (kind == RowKind::Count || kind == RowKind::OfCount)
+  for (const auto &[value, labels] : flow.reads) {
+    bool alongRows = llvm::is_contained(labels, rows);
+    switch (kindOf(value)) {
+    case RowKind::Uniform:
+      if (alongRows)
+        return block(op, "combines rows with a tensor that has no rows");
+      break;
+    case RowKind::OfCount:
       return block(op, "computes with the number of rows");
-    if (kind == RowKind::Uniform && op.isDpsInit(&operand))
-      return block(op, "writes rows into a tensor that has no rows");
-    ArrayRef<AffineExpr> indices =
-        op.getMatchingIndexingMap(&operand).getResults();
-    if (kind == RowKind::Rows)
-      indices = indices.drop_front();
-    for (AffineExpr index : indices)
-      if (index.isFunctionOfDim(*rowDim))
-        return block(op, "uses the position of a row");
+    case RowKind::Rows:
+      if (labels.empty() || labels.front() != rows ||
+          llvm::count(labels, rows) > 1)
+        return block(op, "combines different rows");
+      break;
+    }
   }
-  if (!op.hasPureTensorSemantics())
-    return block(op, "has side effects or may fail");
-  if (failed(visitElements(op, *rowDim)))
+  if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
+    for (Value init : destination.getDpsInits())
+      if (kindOf(init) != RowKind::Rows)
+        return block(op, "writes rows into a tensor that has no rows");
+  if (structured && failed(visitElements(cast<linalg::LinalgOp>(op))))
     return failure();
   for (Value value : op->getResults())
     if (failed(setRows(op, value)))
@@ -198,7 +157,10 @@ LogicalResult RowAnalysis::visitLinalg(linalg::LinalgOp op) {
   return success();
 }
 
-LogicalResult RowAnalysis::visitElements(linalg::LinalgOp op, unsigned rowDim) {
+LogicalResult RowAnalysis::visitElements(linalg::LinalgOp op) {
+  // The loop that runs over the rows, and no other one does.
+  unsigned rowDim =
+      op.getIndexingMapMatchingResult(op->getResult(0)).getDimPosition(0);
   llvm::SetVector<Value> captures;
   getUsedValuesDefinedAbove(op->getRegions(), captures);
   for (Value value : captures)

@@ -146,14 +146,14 @@ struct InsertSliceFlow
   RowFlow getRowFlow(Operation *op, ArrayRef<Labels> results) const {
     auto slice = cast<tensor::InsertSliceOp>(op);
     RowFlow flow;
-    if (slice.getSourceType().getRank() != slice.getDestType().getRank()) {
-      flow.isKnown = false;
-      flow.add(op, results.front(), "is not known to keep rows apart");
-      return flow;
-    }
-    llvm::SmallBitVector none(slice.getDestType().getRank());
-    Labels labels = followSlice(slice, slice.getDest(), none, results.front(),
-                                "writes some of the rows", flow);
+    llvm::SmallBitVector dropped = slice.getDroppedDims(),
+                         none(slice.getDestType().getRank());
+    Labels labels;
+    for (auto [dim, label] : llvm::enumerate(
+             followSlice(slice, slice.getDest(), none, results.front(),
+                         "writes some of the rows", flow)))
+      if (!dropped.test(dim))
+        labels.push_back(label);
     flow.reads.push_back({slice.getDest(), results.front()});
     flow.reads.push_back({slice.getSource(), labels});
     return flow;

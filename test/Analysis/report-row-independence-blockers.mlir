@@ -6,7 +6,7 @@ func.func @reduce_over_rows(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
     %z = arith.constant dense<0.0> : tensor<8xf32>
-    // expected-remark @below {{expert body is not row-wise: reduces over rows}}
+    // expected-remark @below {{expert body is not row-wise: combines different rows}}
     %sum = linalg.reduce { arith.addf } ins(%mine : tensor<?x8xf32>) outs(%z : tensor<8xf32>) dimensions = [0]
     %y = linalg.broadcast ins(%sum : tensor<8xf32>) outs(%mine : tensor<?x8xf32>) dimensions = [0]
     moe.yield %y : tensor<?x8xf32>
@@ -37,7 +37,7 @@ func.func @rows_times_rows(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?
   ^each(%expert: index, %mine: tensor<?x8xf32>):
     %c0 = arith.constant 0 : index
     %n = tensor.dim %mine, %c0 : tensor<?x8xf32>
-    // expected-remark @below {{expert body is not row-wise: reads other rows}}
+    // expected-remark @below {{expert body is not row-wise: combines different rows}}
     %y = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d2)>], iterator_types = ["parallel", "reduction", "parallel"]}
       ins(%mine, %mine : tensor<?x8xf32>, tensor<?x8xf32>) outs(%mine : tensor<?x8xf32>) {
     ^bb0(%a: f32, %b: f32, %o: f32):
@@ -126,7 +126,7 @@ func.func @position(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32>
 func.func @position_of_table(%x: tensor<?x8xf32>, %t: tensor<?xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32> {
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
-    // expected-remark @below {{expert body is not row-wise: uses the position of a row}}
+    // expected-remark @below {{expert body is not row-wise: combines rows with a tensor that has no rows}}
     %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
       ins(%t : tensor<?xf32>) outs(%mine : tensor<?x8xf32>) {
     ^bb0(%a: f32, %o: f32):
@@ -143,7 +143,7 @@ func.func @position_of_table(%x: tensor<?x8xf32>, %t: tensor<?xf32>, %r: !moe.ro
 func.func @diagonal(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32> {
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
-    // expected-remark @below {{expert body is not row-wise: uses the position of a row}}
+    // expected-remark @below {{expert body is not row-wise: combines different rows}}
     %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
       ins(%mine : tensor<?x8xf32>) outs(%mine : tensor<?x8xf32>) {
     ^bb0(%a: f32, %o: f32):
@@ -159,7 +159,7 @@ func.func @diagonal(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32>
 func.func @shifted(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32> {
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
-    // expected-remark @below {{expert body is not row-wise: reads other rows}}
+    // expected-remark @below {{expert body is not row-wise: reads rows beside its own}}
     %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0 + 1, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
       ins(%mine : tensor<?x8xf32>) outs(%mine : tensor<?x8xf32>) {
     ^bb0(%a: f32, %o: f32):
@@ -175,7 +175,7 @@ func.func @shifted(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32> 
 func.func @reversed(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32> {
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
-    // expected-remark @below {{expert body is not row-wise: reads other rows}}
+    // expected-remark @below {{expert body is not row-wise: reads rows beside its own}}
     %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (-d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
       ins(%mine : tensor<?x8xf32>) outs(%mine : tensor<?x8xf32>) {
     ^bb0(%a: f32, %o: f32):
@@ -191,7 +191,7 @@ func.func @reversed(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32>
 func.func @first_row(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32> {
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
-    // expected-remark @below {{expert body is not row-wise: reads other rows}}
+    // expected-remark @below {{expert body is not row-wise: combines different rows}}
     %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
       ins(%mine : tensor<?x8xf32>) outs(%mine : tensor<?x8xf32>) {
     ^bb0(%a: f32, %o: f32):
@@ -208,7 +208,7 @@ func.func @scan(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32> {
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
     %z = arith.constant dense<0.0> : tensor<8xf32>
-    // expected-remark @below {{expert body is not row-wise: reduces over rows}}
+    // expected-remark @below {{expert body is not row-wise: combines different rows}}
     %y:2 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["reduction", "parallel"]}
       ins(%mine : tensor<?x8xf32>) outs(%z, %mine : tensor<8xf32>, tensor<?x8xf32>) {
     ^bb0(%a: f32, %s: f32, %o: f32):
@@ -226,7 +226,7 @@ func.func @convolution_over_rows(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> te
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
     %k = arith.constant dense<1.0> : tensor<3xf32>
-    // expected-remark @below {{expert body is not row-wise: reads other rows}}
+    // expected-remark @below {{expert body is not row-wise: reads rows beside its own}}
     %y = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0 + d2, d1)>, affine_map<(d0, d1, d2) -> (d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%mine, %k : tensor<?x8xf32>, tensor<3xf32>) outs(%mine : tensor<?x8xf32>) {
     ^bb0(%a: f32, %b: f32, %o: f32):
@@ -369,7 +369,7 @@ func.func @half_of_the_rows(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<
     %n = tensor.dim %mine, %c0 : tensor<?x8xf32>
     %c2 = arith.constant 2 : index
     %h = arith.divui %n, %c2 : index
-    // expected-remark @below {{expert body is not row-wise: makes a tensor with another number of rows}}
+    // expected-remark @below {{expert body is not row-wise: takes some of the rows}}
     %y = tensor.extract_slice %mine[0, 0] [%h, 8] [1, 1] : tensor<?x8xf32> to tensor<?x8xf32>
     moe.yield %y : tensor<?x8xf32>
   }
@@ -397,7 +397,7 @@ func.func @first_rows_of_a_table(%x: tensor<?x8xf32>, %t: tensor<?x8xf32>, %r: !
   ^each(%expert: index, %mine: tensor<?x8xf32>):
     %c0 = arith.constant 0 : index
     %n = tensor.dim %mine, %c0 : tensor<?x8xf32>
-    // expected-remark @below {{expert body is not row-wise: combines rows with a tensor that has no rows}}
+    // expected-remark @below {{expert body is not row-wise: computes with the number of rows}}
     %y = tensor.extract_slice %t[0, 0] [%n, 8] [1, 1] : tensor<?x8xf32> to tensor<?x8xf32>
     moe.yield %y : tensor<?x8xf32>
   }
@@ -409,7 +409,7 @@ func.func @first_rows_of_a_table(%x: tensor<?x8xf32>, %t: tensor<?x8xf32>, %r: !
 func.func @insert_one_row(%x: tensor<?x8xf32>, %t: tensor<8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32> {
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
-    // expected-remark @below {{expert body is not row-wise: combines rows with a tensor that has no rows}}
+    // expected-remark @below {{expert body is not row-wise: writes some of the rows}}
     %y = tensor.insert_slice %t into %mine[0, 0] [1, 8] [1, 1] : tensor<8xf32> into tensor<?x8xf32>
     moe.yield %y : tensor<?x8xf32>
   }
@@ -436,7 +436,7 @@ func.func @count_as_columns(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<
 func.func @rows_into_columns(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32> {
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
-    // expected-remark @below {{expert body is not row-wise: reshapes the dimension of the rows}}
+    // expected-remark @below {{expert body is not row-wise: joins or splits the dimension of the rows}}
     %f = tensor.collapse_shape %mine [[0, 1]] : tensor<?x8xf32> into tensor<?xf32>
     %c0 = arith.constant 0 : index
     %n = tensor.dim %mine, %c0 : tensor<?x8xf32>
@@ -465,7 +465,7 @@ func.func @pad_rows(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32>
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
     %z = arith.constant 0.0 : f32
-    // expected-remark @below {{expert body is not row-wise: pads the dimension of the rows}}
+    // expected-remark @below {{expert body is not row-wise: pads rows}}
     %y = tensor.pad %mine low[1, 0] high[-1, 0] {
     ^bb0(%i: index, %j: index):
       tensor.yield %z : f32
@@ -480,7 +480,7 @@ func.func @pad_rows(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32>
 func.func @pad_with_position(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf32> {
   %rows = moe.dispatch %x by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32> {
   ^each(%expert: index, %mine: tensor<?x8xf32>):
-    // expected-remark @below {{expert body is not row-wise: uses the position of a row}}
+    // expected-remark @below {{expert body is not row-wise: pads with what depends on the position}}
     %p = tensor.pad %mine low[0, 1] high[0, 0] {
     ^bb0(%i: index, %j: index):
       %k = arith.index_cast %i : index to i64
@@ -502,7 +502,7 @@ func.func @concat_rows(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf
   ^each(%expert: index, %mine: tensor<?x8xf32>):
     %c0 = arith.constant 0 : index
     %n = tensor.dim %mine, %c0 : tensor<?x8xf32>
-    // expected-remark @below {{expert body is not row-wise: concatenates along the dimension of the rows}}
+    // expected-remark @below {{expert body is not row-wise: concatenates rows}}
     %p = tensor.concat dim(0) %mine, %mine : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
     %y = tensor.extract_slice %p[0, 0] [%n, 8] [1, 1] : tensor<?x8xf32> to tensor<?x8xf32>
     moe.yield %y : tensor<?x8xf32>
@@ -573,7 +573,7 @@ func.func @running_sum(%x: tensor<?x8xf32>, %r: !moe.routing<4>) -> tensor<?x8xf
     %c1 = arith.constant 1 : index
     %c4 = arith.constant 4 : index
     %y = scf.for %i = %c1 to %c4 step %c1 iter_args(%h = %mine) -> tensor<?x8xf32> {
-      // expected-remark @below {{expert body is not row-wise: makes a tensor with another number of rows}}
+      // expected-remark @below {{expert body is not row-wise: takes some of the rows}}
       %row = tensor.extract_slice %h[0, 0] [1, 8] [1, 1] : tensor<?x8xf32> to tensor<1x8xf32>
       %g = tensor.insert_slice %row into %h[%i, 0] [1, 8] [1, 1] : tensor<1x8xf32> into tensor<?x8xf32>
       scf.yield %g : tensor<?x8xf32>
