@@ -335,22 +335,9 @@ struct SliceBeforeCopy : OpRewritePattern<tensor::ExtractSliceOp> {
           rewriter, loc,
           RankedTensorType::get(shape, inputType.getElementType()), input,
           offsets, sizes, strides);
-    int64_t rank = outSizes.size();
-    Value empty = tensor::EmptyOp::create(rewriter, loc, outSizes,
-                                          inputType.getElementType());
-    SmallVector<utils::IteratorType> parallel(rank,
-                                              utils::IteratorType::parallel);
-    Value result =
-        linalg::GenericOp::create(
-            rewriter, loc, TypeRange{empty.getType()}, ValueRange{input},
-            ValueRange{empty},
-            ArrayRef{AffineMap::get(rank, 0, indices, op.getContext()),
-                     rewriter.getMultiDimIdentityMap(rank)},
-            parallel,
-            [](OpBuilder &b, Location loc, ValueRange args) {
-              linalg::YieldOp::create(b, loc, args.front());
-            })
-            .getResult(0);
+    Value result = createCopy(
+        rewriter, loc, input,
+        AffineMap::get(outSizes.size(), 0, indices, op.getContext()), outSizes);
     if (result.getType() != op.getType())
       result = tensor::CastOp::create(rewriter, loc, op.getType(), result);
     rewriter.replaceOp(op, result);

@@ -106,9 +106,7 @@ Value DispatchBuilder::getMask(const Term &term, size_t number) {
   SmallVector<int64_t> loops(terms.tokens);
   if (terms.expertLoop)
     loops.push_back(*terms.expertLoop);
-  return map(
-      term.getMask(number), loops, b.getI1Type(),
-      [](OpBuilder &, Location, ValueRange args) { return args.front(); });
+  return copy(term.getMask(number), loops);
 }
 
 /// Whether a token has none of the masks of a moe.where.

@@ -49,20 +49,13 @@ Value moe::conjoin(OpBuilder &b, Location loc, ArrayRef<Read> masks,
     inputs.push_back(mask);
     maps.push_back(AffineMap::get(along.size(), 0, indices, b.getContext()));
   }
-  maps.push_back(b.getMultiDimIdentityMap(along.size()));
-  Value empty = tensor::EmptyOp::create(b, loc, sizes, b.getI1Type());
-  SmallVector<utils::IteratorType> parallel(along.size(),
-                                            utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             b, loc, TypeRange{empty.getType()}, inputs, ValueRange{empty},
-             maps, parallel,
-             [&](OpBuilder &b, Location loc, ValueRange args) {
-               Value all = args.front();
-               for (Value mask : args.drop_front().drop_back())
-                 all = arith::AndIOp::create(b, loc, all, mask);
-               linalg::YieldOp::create(b, loc, all);
-             })
-      .getResult(0);
+  return createElementwise(b, loc, sizes, b.getI1Type(), inputs, maps,
+                           [](OpBuilder &b, Location loc, ValueRange args) {
+                             Value all = args.front();
+                             for (Value mask : args.drop_front().drop_back())
+                               all = arith::AndIOp::create(b, loc, all, mask);
+                             return all;
+                           });
 }
 
 void moe::detachSizes(Operation *op) {
@@ -233,26 +226,18 @@ void SelectNest::fill(Region &region, const Case &each) {
   b.createBlock(&region);
   Value value = each.value;
   if (!value || value.getType() != type || !each.map.isIdentity()) {
-    Value init = root.getDpsInits().front();
-    Value empty = tensor::EmptyOp::create(
-        b, loc, tensor::getMixedSizes(b, loc, init), type.getElementType());
-    if (empty.getType() != type)
-      empty = tensor::CastOp::create(b, loc, type, empty);
-    if (!value) {
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(b, loc, root.getDpsInits().front());
+    if (value) {
+      value = createCopy(b, loc, value, each.map, sizes);
+    } else {
+      Value empty =
+          tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
       Value scalar = arith::ConstantOp::create(b, loc, each.constant);
       value = linalg::FillOp::create(b, loc, scalar, empty).getResult(0);
-    } else {
-      SmallVector<utils::IteratorType> loops(type.getRank(),
-                                             utils::IteratorType::parallel);
-      value = linalg::GenericOp::create(
-                  b, loc, TypeRange{type}, ValueRange{value}, ValueRange{empty},
-                  ArrayRef{each.map, b.getMultiDimIdentityMap(type.getRank())},
-                  loops,
-                  [](OpBuilder &b, Location loc, ValueRange args) {
-                    linalg::YieldOp::create(b, loc, args.front());
-                  })
-                  .getResult(0);
     }
+    if (value.getType() != type)
+      value = tensor::CastOp::create(b, loc, type, value);
   }
   YieldOp::create(b, loc, value);
 }
@@ -313,24 +298,17 @@ static Value isNotZero(OpBuilder &b, Location loc, Value factor) {
       number->generic.getIndexingMapsArray().back().isIdentity() &&
       getElementTypeOrSelf(number->operands[0].tensor).isInteger(1))
     return number->operands[0].tensor;
-  auto type = cast<RankedTensorType>(factor.getType());
-  Value empty = tensor::EmptyOp::create(
-      b, loc, tensor::getMixedSizes(b, loc, factor), b.getI1Type());
-  SmallVector<utils::IteratorType> loops(type.getRank(),
-                                         utils::IteratorType::parallel);
-  AffineMap all = b.getMultiDimIdentityMap(type.getRank());
-  return linalg::GenericOp::create(
-             b, loc, TypeRange{empty.getType()}, ValueRange{factor},
-             ValueRange{empty}, ArrayRef{all, all}, loops,
-             [&](OpBuilder &b, Location loc, ValueRange args) {
-               Value zero = arith::ConstantOp::create(
-                   b, loc, b.getZeroAttr(args[0].getType()));
-               // NaN is not zero.
-               Value holds = arith::CmpFOp::create(
-                   b, loc, arith::CmpFPredicate::UNE, args[0], zero);
-               linalg::YieldOp::create(b, loc, holds);
-             })
-      .getResult(0);
+  int64_t rank = cast<RankedTensorType>(factor.getType()).getRank();
+  return createElementwise(
+      b, loc, tensor::getMixedSizes(b, loc, factor), b.getI1Type(), factor,
+      b.getMultiDimIdentityMap(rank),
+      [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        Value zero =
+            arith::ConstantOp::create(b, loc, b.getZeroAttr(args[0].getType()));
+        // NaN is not zero.
+        return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, args[0],
+                                     zero);
+      });
 }
 
 namespace {

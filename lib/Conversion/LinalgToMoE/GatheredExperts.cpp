@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "moe/Analysis/Elementwise.h"
 #include "moe/Analysis/RowLists.h"
 
 using namespace mlir;
@@ -188,39 +189,32 @@ Value GatheredExperts::makeNumbers(OpBuilder &b, const Gather &gather) {
     maps.push_back(op.getMatchingIndexingMap(input).replaceDimsAndSymbols(
         loops, {}, rank, 0));
   }
-  maps.push_back(b.getMultiDimIdentityMap(rank));
-  Value empty = tensor::EmptyOp::create(b, loc, sizes, b.getIndexType());
-  SmallVector<utils::IteratorType> parallel(rank,
-                                            utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             b, loc, TypeRange{empty.getType()}, inputs, ValueRange{empty},
-             maps, parallel,
-             [&](OpBuilder &b, Location loc, ValueRange args) {
-               IRMapping mapping;
-               for (auto [old, argument] : llvm::zip(arguments, args))
-                 mapping.map(old, argument);
-               for (Operation &each : *op.getBody()) {
-                 if (!gather.slice.contains(&each))
-                   continue;
-                 Operation *copy = b.clone(each, mapping);
-                 if (auto index = dyn_cast<linalg::IndexOp>(copy))
-                   index.setDim(llvm::find(gather.tokens, index.getDim()) -
-                                gather.tokens.begin());
-               }
-               Value number = mapping.lookup(gather.number);
-               // The access that would have failed is gone.
-               if (!isInside(number, experts)) {
-                 Value size = arith::ConstantIndexOp::create(b, loc, experts);
-                 Value inside = arith::CmpIOp::create(
-                     b, loc, arith::CmpIPredicate::ult, number, size);
-                 cf::AssertOp::create(
-                     b, loc, inside,
-                     "index out of bounds of tensor dimension " +
-                         std::to_string(gather.experts));
-               }
-               linalg::YieldOp::create(b, loc, number);
-             })
-      .getResult(0);
+  return createElementwise(
+      b, loc, sizes, b.getIndexType(), inputs, maps,
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        IRMapping mapping;
+        for (auto [old, argument] : llvm::zip(arguments, args))
+          mapping.map(old, argument);
+        for (Operation &each : *op.getBody()) {
+          if (!gather.slice.contains(&each))
+            continue;
+          Operation *copy = b.clone(each, mapping);
+          if (auto index = dyn_cast<linalg::IndexOp>(copy))
+            index.setDim(llvm::find(gather.tokens, index.getDim()) -
+                         gather.tokens.begin());
+        }
+        Value number = mapping.lookup(gather.number);
+        // The access that would have failed is gone.
+        if (!isInside(number, experts)) {
+          Value size = arith::ConstantIndexOp::create(b, loc, experts);
+          Value inside = arith::CmpIOp::create(
+              b, loc, arith::CmpIPredicate::ult, number, size);
+          cf::AssertOp::create(b, loc, inside,
+                               "index out of bounds of tensor dimension " +
+                                   std::to_string(gather.experts));
+        }
+        return number;
+      });
 }
 
 /// Whether the number of a token is `expert`, [tokens...], or that of each,
@@ -236,21 +230,14 @@ Value GatheredExperts::makeMask(OpBuilder &b, const Gather &gather,
   Value own;
   if (expert)
     own = arith::ConstantIndexOp::create(b, loc, *expert);
-  Value empty = tensor::EmptyOp::create(b, loc, sizes, b.getI1Type());
-  AffineMap all = b.getMultiDimIdentityMap(rank);
-  SmallVector<utils::IteratorType> parallel(rank,
-                                            utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             b, loc, TypeRange{empty.getType()}, ValueRange{numbers},
-             ValueRange{empty}, ArrayRef{all.getMajorSubMap(tokens), all},
-             parallel,
-             [&](OpBuilder &b, Location loc, ValueRange args) {
-               Value each = own ? own : linalg::IndexOp::create(b, loc, tokens);
-               Value is = arith::CmpIOp::create(
-                   b, loc, arith::CmpIPredicate::eq, args[0], each);
-               linalg::YieldOp::create(b, loc, is);
-             })
-      .getResult(0);
+  return createElementwise(
+      b, loc, sizes, b.getI1Type(), numbers,
+      b.getMultiDimIdentityMap(rank).getMajorSubMap(tokens),
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        Value each = own ? own : linalg::IndexOp::create(b, loc, tokens);
+        return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, args[0],
+                                     each);
+      });
 }
 
 /// A nest of selects between parts of one expert each, which are read as the
@@ -334,23 +321,18 @@ Value GatheredExperts::sum(OpBuilder &b, const Gather &gather) {
   init = linalg::FillOp::create(b, loc, zero, init).getResult(0);
   auto type = cast<RankedTensorType>(gather.source.getType());
   sizes.push_back(b.getIndexAttr(type.getDimSize(gather.experts)));
-  Value empty = tensor::EmptyOp::create(b, loc, sizes, element);
   AffineMap all = b.getMultiDimIdentityMap(rank + 1);
   auto mapOf = [&](ArrayRef<AffineExpr> indices) {
     return AffineMap::get(rank + 1, 0, indices, b.getContext());
   };
+  Value masked = createElementwise(
+      b, loc, sizes, element, {mask, gather.source},
+      {mapOf(tokens), mapOf(source)},
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        return arith::SelectOp::create(b, loc, args[0], args[1], zero);
+      });
   SmallVector<utils::IteratorType> loops(rank + 1,
                                          utils::IteratorType::parallel);
-  Value masked =
-      linalg::GenericOp::create(
-          b, loc, TypeRange{empty.getType()}, ValueRange{mask, gather.source},
-          ValueRange{empty}, ArrayRef{mapOf(tokens), mapOf(source), all}, loops,
-          [&](OpBuilder &b, Location loc, ValueRange args) {
-            Value value =
-                arith::SelectOp::create(b, loc, args[0], args[1], zero);
-            linalg::YieldOp::create(b, loc, value);
-          })
-          .getResult(0);
   loops.back() = utils::IteratorType::reduction;
   return linalg::GenericOp::create(
              b, loc, TypeRange{init.getType()}, ValueRange{masked},

@@ -228,66 +228,41 @@ Value GatheredRows::emitAllRows(OpBuilder &b, Gather gather,
   AffineMap map = gather.map.replaceDimsAndSymbols(loops, {}, rank, 0);
   if (map.isIdentity())
     return gather.source;
-  Value empty = tensor::EmptyOp::create(b, loc, sizes,
-                                        getElementTypeOrSelf(result.getType()));
-  SmallVector<utils::IteratorType> parallel(rank,
-                                            utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             b, loc, TypeRange{empty.getType()}, ValueRange{gather.source},
-             ValueRange{empty}, ArrayRef{map, b.getMultiDimIdentityMap(rank)},
-             parallel,
-             [](OpBuilder &b, Location loc, ValueRange args) {
-               linalg::YieldOp::create(b, loc, args.front());
-             })
-      .getResult(0);
+  return createCopy(b, loc, gather.source, map, sizes);
 }
 
 Value GatheredRows::emitMasked(OpBuilder &b, Location loc,
                                const ScatterLoop &scatter, Value all) {
   auto type = cast<RankedTensorType>(scatter.target.getType());
-  int64_t rank = type.getRank();
-  AffineMap identity = b.getMultiDimIdentityMap(rank);
+  AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
   SmallVector<AffineExpr> indices(
       cast<RankedTensorType>(mask.getType()).getRank(),
       b.getAffineConstantExpr(0));
   indices[getRowDim(mask)] = b.getAffineDimExpr(0);
-  SmallVector<utils::IteratorType> parallel(rank,
-                                            utils::IteratorType::parallel);
-  auto make = [&](ValueRange inputs, ArrayRef<AffineMap> maps,
-                  function_ref<Value(OpBuilder &, ValueRange)> scalar) {
-    Value empty = tensor::EmptyOp::create(
-        b, loc, tensor::getMixedSizes(b, loc, scatter.target),
-        type.getElementType());
-    return linalg::GenericOp::create(
-               b, loc, TypeRange{empty.getType()}, inputs, ValueRange{empty},
-               maps, parallel,
-               [&](OpBuilder &b, Location loc, ValueRange args) {
-                 linalg::YieldOp::create(b, loc, scalar(b, args));
-               })
-        .getResult(0);
-  };
+  auto rows = AffineMap::get(type.getRank(), 0, indices, b.getContext());
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(b, loc, scatter.target);
   Value otherwise = scatter.target;
   if (scatter.adds) {
     Value zero =
         arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
-    Value empty = tensor::EmptyOp::create(
-        b, loc, tensor::getMixedSizes(b, loc, scatter.target),
-        type.getElementType());
+    Value empty = tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
     otherwise = linalg::FillOp::create(b, loc, zero, empty).getResult(0);
   }
-  Value chosen =
-      make({mask, all, otherwise},
-           {AffineMap::get(rank, 0, indices, b.getContext()), identity,
-            identity, identity},
-           [&](OpBuilder &b, ValueRange args) -> Value {
-             return arith::SelectOp::create(b, loc, args[0], args[1], args[2]);
-           });
+  Value chosen = createElementwise(
+      b, loc, sizes, type.getElementType(), {mask, all, otherwise},
+      {rows, identity, identity},
+      [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        return arith::SelectOp::create(b, loc, args[0], args[1], args[2]);
+      });
   if (!scatter.adds)
     return chosen;
-  return make({scatter.target, chosen}, {identity, identity, identity},
-              [&](OpBuilder &b, ValueRange args) -> Value {
-                return arith::AddFOp::create(b, loc, args[0], args[1]);
-              });
+  return createElementwise(
+      b, loc, sizes, type.getElementType(), {scatter.target, chosen},
+      {identity, identity},
+      [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        return arith::AddFOp::create(b, loc, args[0], args[1]);
+      });
 }
 
 bool GatheredRows::rewrite(scf::ForOp loop) {

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
+#include "moe/Analysis/Elementwise.h"
 #include "moe/Conversion/Passes.h"
 
 namespace mlir::moe {
@@ -44,24 +45,16 @@ static Value selectRows(OpBuilder &b, Location loc, Value mask,
     inputs.push_back(otherwise);
     maps.push_back(all);
   }
-  maps.push_back(all);
-  Value empty = tensor::EmptyOp::create(
-      b, loc, tensor::getMixedSizes(b, loc, chosen), type.getElementType());
   Value zero;
   if (!otherwise)
     zero =
         arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
-  SmallVector<utils::IteratorType> parallel(rank,
-                                            utils::IteratorType::parallel);
-  Value result = linalg::GenericOp::create(
-                     b, loc, TypeRange{empty.getType()}, inputs,
-                     ValueRange{empty}, maps, parallel,
-                     [&](OpBuilder &b, Location loc, ValueRange args) {
-                       Value value = arith::SelectOp::create(
-                           b, loc, args[0], args[1], zero ? zero : args[2]);
-                       linalg::YieldOp::create(b, loc, value);
-                     })
-                     .getResult(0);
+  Value result = createElementwise(
+      b, loc, tensor::getMixedSizes(b, loc, chosen), type.getElementType(),
+      inputs, maps, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        return arith::SelectOp::create(b, loc, args[0], args[1],
+                                       zero ? zero : args[2]);
+      });
   if (result.getType() != type)
     result = tensor::CastOp::create(b, loc, type, result);
   return result;

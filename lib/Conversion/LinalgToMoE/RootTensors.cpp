@@ -11,6 +11,7 @@
 #include "RootTensors.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Analysis/Elementwise.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -66,20 +67,16 @@ Value RootTensors::map(ArrayRef<Read> reads, ArrayRef<int64_t> loops,
     maps.push_back(AffineMap::get(loops.size(), 0, indices, b.getContext()));
     inputs.push_back(read.value);
   }
-  maps.push_back(b.getMultiDimIdentityMap(loops.size()));
   SmallVector<OpFoldResult> shape;
   for (int64_t loop : loops)
     shape.push_back(sizes[loop]);
-  Value empty = tensor::EmptyOp::create(b, loc, shape, element);
-  SmallVector<utils::IteratorType> parallel(loops.size(),
-                                            utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             b, loc, TypeRange{empty.getType()}, inputs, ValueRange{empty},
-             maps, parallel,
-             [&](OpBuilder &b, Location loc, ValueRange args) {
-               linalg::YieldOp::create(b, loc, payload(b, loc, args));
-             })
-      .getResult(0);
+  return createElementwise(b, loc, shape, element, inputs, maps, payload);
+}
+
+Value RootTensors::copy(const Read &read, ArrayRef<int64_t> loops) {
+  return map(
+      read, loops, getElementTypeOrSelf(read.value.getType()),
+      [](OpBuilder &, Location, ValueRange args) { return args.front(); });
 }
 
 Value RootTensors::flatten(Value value) {
@@ -114,9 +111,7 @@ Value RootTensors::gatherable(const Read &input) {
   loops.append(last);
   if (ArrayRef(read.labels) == ArrayRef(loops))
     return flatten(value);
-  return flatten(
-      map(read, loops, getElementTypeOrSelf(value.getType()),
-          [](OpBuilder &, Location, ValueRange args) { return args.front(); }));
+  return flatten(copy(read, loops));
 }
 
 Value RootTensors::unflatten(Value rows, const Read &result) {
@@ -163,9 +158,7 @@ Value RootTensors::unflatten(Value rows, const Read &result) {
   }
   const Labels &wanted = result.labels;
   if (ArrayRef(wanted) != ArrayRef(order))
-    rows = map(
-        Read{rows, Labels(order)}, wanted, element,
-        [](OpBuilder &, Location, ValueRange args) { return args.front(); });
+    rows = copy({rows, Labels(order)}, wanted);
   if (rows.getType() != type)
     rows = tensor::CastOp::create(b, loc, type, rows);
   return rows;
@@ -177,9 +170,7 @@ Value RootTensors::toTokens(Value value, const Read &result) {
   order.append(terms.getFeatures(result));
   const Labels &labels = result.labels;
   if (ArrayRef(labels) != ArrayRef(order))
-    value = map(
-        Read{value, labels}, order, element,
-        [](OpBuilder &, Location, ValueRange args) { return args.front(); });
+    value = copy({value, labels}, order);
   value = flatten(value);
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<int64_t> shape(type.getShape());
@@ -193,7 +184,5 @@ Value RootTensors::materialize(const Read &read, const Read &result) {
   if (read.labels == result.labels &&
       read.value.getType() == result.value.getType())
     return read.value;
-  return map(
-      read, result.labels, getElementTypeOrSelf(result.value.getType()),
-      [](OpBuilder &b, Location loc, ValueRange args) { return args.front(); });
+  return copy(read, result.labels);
 }

@@ -25,6 +25,8 @@ public:
   /// dimension that none of the loops indexes is read at 0.
   Value map(ArrayRef<Read> reads, ArrayRef<int64_t> loops, Type element,
             Payload payload);
+  /// [loops...] of what is read.
+  Value copy(const Read &read, ArrayRef<int64_t> loops);
   /// [tokens..., others...] to [N, others...].
   Value flatten(Value value);
   /// An input of experts as [N, its other dimensions...]: of numbers for each
