@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MOE_ANALYSIS_ROWFLOWOPINTERFACE
-#define MOE_ANALYSIS_ROWFLOWOPINTERFACE
+#ifndef MOE_ANALYSIS_ROWFLOWOPINTERFACE_TD
+#define MOE_ANALYSIS_ROWFLOWOPINTERFACE_TD
 
 include "mlir/IR/OpBase.td"
 
@@ -45,4 +45,4 @@ def RowFlowOpInterface : OpInterface<"RowFlowOpInterface"> {
   ];
 }
 
-#endif // MOE_ANALYSIS_ROWFLOWOPINTERFACE
+#endif // MOE_ANALYSIS_ROWFLOWOPINTERFACE_TD
