@@ -10,14 +10,12 @@
 
 #include "Phases.h"
 #include "mlir/Conversion/Passes.h"
-#include "mlir/Conversion/TosaToLinalg/TosaToLinalg.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/Transforms/RequestCWrappers.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
-#include "mlir/Dialect/Tosa/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
 #include "moe/Conversion/LegalizeForLLVM/Passes.h"
 #include "moe/Conversion/Passes.h"
@@ -41,16 +39,6 @@ std::optional<Phase> mlir::moe::parsePhase(StringRef name) {
   return std::nullopt;
 }
 
-void mlir::moe::addCanonicalization(OpPassManager &pm) {
-  // Upstream gives a loop that starts from a tensor of static size this size
-  // throughout, whatever the loop makes of it. The name is that of the type,
-  // which compilers spell differently.
-  static const std::string narrowing[] = {
-      "(anonymous namespace)::ForOpTensorCastFolder",
-      "{anonymous}::ForOpTensorCastFolder"};
-  pm.addPass(createCanonicalizerPass(GreedyRewriteConfig(), narrowing));
-}
-
 void mlir::moe::addSimplification(OpPassManager &pm) {
   addCanonicalization(pm);
   pm.addPass(createCSEPass());
@@ -65,24 +53,6 @@ static void addLazyConditionals(OpPassManager &pm) {
   functions.addPass(createMarkConditionalsPass());
 }
 
-/// Front ends that speak TOSA, by upstream's conversions. Scatter has one to
-/// loops alone, which has to come before those that refuse it; so has control
-/// flow. Upstream's own list of these passes has its canonicalizer among them.
-static void addTosaConversion(OpPassManager &pm) {
-  OpPassManager &functions = pm.nest<func::FuncOp>();
-  functions.addPass(tosa::createTosaOptionalDecompositionsPass());
-  addCanonicalization(functions);
-  functions.addPass(tosa::createTosaInferShapesPass());
-  functions.addPass(tosa::createTosaMakeBroadcastablePass());
-  functions.addPass(tosa::createTosaToLinalgNamed());
-  addCanonicalization(functions);
-  functions.addPass(tosa::createTosaLayerwiseConstantFoldPass());
-  functions.addPass(tosa::createTosaMakeBroadcastablePass());
-  functions.addPass(tosa::createTosaToLinalg());
-  functions.addPass(createTosaToTensorPass());
-  functions.addPass(createTosaToArithPass());
-}
-
 void mlir::moe::addMaskedPhase(OpPassManager &pm, bool checkAccesses,
                                bool assumeFinite) {
   pm.addPass(createCheckTypesPass());
@@ -90,7 +60,7 @@ void mlir::moe::addMaskedPhase(OpPassManager &pm, bool checkAccesses,
   if (checkAccesses)
     pm.addPass(createGuardCastsPass());
   addLazyConditionals(pm);
-  addTosaConversion(pm);
+  pm.addNestedPass<func::FuncOp>(createConvertTosaToLinalgPass());
   // Again: what TOSA did with numbers is said by others now.
   pm.addPass(createCheckTypesPass());
   // TOSA still tells unsigned numbers by their types.

@@ -14,7 +14,6 @@
 
 namespace mlir::moe {
 
-void addCanonicalization(OpPassManager &pm);
 void addSimplification(OpPassManager &pm);
 /// `assumeFinite`: nothing that a mask multiplies by zero is infinite or NaN.
 void addMaskedPhase(OpPassManager &pm, bool checkAccesses, bool assumeFinite);

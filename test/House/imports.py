@@ -18,7 +18,7 @@ ROOMS = [
     ["Analysis"],
     ["Target"],
     ["Dialect/MoE/Transforms"],
-    ["Conversion", "Conversion/LinalgToMoE", "Conversion/MoEToSCF", "Conversion/ParametersToMemRef"]
+    ["Conversion", "Conversion/TosaToLinalg", "Conversion/LinalgToMoE", "Conversion/MoEToSCF", "Conversion/ParametersToMemRef"]
     + ["Conversion/LinalgToVector", "Conversion/LinalgToGPU"]
     + ["Conversion/SCFToRuntime", "Conversion/GPUToRuntime", "Conversion/LegalizeForLLVM"]
     + ["Conversion/NVVMToEmulator"],

@@ -13,6 +13,25 @@
 include "mlir/Pass/PassBase.td"
 
 //===----------------------------------------------------------------------===//
+// masked
+//===----------------------------------------------------------------------===//
+
+def ConvertTosaToLinalgPass : Pass<"moe-convert-tosa-to-linalg", "::mlir::func::FuncOp"> {
+  let summary = "Convert functions that speak TOSA";
+  let description = [{
+    Runs upstream's conversions of TOSA to scf, linalg, tensor and arith, with
+    the decompositions and the constant folding that they need, on a function
+    that holds an operation of TOSA. Others stay as they are.
+
+    ```mlir
+    %y = tosa.tanh %x : (tensor<?x4xf32>) -> tensor<?x4xf32>
+    ==>
+    %y = linalg.generic ... { math.tanh %in : f32 }
+    ```
+  }];
+}
+
+//===----------------------------------------------------------------------===//
 // routed
 //===----------------------------------------------------------------------===//
 

@@ -14,6 +14,10 @@
 
 namespace mlir::moe {
 
+/// Adds upstream's canonicalizer without a pattern of it that changes what
+/// programs mean.
+void addCanonicalization(OpPassManager &pm);
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "moe/Dialect/MoE/Transforms/Passes.h.inc"
