@@ -29,7 +29,7 @@ from many import Runner, opt_level
 from moe_run import load_safetensors, plain, save_safetensors
 from variants import read, request, same
 
-# Relative to the largest element of the result; each operation rounds.
+# Relative to the largest number on the way; each operation rounds.
 TOLERANCE = {"f64": 1e-7, "f32": 1e-4, "f16": 2e-2, "bf16": 1e-1}
 
 
@@ -41,13 +41,12 @@ def text(p):
     return p.typed(f"func.func @main({arguments}) -> ({kinds}) {{\n{body}\n  return {names} : {kinds}\n}}\n")
 
 
-def difference(got, want, tolerance):
+def difference(got, want, limit):
     if got.shape != want.shape:
         return f"shape {got.shape}, expected {want.shape}"
     if not want.size:
         return ""
     away = np.abs(got - want).max()
-    limit = tolerance * max(1.0, np.abs(want).max())
     return "" if away <= limit else f"differs by {away:.3g}, allowed are {limit:.3g}"
 
 
@@ -57,7 +56,7 @@ RUNNERS = {}
 def difference_of(p, results):
     """Of results, in the order of the program's, from its meaning."""
     for (name, want), got in zip(p.results.items(), results, strict=True):
-        why = difference(got, want.array, TOLERANCE[p.types["f32"]])
+        why = difference(got, want.array, p.largest * TOLERANCE[p.types["f32"]])
         if why:
             return f"{name} {why}"
     return ""

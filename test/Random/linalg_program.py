@@ -48,6 +48,7 @@ class Program:
         self.lines, self.arguments, self.tensors, self.counter = [], [], {}, 0
         self.sizes, self.dynamic, self.sources = {}, set(), {}
         self.features, self.found = 0, set()
+        self.largest = 1.0  # of all numbers on the way: what cancels was rounded
         # Of "i64" are positions, too: those of any batch do not fit into 16 bits.
         self.types = {"f32": self.pick("f32", "f32", "f32", "f64", "f16", "bf16"),
                       "i32": self.pick("i32", "i32", "i8", "i16", "i64"), "i64": self.pick("i64", "i64", "i64", "i32", "i64")}
@@ -131,6 +132,8 @@ class Program:
         kind = self.type(labels, element)
         name = self.define(f"linalg.generic {{indexing_maps = [{', '.join(maps)}], iterator_types = [{', '.join(kinds)}]}} "
                            f"ins({ins}) outs({init} : {kind}) {{")
+        if element == "f32" and array.size:
+            self.largest = max(self.largest, np.abs(array).max())
         self.lines += [f"^bb0({', '.join(names)}):", *["  " + line for line in code], f"  linalg.yield %r : {element}", f"}} -> {kind}"]
         return Value(name, labels, array, element)
 
