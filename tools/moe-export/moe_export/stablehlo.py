@@ -215,9 +215,9 @@ def to_upstream(module, layers=()):
     """Converts a module in place. What has no counterpart stays; `model.check` finds it."""
     from jaxlib.mlir import ir
 
-    main = main_of(ir, module)
-    unsigned = signs.boundary(ir, main)
+    unsigned = signs.boundary(ir, main_of(ir, module))
     prepare(module, layers)
     convert_rest(module, layers)
     signs.make_signless(ir, module)
-    signs.keep(ir, main, *unsigned)
+    # Before jaxlib 0.8 no reference to an operation outlives a pass.
+    signs.keep(ir, main_of(ir, module), *unsigned)
