@@ -6,8 +6,12 @@
 // silu(where m {x}) ==> where m {silu(x)}
 // (where m {x}) @ w ==> where m {x @ w}
 //
+// Rows that several operations read are chosen for each of them if that leads
+// to nothing otherwise: the products of a gate and of what it scales.
+//
 //===----------------------------------------------------------------------===//
 
+#include "ExpertWork.h"
 #include "Where.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -201,6 +205,62 @@ void Puller::pull() {
   yield->setOperand(0, result);
 }
 
+/// Whether a region may be computed again for another reader: it chooses from
+/// rows that are there anyway.
+static bool isCheap(WhereOp where) {
+  Region &region = where.getCases().front();
+  Block *blocks[] = {&region.front(), where->getBlock()};
+  RowSlice slice(getYielded(where, region), blocks,
+                 [&](const RowSlice &, Operation *op, const RowFlow &flow) {
+                   return flow.isKnown &&
+                          (op->getBlock() == blocks[0] ||
+                           (isCopy(op) && getOnlyReader(op->getResult(0))));
+                 });
+  for (Operation &op : region.front())
+    if (auto structured = dyn_cast<linalg::LinalgOp>(op);
+        structured && structured.getNumReductionLoops() > 0)
+      return false;
+  return llvm::all_of(slice.getInputs(), [&](const Read &input) {
+    Operation *maker = input.value.getDefiningOp();
+    // What is the same for all experts is computed once in any case.
+    bool ofEach = llvm::all_of(where.getAlong(), [&](int64_t dim) {
+      return llvm::is_contained(input.labels, dim);
+    });
+    return !maker || !ofEach || !getOnlyReader(input.value) || !isWork(maker);
+  });
+}
+
+static bool pull(WhereOp where, bool assumeFinite) {
+  Puller puller(where, assumeFinite);
+  if (!puller.find())
+    return false;
+  puller.pull();
+  where.erase();
+  return true;
+}
+
+/// Chooses for each reader anew and follows each by itself.
+static void pullForEach(WhereOp where, bool assumeFinite) {
+  detachSizes(where);
+  llvm::SmallSetVector<Operation *, 4> readers(llvm::from_range,
+                                               where->getUsers());
+  if (readers.size() < 2 || !isCheap(where))
+    return;
+  OpBuilder b(where);
+  for (Operation *reader : readers.getArrayRef().drop_front()) {
+    if (reader->getBlock() != where->getBlock())
+      continue;
+    auto own = cast<WhereOp>(b.clone(*where));
+    auto isReader = [&](OpOperand &use) { return use.getOwner() == reader; };
+    where.getResult(0).replaceUsesWithIf(own.getResult(0), isReader);
+    if (pull(own, assumeFinite))
+      continue;
+    own.getResult(0).replaceAllUsesWith(where.getResult(0));
+    own.erase();
+  }
+  pull(where, assumeFinite);
+}
+
 void moe::pullIntoWheres(func::FuncOp function, bool assumeFinite) {
   SmallVector<WhereOp> wheres;
   function.walk<WalkOrder::PreOrder>([&](Operation *op) {
@@ -210,14 +270,8 @@ void moe::pullIntoWheres(func::FuncOp function, bool assumeFinite) {
     }
     return WalkResult::advance();
   });
-  for (WhereOp where : wheres) {
-    if (where.getCases().size() != 1 || !where.getOtherwise().empty() ||
-        where.getNumResults() != 1)
-      continue;
-    Puller puller(where, assumeFinite);
-    if (!puller.find())
-      continue;
-    puller.pull();
-    where.erase();
-  }
+  for (WhereOp where : wheres)
+    if (where.getCases().size() == 1 && where.getOtherwise().empty() &&
+        where.getNumResults() == 1 && !pull(where, assumeFinite))
+      pullForEach(where, assumeFinite);
 }

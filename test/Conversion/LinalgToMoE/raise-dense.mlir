@@ -323,7 +323,6 @@ func.func @segments(%x: tensor<?x4xf32>, %list: tensor<?xindex>, %chosen: tensor
 #all = affine_map<(d0, d1) -> (d0, d1)>
 #masked = affine_map<(d0, d1, d2) -> (d0, d1)>
 #whole = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
-#token = affine_map<(d0, d1, d2) -> (d1, d2)>
 
 // A contraction over experts that stays is no more work than it was, although
 // something else is raised.
@@ -348,7 +347,12 @@ func.func @one_stays(%x: tensor<?x4xf32>, %own: tensor<?xi1>, %chosen: tensor<3x
     %t = arith.select %c, %e, %zero : f32
     linalg.yield %t : f32
   } -> tensor<?x4xf32>
-  %m = linalg.generic {indexing_maps = [#masked, #token, #whole], iterator_types = ["parallel", "parallel", "parallel"]} ins(%chosen, %x : tensor<3x?xi1>, tensor<?x4xf32>) outs(%wide : tensor<3x?x4xf32>) {
+  %h = linalg.generic {indexing_maps = [#whole, #whole], iterator_types = ["parallel", "parallel", "parallel"]} ins(%wide : tensor<3x?x4xf32>) outs(%wide : tensor<3x?x4xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    %t = math.exp %e : f32
+    linalg.yield %t : f32
+  } -> tensor<3x?x4xf32>
+  %m = linalg.generic {indexing_maps = [#masked, #whole, #whole], iterator_types = ["parallel", "parallel", "parallel"]} ins(%chosen, %h : tensor<3x?xi1>, tensor<3x?x4xf32>) outs(%wide : tensor<3x?x4xf32>) {
   ^bb0(%c: i1, %e: f32, %o: f32):
     %t = arith.select %c, %e, %zero : f32
     linalg.yield %t : f32
