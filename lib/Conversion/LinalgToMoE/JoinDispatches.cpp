@@ -23,12 +23,15 @@ using namespace mlir::moe;
 namespace {
 
 /// %1 = dispatch; %2 = combine %1; chain of %2; dispatch of that; combine.
+/// Several dispatches may come first, such as that of a gate and of what it
+/// scales.
 struct Layers {
-  DispatchOp first, second;
-  CombineOp inner, outer;
-  /// The operand of the second dispatch that comes from the first.
-  unsigned operand;
+  SmallVector<CombineOp> inner;
+  DispatchOp second;
+  CombineOp outer;
+  /// From what `inner` puts back to what the second dispatch is given.
   std::unique_ptr<RowSlice> between;
+  SmallVector<Read> roots;
 };
 
 class LayerJoiner {
@@ -89,6 +92,34 @@ static Value skipCasts(Value value) {
   return value;
 }
 
+static DispatchOp getDispatch(CombineOp combine) {
+  return combine.getPacked().getDefiningOp<DispatchOp>();
+}
+
+/// Whether what `combine` puts back are experts of the rows of `second`.
+static bool isFirst(CombineOp combine, DispatchOp second) {
+  DispatchOp first = combine ? getDispatch(combine) : DispatchOp();
+  return first && !combine.getInit() &&
+         combine.getRouting() == second.getRouting() &&
+         first.getRouting() == second.getRouting() &&
+         first.getNumResults() == 1 && first.isFamily() == second.isFamily() &&
+         first.getExperts().size() == second.getExperts().size();
+}
+
+/// What is computed from experts of the rows of `second`.
+static llvm::SmallSetVector<Operation *, 16> getFollowers(DispatchOp second) {
+  llvm::SmallSetVector<Operation *, 16> followers;
+  for (Operation *user : second.getRouting().getUsers())
+    if (isFirst(dyn_cast<CombineOp>(user), second))
+      followers.insert(user);
+  for (size_t i = 0; i < followers.size(); ++i)
+    for (Operation *user : followers[i]->getUsers())
+      if (user->getBlock() == second->getBlock() &&
+          user->isBeforeInBlock(second))
+        followers.insert(user);
+  return followers;
+}
+
 static std::optional<Layers> findLayers(DispatchOp second) {
   auto route = second.getRouting().getDefiningOp<RouteOp>();
   if (!route || route.getWeights() || !route.isMask() ||
@@ -97,52 +128,48 @@ static std::optional<Layers> findLayers(DispatchOp second) {
   auto outer = dyn_cast<CombineOp>(*second.getResult(0).user_begin());
   if (!outer || outer.getInit() || !isOfIntervals(route.getChoice()))
     return std::nullopt;
-  for (auto [number, operand] : llvm::enumerate(second.getTokens())) {
-    Labels labels = llvm::to_vector(llvm::seq<int64_t>(
-        0, cast<RankedTensorType>(operand.getType()).getRank()));
-    auto between = std::make_unique<RowSlice>(
-        Read{operand, labels}, second->getBlock(),
-        [&](const RowSlice &slice, Operation *op, const RowFlow &flow) {
-          return flow.isKnown && llvm::all_of(op->getUsers(), [&](auto *user) {
-                   Operation *own =
-                       second->getBlock()->findAncestorOpInBlock(*user);
-                   return own == second || isa<tensor::DimOp>(user) ||
-                          (own && slice.contains(own));
-                 });
-        });
-    for (const Read &read : between->getInputs()) {
-      Value input = read.value;
-      auto inner = skipCasts(input).getDefiningOp<CombineOp>();
-      if (!inner || inner.getInit() || inner.getRouting() != route)
-        continue;
-      auto first = inner.getPacked().getDefiningOp<DispatchOp>();
-      // Row by row, from that alone.
-      bool alone = llvm::all_of(between->getInputs(), [&](const Read &other) {
-        bool rows = llvm::is_contained(other.labels, 0);
-        return (other.value == input) == rows &&
-               !llvm::is_contained(ArrayRef(other.labels).drop_front(rows), 0);
-      });
-      bool rowWise =
-          llvm::none_of(between->getObstacles(), [&](auto &obstacle) {
-            return obstacle.op != inner &&
-                   llvm::is_contained(obstacle.labels, 0);
-          });
-      bool inside = llvm::all_of(input.getUsers(), [&](Operation *user) {
-        return between->contains(user) || isa<tensor::DimOp>(user);
-      });
-      if (first && alone && rowWise && inside && first.getNumResults() == 1 &&
-          first.isFamily() == second.isFamily() &&
-          first.getRouting() == route &&
-          first.getExperts().size() == second.getExperts().size())
-        return Layers{first,
-                      second,
-                      inner,
-                      outer,
-                      static_cast<unsigned>(number),
-                      std::move(between)};
-    }
+  Layers layers{{}, second, outer, nullptr, {}};
+  int64_t next = 1;
+  for (Value operand : second.getTokens()) {
+    Labels labels{0};
+    int64_t rank = cast<RankedTensorType>(operand.getType()).getRank();
+    for (int64_t dim = 1; dim < rank; ++dim)
+      labels.push_back(next++);
+    layers.roots.push_back({operand, labels});
   }
-  return std::nullopt;
+  auto followers = getFollowers(second);
+  auto isReadHere = [&](const RowSlice &slice, Value value) {
+    return llvm::all_of(value.getUsers(), [&](Operation *user) {
+      Operation *own = second->getBlock()->findAncestorOpInBlock(*user);
+      return own == second || isa<tensor::DimOp>(user) ||
+             (own && slice.contains(own));
+    });
+  };
+  layers.between = std::make_unique<RowSlice>(
+      layers.roots, second->getBlock(),
+      [&](const RowSlice &slice, Operation *op, const RowFlow &flow) {
+        return flow.isKnown && followers.contains(op) &&
+               llvm::all_of(op->getResults(), [&](Value result) {
+                 return isReadHere(slice, result);
+               });
+      });
+  for (const Read &input : layers.between->getInputs()) {
+    bool rows = !input.labels.empty() && input.labels.front() == 0;
+    // Row by row.
+    if (llvm::is_contained(ArrayRef(input.labels).drop_front(rows), 0))
+      return std::nullopt;
+    auto combine = skipCasts(input.value).getDefiningOp<CombineOp>();
+    if (rows && isFirst(combine, second) &&
+        isReadHere(*layers.between, input.value))
+      layers.inner.push_back(combine);
+  }
+  for (const Obstacle &obstacle : layers.between->getObstacles())
+    if (!llvm::is_contained(layers.inner, obstacle.op) &&
+        llvm::is_contained(obstacle.labels, 0))
+      return std::nullopt;
+  if (layers.inner.empty())
+    return std::nullopt;
+  return layers;
 }
 
 /// Whether no token has two experts.
@@ -200,54 +227,72 @@ void LayerJoiner::inlineBody(Region &region, Value number, ValueRange tokens,
 }
 
 Value LayerJoiner::join() {
-  DispatchOp first = layers.first, second = layers.second;
-  SmallVector<Value> tokens(first.getTokens());
-  for (auto [number, operand] : llvm::enumerate(second.getTokens()))
-    if (number != layers.operand)
-      tokens.push_back(operand);
-  auto joined = DispatchOp::create(
-      b, loc, second.getResultTypes(), tokens, second.getRouting(),
-      static_cast<unsigned>(second.getExperts().size()));
-  // What lies between, as the term of one token dimension.
+  DispatchOp second = layers.second;
+  // What lies between, as a term of one token dimension.
   ExpertTerms terms;
-  Value value = second.getTokens()[layers.operand];
-  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
-  Read root{value, llvm::to_vector(llvm::seq<int64_t>(0, rank))};
-  terms.results.push_back(root);
-  terms.numLoops = rank;
+  terms.results.append(layers.roots.begin(), layers.roots.end());
   terms.tokens = {0};
+  for (const Read &root : layers.roots)
+    for (int64_t label : root.labels)
+      terms.numLoops = std::max(terms.numLoops, label + 1);
   Term term;
-  term.values.push_back(root);
+  term.values.append(layers.roots.begin(), layers.roots.end());
   term.slice = std::move(layers.between);
-  Read carried;
+  // What several experts read is gathered once.
+  llvm::SmallSetVector<Value, 4> tokens;
+  auto isCarried = [&](const Read &input) {
+    return llvm::is_contained(
+        layers.inner, skipCasts(input.value).getDefiningOp<CombineOp>());
+  };
+  for (CombineOp combine : layers.inner)
+    tokens.insert_range(getDispatch(combine).getTokens());
   for (const Read &input : term.slice->getInputs())
-    if (skipCasts(input.value) == layers.inner.getResult())
-      carried = input;
-  for (auto [region, before, after] : llvm::zip_equal(
-           joined.getExperts(), first.getExperts(), second.getExperts())) {
+    if (terms.hasRows(input.labels) && !isCarried(input))
+      tokens.insert(input.value);
+  auto joined = DispatchOp::create(
+      b, loc, second.getResultTypes(), tokens.getArrayRef(),
+      second.getRouting(), static_cast<unsigned>(second.getExperts().size()));
+  for (size_t number = 0; number < joined.getExperts().size(); ++number) {
     OpBuilder::InsertionGuard guard(b);
-    SmallVector<Type> types(before.getArgumentTypes());
+    SmallVector<Type> types;
     bool family = second.isFamily();
-    auto rest = llvm::drop_begin(after.getArguments(), family);
-    for (auto [number, argument] : llvm::enumerate(rest))
-      if (number != layers.operand)
-        types.push_back(argument.getType());
+    if (family)
+      types.push_back(b.getIndexType());
+    for (Value operand : tokens) {
+      auto type = cast<RankedTensorType>(operand.getType());
+      SmallVector<int64_t> shape(type.getShape());
+      shape.front() = ShapedType::kDynamic;
+      types.push_back(RankedTensorType::get(shape, type.getElementType()));
+    }
     SmallVector<Location> locations(types.size(), loc);
-    Block *block = b.createBlock(&region, {}, types, locations);
+    Block *block =
+        b.createBlock(&joined.getExperts()[number], {}, types, locations);
     ValueRange arguments = block->getArguments();
-    Value number = family ? arguments.front() : Value();
-    ValueRange firstRows = arguments.slice(family, first.getTokens().size());
-    ValueRange secondRows =
-        arguments.drop_front(family + first.getTokens().size());
-    SmallVector<Value> rows, results;
-    inlineBody(before, number, firstRows, rows);
+    Value expert = family ? arguments.front() : Value();
+    IRMapping rowsOf;
+    rowsOf.map(tokens.getArrayRef(), arguments.drop_front(family));
+    for (CombineOp combine : layers.inner) {
+      SmallVector<Value> given, results;
+      for (Value operand : getDispatch(combine).getTokens())
+        given.push_back(rowsOf.lookup(operand));
+      inlineBody(getDispatch(combine).getExperts()[number], expert, given,
+                 results);
+      rowsOf.map(combine.getResult(), results.front());
+    }
     Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-    Value count = tensor::DimOp::create(b, loc, rows.front(), zero);
-    ExpertBody body(b, terms, term, number, count);
-    body.setRows(carried, rows.front(), false);
-    SmallVector<Value> given(secondRows);
-    given.insert(given.begin() + layers.operand, body.emitTerm(root, root));
-    inlineBody(after, number, given, results);
+    Value count = tensor::DimOp::create(
+        b, loc, rowsOf.lookup(layers.inner.front().getResult()), zero);
+    ExpertBody body(b, terms, term, expert, count);
+    for (const Read &input : term.slice->getInputs())
+      if (terms.hasRows(input.labels))
+        body.setRows(terms.getRowRead(input),
+                     rowsOf.lookup(isCarried(input) ? skipCasts(input.value)
+                                                    : input.value),
+                     false);
+    SmallVector<Value> given, results;
+    for (const Read &root : layers.roots)
+      given.push_back(body.emitTerm(root, root));
+    inlineBody(second.getExperts()[number], expert, given, results);
     YieldOp::create(b, loc, results);
   }
   return CombineOp::create(b, loc, layers.outer.getType(), joined.getResult(0),
@@ -327,14 +372,17 @@ Value LayerJoiner::computeForAll(DispatchOp dispatch, ValueRange operands) {
 }
 
 Value LayerJoiner::computeForAll() {
-  Value hidden = computeForAll(layers.first, layers.first.getTokens());
   IRMapping mapping;
-  mapping.map(layers.inner.getResult(), hidden);
+  for (CombineOp combine : layers.inner) {
+    DispatchOp first = getDispatch(combine);
+    mapping.map(combine.getResult(), computeForAll(first, first.getTokens()));
+  }
   // From the first to the last.
   for (Operation *op : llvm::reverse(layers.between->getOperations()))
     b.clone(*op, mapping);
-  SmallVector<Value> tokens(layers.second.getTokens());
-  tokens[layers.operand] = mapping.lookupOrDefault(tokens[layers.operand]);
+  SmallVector<Value> tokens;
+  for (const Read &root : layers.roots)
+    tokens.push_back(mapping.lookupOrDefault(root.value));
   return computeForAll(layers.second, tokens);
 }
 

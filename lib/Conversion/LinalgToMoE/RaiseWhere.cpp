@@ -14,10 +14,12 @@
 #include "SplitSums.h"
 #include "Where.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/Transforms/CSE.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "moe/Conversion/Passes.h"
 
 namespace mlir::moe {
@@ -68,6 +70,20 @@ static void raise(Block &block) {
   }
 }
 
+/// Sizes that are the same are the same value, so that masks are.
+static void simplifySizes(func::FuncOp function) {
+  MLIRContext *context = function.getContext();
+  RewritePatternSet patterns(context);
+  memref::populateResolveRankedShapedTypeResultDimsPatterns(patterns);
+  tensor::DimOp::getCanonicalizationPatterns(patterns, context);
+  SmallVector<Operation *> sizes;
+  function.walk([&](tensor::DimOp op) { sizes.push_back(op); });
+  GreedyRewriteConfig config;
+  config.setStrictness(GreedyRewriteStrictness::ExistingAndNewOps);
+  if (!sizes.empty())
+    (void)applyOpPatternsGreedily(sizes, std::move(patterns), config);
+}
+
 static void raise(func::FuncOp function) {
   generalizeNamedOps(function);
   for (Block &block : function.getBody())
@@ -80,11 +96,12 @@ static void raise(func::FuncOp function) {
   for (WhereOp where : left)
     lowerWhere(rewriter, where, /*selectImplied=*/false);
   joinSums(function);
+  simplifySizes(function);
   // One routing for dispatches of the same masks.
   DominanceInfo dominance(function);
   eliminateCommonSubExpressions(rewriter, dominance, function);
-  joinDispatches(function);
   mergeLikeExperts(function);
+  joinDispatches(function);
   eraseDeadOperations(function);
 }
 
