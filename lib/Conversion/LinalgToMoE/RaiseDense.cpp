@@ -130,11 +130,7 @@ void RaiseDensePass::runOnOperation() {
         llvm::append_range(remarks, finite.remarks);
     }
     if (!explained && remarks.empty())
-      for (Location place : findUnexplainedMasks(function))
-        remarks.push_back(
-            {place,
-             "has a mask that is not one of the forms that are recognized",
-             {}});
+      remarks = findUnexplainedMasks(function);
     llvm::DenseSet<Location> places;
     for (const Remark &remark : remarks)
       if (places.insert(remark.loc).second)

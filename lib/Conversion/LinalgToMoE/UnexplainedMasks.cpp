@@ -96,8 +96,26 @@ static bool isMasked(linalg::LinalgOp op, Operation &scalar,
   return false;
 }
 
-SmallVector<Location> mlir::moe::findUnexplainedMasks(func::FuncOp function) {
-  SmallVector<Location> places;
+/// Whether `op` brings results of slots, of which each expert has a few, back
+/// to tokens: y[t, h] = sum over e, c of mask[t, e, c] * slots[e, c, h].
+static bool readsSlots(linalg::LinalgOp op, MaskAnalysis &masks) {
+  auto sum = matchSum(op);
+  if (!sum || sum->factors.size() != 2 ||
+      sum->generic.getNumReductionLoops() < 2)
+    return false;
+  SmallVector<unsigned> reductions;
+  sum->generic.getReductionDims(reductions);
+  return llvm::any_of(sum->factors, [&](OpOperand *factor) {
+    AffineMap map = sum->generic.getMatchingIndexingMap(factor);
+    return masks.isMask(factor->get()) &&
+           llvm::all_of(reductions, [&](unsigned loop) {
+             return map.isFunctionOfDim(loop);
+           });
+  });
+}
+
+std::vector<Remark> mlir::moe::findUnexplainedMasks(func::FuncOp function) {
+  std::vector<Remark> places;
   MaskAnalysis masks;
   size_t tried = 0;
   function.walk<WalkOrder::PreOrder>([&](Operation *op) {
@@ -111,9 +129,18 @@ SmallVector<Location> mlir::moe::findUnexplainedMasks(func::FuncOp function) {
         continue;
       if (++tried > kMaxTried || places.size() == kMaxPlaces)
         return WalkResult::interrupt();
-      if (isMasked(structured, scalar, masks) &&
-          !llvm::is_contained(places, op->getLoc()))
-        places.push_back(op->getLoc());
+      if (!isMasked(structured, scalar, masks) ||
+          llvm::any_of(places, [&](const Remark &other) {
+            return other.loc == op->getLoc();
+          }))
+        continue;
+      StringRef reason =
+          readsSlots(structured, masks)
+              ? "puts the results of slots back by a mask; add up "
+                "'keep[:, e] * expert(x)' instead, where 'keep' is zero for "
+                "tokens beyond the capacity"
+              : "has a mask that is not one of the forms that are recognized";
+      places.push_back({op->getLoc(), reason.str(), {}});
     }
     return WalkResult::skip();
   });

@@ -12,14 +12,14 @@
 #ifndef MOE_LIB_CONVERSION_LINALGTOMOE_UNEXPLAINEDMASKS_H
 #define MOE_LIB_CONVERSION_LINALGTOMOE_UNEXPLAINEDMASKS_H
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "Where.h"
 
 namespace mlir::moe {
 
 /// Where values that take a contraction are chosen between, or multiplied by a
 /// mask, while the contraction is not needed to know the choice: outside of
 /// dispatches, at most a handful, in the order of the program.
-SmallVector<Location> findUnexplainedMasks(func::FuncOp function);
+std::vector<Remark> findUnexplainedMasks(func::FuncOp function);
 
 } // namespace mlir::moe
 
