@@ -12,10 +12,8 @@
 #include "ReadsByPosition.h"
 #include "SplitSums.h"
 #include "Stacks.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/IR/Dominance.h"
@@ -42,22 +40,6 @@ void moe::generalizeNamedOps(func::FuncOp function) {
     // What cannot be generalized is not raised.
     (void)linalg::generalizeNamedOp(rewriter, op);
   }
-}
-
-/// Front ends fuse a few operations, and taking a body apart is quadratic.
-static constexpr size_t kMaxFused = 64;
-
-/// Whether the body is a row of scalar operations that can be taken apart.
-static bool isFused(linalg::GenericOp op) {
-  size_t operations = op.getBody()->getOperations().size();
-  if (!op.hasPureTensorSemantics() ||
-      op.getNumParallelLoops() != op.getNumLoops() || operations < 3 ||
-      operations > kMaxFused || op->getParentOfType<DispatchOp>())
-    return false;
-  return llvm::all_of(op.getBody()->without_terminator(), [](Operation &n) {
-    return n.getNumRegions() == 0 && isPure(&n) &&
-           isa<arith::ArithDialect, math::MathDialect>(n.getDialect());
-  });
 }
 
 namespace {
@@ -480,20 +462,8 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums,
   MLIRContext *context = function.getContext();
   GreedyRewriteConfig config;
   config.enableFolding(true);
-  {
-    RewritePatternSet patterns(context);
-    linalg::populateDecomposeLinalgOpsPattern(patterns);
-    SmallVector<Operation *> fused;
-    function.walk([&](linalg::GenericOp op) {
-      if (isFused(op))
-        fused.push_back(op);
-    });
-    GreedyRewriteConfig narrow;
-    narrow.setStrictness(GreedyRewriteStrictness::ExistingAndNewOps);
-    if (!fused.empty() &&
-        failed(applyOpPatternsGreedily(fused, std::move(patterns), narrow)))
-      return failure();
-  }
+  if (failed(takeApart(function)))
+    return failure();
   RewritePatternSet patterns(context);
   linalg::populateElementwiseOpsFusionPatterns(
       patterns, [](OpOperand *operand) {

@@ -19,6 +19,9 @@ namespace mlir::moe {
 /// Writes named operations of linalg on tensors as linalg.generic.
 void generalizeNamedOps(func::FuncOp function);
 
+/// Makes operations of one scalar operation each of those that are fused.
+LogicalResult takeApart(func::FuncOp function);
+
 /// Rewrites `function` into that form. `splitSums` also takes a sum over
 /// experts out of a contraction, which is worth while only if it is raised;
 /// `tellApart` keeps dimensions that are collapsed apart as long as it can.
