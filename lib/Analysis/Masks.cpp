@@ -194,7 +194,8 @@ static bool isOne(TypedAttr constant) {
 }
 
 /// What is subtracted from a mask and added again, as a gate does whose
-/// gradient goes straight through: 0 - s + s is 0.
+/// gradient goes straight through: 0 - s + s is 0, and 1 - s + s is 1 where s
+/// is at least a half.
 static Value getStraightThrough(const Elementwise &op) {
   if (!isa<arith::AddFOp>(op.scalar))
     return nullptr;
@@ -234,17 +235,16 @@ static bool isSigmoid(Value tensor) {
 }
 
 MaskAnalysis::Choice MaskAnalysis::ofElementwise(const Elementwise &op) {
-  auto isZeroByChoice = [&] {
-    if (Value hard = getStraightThrough(op))
-      return of(hard).hasZero();
-    // A gate that is rounded is 0 or 1.
-    return isa<math::RoundOp, math::RoundEvenOp>(op.scalar) &&
-           op.operands[0].tensor && isSigmoid(op.operands[0].tensor);
-  };
-  if (isZeroByChoice()) {
+  if (Value hard = getStraightThrough(op))
+    if (Choice choice = of(hard); choice.hasZero())
+      return choice;
+  // A gate that is rounded is 0 or 1.
+  if (isa<math::RoundOp, math::RoundEvenOp>(op.scalar) &&
+      op.operands[0].tensor && isSigmoid(op.operands[0].tensor)) {
     Choice result;
     Type type = op.scalar->getResult(0).getType();
-    result.add(cast<TypedAttr>(Builder(type.getContext()).getZeroAttr(type)));
+    for (double number : {0.0, 1.0})
+      result.add(FloatAttr::get(type, number));
     result.chosen = true;
     return result;
   }

@@ -366,3 +366,40 @@ func.func @one_stays(%x: tensor<?x4xf32>, %own: tensor<?xi1>, %chosen: tensor<3x
   } -> tensor<?x4xf32>
   return %s, %y, %m : tensor<?x4xf32>, tensor<?x4xf32>, tensor<3x?x4xf32>
 }
+
+// -----
+
+// A sigmoid that is rounded is 0 or 1, and so is what is left of 1.
+// CHECK-LABEL: func @rounded
+// CHECK-NOT: moe.dispatch
+// FINITE-LABEL: func @rounded
+// FINITE: moe.dispatch
+// FINITE-SAME: !moe.routing<2>
+func.func @rounded(%x: tensor<?x16xf32>, %power: tensor<?xf32>, %a: tensor<16x16xf32>, %b: tensor<16x16xf32>, %rows: tensor<?xf32>, %out: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
+  %gate = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%power : tensor<?xf32>) outs(%rows : tensor<?xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %1 = math.exp %i : f32
+    %2 = arith.addf %1, %one : f32
+    %3 = arith.divf %one, %2 : f32
+    %4 = math.roundeven %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<?xf32>
+  %rest = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%gate : tensor<?xf32>) outs(%rows : tensor<?xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %1 = arith.subf %one, %i : f32
+    linalg.yield %1 : f32
+  } -> tensor<?xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%out : tensor<?x16xf32>) -> tensor<?x16xf32>
+  %f = linalg.matmul ins(%x, %a : tensor<?x16xf32>, tensor<16x16xf32>) outs(%z : tensor<?x16xf32>) -> tensor<?x16xf32>
+  %g = linalg.matmul ins(%x, %b : tensor<?x16xf32>, tensor<16x16xf32>) outs(%z : tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%gate, %f, %rest, %g : tensor<?xf32>, tensor<?x16xf32>, tensor<?xf32>, tensor<?x16xf32>) outs(%out : tensor<?x16xf32>) {
+  ^bb0(%m: f32, %v: f32, %n: f32, %w: f32, %o: f32):
+    %1 = arith.mulf %m, %v : f32
+    %2 = arith.mulf %n, %w : f32
+    %3 = arith.addf %1, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}
