@@ -65,13 +65,26 @@ bool ExpertWork::isWorthIt() const {
   // For F operations on a row of R elements read and W written, code for all
   // rows costs F + R + W. An expert costs F + 3R + 3W (inputs are gathered, and
   // results are packed) for its rows and W for all of them: less, where no more
-  // than half of the rows are active, if F is at least R + 3W.
+  // than half of the rows are active, if F is at least R + 3W. What several
+  // rows share, such as the weights of an expert whose number is one of a row's
+  // dimensions, is copied for all of them first: 2R for twice as many rows.
+  auto isShared = [&](const Read &input) {
+    return llvm::any_of(results, [&](const Read &result) {
+      auto type = cast<RankedTensorType>(result.value.getType());
+      return llvm::any_of(
+          llvm::zip_equal(type.getShape(), result.labels), [&](auto sized) {
+            auto [size, label] = sized;
+            return size != 1 && llvm::is_contained(tokens, label) &&
+                   !llvm::is_contained(input.labels, label);
+          });
+    });
+  };
   double moved = 0;
   for (const Read &result : results)
     moved += 3 * sizeOfRow(result);
   for (const Read &input : slice.getInputs())
     if (hasTokens(input.labels))
-      moved += sizeOfRow(input);
+      moved += (isShared(input) ? 5 : 1) * sizeOfRow(input);
   return operations >= moved;
 }
 
