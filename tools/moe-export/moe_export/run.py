@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -20,7 +21,8 @@ def run(folder, *inputs, assume_finite=False, stats=False, options=()):
     Where inputs have names, they may be given as the structure that the model was exported with: a dictionary.
     Results with names come as such a structure.
 
-    moe-run is the program that the environment variable MOE_RUN names, else the one on PATH.
+    moe-run is the program that the environment variable MOE_RUN names, else the one on PATH. What it remarks,
+    such as what of the model is computed for all rows and why, goes to sys.stderr.
 
     assume_finite: experts may stay uncomputed where a mask multiplies by zero; exact if their values are finite.
     stats: return (result, statistics) instead, the statistics as `moe-run --stats=json` gives them.
@@ -97,4 +99,5 @@ def _call(command):
         raise RunError(f"{command[0]}: {problem.strerror}") from None
     if done.returncode:
         raise RunError(done.stderr.strip() or f"{command[0]} ended with status {done.returncode}")
+    sys.stderr.write(done.stderr)
     return done.stdout
