@@ -1,19 +1,19 @@
 # REQUIRES: jax
 # RUN: %export_python %s
-"""Ways to write a choice of experts in JAX, each with the values of JAX and the rows of each expert."""
+"""Ways to write a choice of experts in JAX, each with the values of JAX and the rows of each expert that its line of the table
+says."""
 
 import os
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
 sys.path.remove(os.path.dirname(os.path.realpath(__file__)))
 import jax
 import jax.numpy as jnp
 import moe_export
-import numpy as np
-from export import rows, same
+from export import rows
 from jax import lax
+from table import check_line
 
 EXPERTS, WIDTH, INNER = 4, 6, 10
 x = rows(9, WIDTH, seed=1)
@@ -76,14 +76,27 @@ def concatenated(w, x):
     return sum(jnp.where(chosen == e, part, 0) for e, part in enumerate(parts))
 
 
-for form in (take_along_axis, take_from_stack, index, switch, select_n, select, where_in_scan, concatenated):
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = os.path.join(scratch, "model")
-        moe_export.jax(form, [x], folder, weights=weights)
-        got, stats = moe_export.run(folder, x, stats=True)
-        same(form.__name__, got, form(weights, x))
-        counts = np.bincount(number(weights, x), minlength=EXPERTS).tolist()
-        # A loop has one expert, which is run for all rounds together.
-        expected = [sum(counts)] if form is where_in_scan else sorted(counts)
-        found = sorted(count for dispatch in stats["dispatches"] for count in dispatch["tokens_per_expert"])
-        assert found == expected, (form.__name__, found, expected)
+def where_in_fori_loop(w, x):
+    def add(e, total):
+        return total + jnp.where((number(w, x) == e)[:, None], expert(x, w["up"][e], w["down"][e]), 0)
+
+    return lax.fori_loop(0, EXPERTS, add, jnp.zeros_like(x))
+
+
+def counts(x):
+    return jnp.bincount(number(weights, x), length=EXPERTS)
+
+
+# A loop has one expert, which is run for all rounds together.
+loops = "JAX: `lax.scan` or `fori_loop` over experts, adding `where(chosen == e, f(x), 0)`"
+gathers = "JAX: all results by `vmap` or `stack`, then `take_along_axis` or `all[chosen, arange(n)]`"
+selects = "JAX: `vmap` of `lax.switch` or `lax.cond` over rows, `lax.select_n`, `jnp.select`"
+for line, forms in {
+    gathers: (take_along_axis, take_from_stack, index), selects: (switch, select_n, select, concatenated),
+    loops: (where_in_scan, where_in_fori_loop),
+}.items():  # fmt: skip
+    for form in forms:
+        check_line(
+            line, form.__name__, lambda folder: moe_export.jax(form, [x], folder, weights=weights), lambda x: form(weights, x),
+            x, smaller=[x[:3]], rows=(lambda x: [x.shape[0]]) if line is loops else counts,
+        )  # fmt: skip

@@ -1,17 +1,19 @@
 # REQUIRES: torch
 # RUN: %export_python %s
-"""Ways to write a choice of experts in PyTorch, each with the values of PyTorch and the rows of each expert."""
+"""Ways to write a choice of experts in PyTorch, each with the values of PyTorch and the rows of each expert that its line of the
+table says."""
 
 import os
 import sys
-import tempfile
+import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
 sys.path.remove(os.path.dirname(os.path.realpath(__file__)))
 import moe_export
 import torch
-from export import rows, same
-from models_torch import ChosenRows
+from export import rows
+from models_torch import ChosenRows, ListedRows, PairsOfRows
+from table import check_line
 from torch import nn
 
 EXPERTS = 4
@@ -57,6 +59,26 @@ class MaskedFill(Form):
         return sum(y.masked_fill(self.number(x)[:, None] != e, 0.0) for e, y in enumerate(self.each(x)))
 
 
+class Weighted(Form):
+    def forward(self, x):
+        weights, chosen = torch.topk(torch.softmax(self.gate(x), -1), 2)
+        y = torch.zeros_like(x)
+        for e, expert in enumerate(self.experts):
+            y = y + expert(x) * torch.where(chosen == e, weights, 0.0).sum(-1, keepdim=True)
+        return y
+
+
+class Bmm(Form):
+    def __init__(self):
+        super().__init__()
+        self.up, self.down = (nn.Parameter(torch.randn(EXPERTS, *shape) / 3) for shape in ((8, 12), (12, 8)))
+
+    def forward(self, x):
+        mask = nn.functional.one_hot(self.number(x), EXPERTS).float()
+        y = torch.relu(x.expand(EXPERTS, *x.shape) @ self.up).bmm(self.down)
+        return (y * mask.T[..., None]).sum(0)
+
+
 class OneHot(Form):
     def forward(self, x):
         mask = nn.functional.one_hot(self.number(x), EXPERTS).float()
@@ -72,15 +94,33 @@ class Put(Form):
         return y
 
 
+def once(module, x):
+    return torch.bincount(module.gate(x).argmax(-1), minlength=module.gate.out_features)
+
+
+def twice(module, x):
+    return torch.bincount(module.gate(x).topk(2).indices.ravel(), minlength=module.gate.out_features)
+
+
 torch.manual_seed(0)
-x = torch.from_numpy(rows(10, 8, seed=1))
-for form in (Gather, TakeAlongDim, Index, Where, MaskedFill, OneHot, Put):
+x = rows(10, 8, seed=1)
+summed = "PyTorch: `y = y + expert(x) * where(chosen == e, weights, 0).sum(-1, keepdim=True)`"
+gathered = "PyTorch: `torch.stack` of all results, then `gather`, `take_along_dim` or `all[chosen, arange(n)]`"
+stacked = "PyTorch: stacked weights and `bmm`, or `einsum` with a one-hot mask"
+selected = "PyTorch: `torch.where` of all results, or `masked_fill` of each"
+listed = "PyTorch: `y.index_add_(0, rows, expert(x[rows]))`, `y[rows] = expert(x[rows])`, with rows, pairs or a mask"
+for line, form, count in (
+    (summed, Weighted, twice), (gathered, Gather, once), (gathered, TakeAlongDim, once), (gathered, Index, once),
+    (stacked, Bmm, once), (stacked, OneHot, once), (selected, Where, once), (selected, MaskedFill, once),
+    (listed, Put, once), (listed, ChosenRows, once), (listed, ListedRows, once), (listed, PairsOfRows, twice),
+):  # fmt: skip
     module = form().eval()
-    with tempfile.TemporaryDirectory() as scratch, torch.no_grad():
-        folder = os.path.join(scratch, "model")
-        moe_export.torch(module, [x], folder)
-        got, stats = moe_export.run(folder, x.numpy(), assume_finite=True, stats=True)
-        same(form.__name__, got, module(x).numpy())
-        counts = torch.bincount(module.number(x), minlength=EXPERTS).tolist()
-        found = sorted(count for dispatch in stats["dispatches"] for count in dispatch["tokens_per_expert"])
-        assert found == sorted(counts), (form.__name__, found, counts)
+    # PyTorch broadcasts numbers of rows here as constants.
+    fixed = form is TakeAlongDim
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore" if fixed else "error")
+        check_line(
+            line, form.__name__, lambda folder: moe_export.torch(module, [torch.from_numpy(x)], folder),
+            lambda x: module(torch.from_numpy(x)).numpy(), x, smaller=[x if fixed else x[:1]],
+            rows=lambda x: count(module, torch.from_numpy(x)).numpy(),
+        )  # fmt: skip
