@@ -107,8 +107,8 @@ struct Flags {
                  "Print a table of times: steps, dispatches, experts"};
   Text trace{"trace", "file", "Write these times in Chrome's trace format"};
   Text compileTo{"compile-to", "phase",
-                 "Print the module after import, routed, grouped, regions, "
-                 "tiled, buffers or machine; no run"};
+                 "Print the module after import, masked, routed, grouped, "
+                 "regions, tiled, buffers or machine; no run"};
   Text compileFrom{"compile-from", "phase",
                    "The module is in that phase; needs --trust-model"};
   Text o{"o", "file", "Where --compile-to goes (standard output)"};
@@ -221,8 +221,8 @@ static llvm::Error readPhase(const Text &flag, std::optional<Phase> &phase) {
     return llvm::Error::success();
   phase = parsePhase(flag.getValue());
   if (!phase)
-    return badValue(flag, "import, routed, grouped, regions, tiled, buffers or "
-                          "machine");
+    return badValue(flag, "import, masked, routed, grouped, regions, tiled, "
+                          "buffers or machine");
   return llvm::Error::success();
 }
 
