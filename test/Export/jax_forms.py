@@ -98,5 +98,5 @@ for line, forms in {
     for form in forms:
         check_line(
             line, form.__name__, lambda folder: moe_export.jax(form, [x], folder, weights=weights), lambda x: form(weights, x),
-            x, smaller=[x[:3]], rows=(lambda x: [x.shape[0]]) if line is loops else counts,
+            x, smaller=[x[:4]], rows=(lambda x: [x.shape[0]]) if line is loops else counts,
         )  # fmt: skip

@@ -121,7 +121,7 @@ def stages(w, x):
     for e in range(3):
         running += [(~done).sum(), done.sum()]
         y = jnp.where(done[:, None], y, expert(w, e, y))
-        done = done | (jnp.abs(y).mean(-1) > 0.5)
+        done = done | (jnp.abs(y).mean(-1) > 0.2)
     return y, running
 
 
@@ -227,6 +227,6 @@ def capacity(w, x):
 for text, function, counts in models:
     check_line(
         text, function.__name__, lambda folder: moe_export.jax(function, [rows(6, WIDTH, seed=8)], folder, weights=weights),
-        lambda x: function(weights, x), rows(9, WIDTH, seed=9), smaller=[rows(1, WIDTH, seed=1)],
+        lambda x: function(weights, x), rows(9, WIDTH, seed=9), smaller=[rows(4, WIDTH, seed=1)],
         rows=counts and (lambda x: counts(weights, x)),
     )  # fmt: skip

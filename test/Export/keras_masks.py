@@ -87,6 +87,6 @@ for line, build, counts in (
     x, scores, y = build()
     model, gate = keras.Model(x, y), keras.Model(x, scores)
     check_line(
-        line, build.__name__, lambda folder: moe_export.keras(model, folder), model, given, smaller=[given[:1]],
+        line, build.__name__, lambda folder: moe_export.keras(model, folder), model, given, smaller=[given[:4]],
         rows=lambda x: counts(np.asarray(gate(x))),
     )  # fmt: skip

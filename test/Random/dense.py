@@ -2,14 +2,15 @@
 """Random programs that compute experts for all tokens and mask them, against their
 meaning in NumPy.
 
-    dense.py BUILD [--seed N] [--programs N] [--every N] [--jobs N] [--keep DIR]
+    dense.py BUILD [--seed N] [--programs N] [--every N] [--device NAME] [--jobs N] [--keep DIR]
 
 Program i has the seed N + i, and depends on nothing else. Each is interpreted in all the
 forms that raising gives it (variants.py), with and without assume-finite. All have to give
 the same numbers: to the bit but for the sign of zeros, unless a token has several experts,
 whose sum may be made in another order; then, and against NumPy, up to the rounding of each
-operation. One of --every also runs through moe-run. What can be moved into experts has to
-be: each is given the rows that it is chosen for.
+operation. One of --every also runs through moe-run; with --device, that is all that is
+done, there. What can be moved into experts has to be: each is given the rows that it is
+chosen for.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import concurrent.futures
 import functools
 import json
 import os
+import re
 import sys
 import tempfile
 
@@ -48,9 +50,6 @@ def difference(got, want, limit):
         return ""
     away = np.abs(got - want).max()
     return "" if away <= limit else f"differs by {away:.3g}, allowed are {limit:.3g}"
-
-
-RUNNERS = {}
 
 
 def difference_of(p, results):
@@ -94,15 +93,21 @@ def check_variants(p, runner):
     return ""
 
 
-def check_run(p, runner, level, folder):
+class NoCode(Exception):
+    """A device has no code for an operation, and says so by its name."""
+
+
+def check_run(p, runner, level, folder, device):
     """What is wrong with a program in moe-run, or nothing."""
     save_safetensors(os.path.join(folder, "inputs.safetensors"), p.tensors)
-    command = ["model.mlir", "--trust-model", level, "--benchmark-out=/dev/null", "--repetitions=1",
+    command = ["model.mlir", "--trust-model", level, f"--device={device}", "--benchmark-out=/dev/null", "--repetitions=1",
                *[f"--input=@inputs.safetensors[{name}]" for name, _ in p.arguments]]
     for flags in ([], ["--assume-finite"]):
         how = " ".join(flags) or "plain"
         outputs = [f"--output=@{how}.safetensors[{name}]" for name in p.results]
         end = runner.run(folder, [*command, *flags, *outputs, "--stats-out=stats.json"])
+        if device != "cpu" and re.search(r"'math\.\w+' of 'f64' has no code for a GPU$", end.message):
+            raise NoCode
         if end.fault() or end.code:
             return f"{how}: {end.fault() or end.message}"
         got = load_safetensors(os.path.join(folder, f"{how}.safetensors"))
@@ -117,7 +122,7 @@ def check_run(p, runner, level, folder):
 RUNNERS = {}
 
 
-def work(build, keep, top, every, seed):
+def work(build, keep, top, every, device, seed):
     p = Drawn(seed)
     threads = 1 + 2 * (seed // every % 2)
     if threads not in RUNNERS:
@@ -128,9 +133,12 @@ def work(build, keep, top, every, seed):
             os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "model.mlir"), "w") as f:
             f.write(text(p))
-        why = check_variants(p, RUNNERS[threads])
+        why = check_variants(p, RUNNERS[threads]) if device == "cpu" else ""
         if not why and seed % every == 0:
-            why = check_run(p, RUNNERS[threads], opt_level(seed // every), folder)
+            try:
+                why = check_run(p, RUNNERS[threads], opt_level(seed // every), folder, device)
+            except NoCode:
+                return seed, "", {"programs", "without code for the device"}
             p.found.add("through moe-run")
     if p.rows and not all(p.rows):
         p.found.add("with an idle expert")
@@ -146,19 +154,22 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--programs", type=int, default=1000)
     parser.add_argument("--every", type=int, default=25, help="run one of so many through moe-run")
+    parser.add_argument("--device", default="cpu", help="run one of so many there, and nothing else")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", help="directory for the files of every program")
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     counts, failed = collections.Counter(), 0
     seeds = range(options.seed, options.seed + options.programs)
+    if options.device != "cpu":
+        seeds = [seed for seed in seeds if seed % options.every == 0]
     with tempfile.TemporaryDirectory(prefix="moe-dense-") as top, concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for seed, why, found in pool.map(functools.partial(work, build, options.keep, top, options.every), seeds, chunksize=8):
+        for seed, why, found in pool.map(functools.partial(work, build, options.keep, top, options.every, options.device), seeds, chunksize=8):
             counts.update(found)
             if why:
                 failed += 1
                 print(f"FAILED seed {seed}: {why}", flush=True)
-                print(f"Again: {sys.executable} {os.path.abspath(__file__)} {build} --seed={seed} --programs=1 --keep=DIR", flush=True)
+                print(f"Again: {sys.executable} {os.path.abspath(__file__)} {build} --device={options.device} --seed={seed} --programs=1 --every={options.every} --keep=DIR", flush=True)
     print("\n".join(f"{count:5} {name}" for name, count in sorted(counts.items())))
     print(f"{counts['programs'] - failed} dense programs agree with their meaning, {failed} do not")
     return 1 if failed or not counts["programs"] else 0
