@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Interpreter.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -145,6 +146,16 @@ bool Interpreter::runScalar(Operation *op) {
       numbers[result] = roundTo(type, whole(value.getValue().getSExtValue()));
     else
       runConstant(op, cast<ElementsAttr>(constant.getValue()));
+    return true;
+  }
+  if (auto apply = dyn_cast<affine::AffineApplyOp>(op)) {
+    SmallVector<Attribute> operands, folded;
+    for (Value operand : op->getOperands())
+      operands.push_back(
+          IntegerAttr::get(operand.getType(), number(operand).i));
+    if (failed(apply.getAffineMap().constantFold(operands, folded)))
+      return false;
+    numbers[result].i = cast<IntegerAttr>(folded.front()).getInt();
     return true;
   }
   if (auto select = dyn_cast<arith::SelectOp>(op);
