@@ -96,13 +96,21 @@ static DispatchOp getDispatch(CombineOp combine) {
   return combine.getPacked().getDefiningOp<DispatchOp>();
 }
 
+/// Whether experts are given their rows alone.
+static bool takesRowsOnly(DispatchOp dispatch) {
+  return llvm::none_of(dispatch.getExperts(), [&](Region &region) {
+    return dispatch.getWeightsArgument(region);
+  });
+}
+
 /// Whether what `combine` puts back are experts of the rows of `second`.
 static bool isFirst(CombineOp combine, DispatchOp second) {
   DispatchOp first = combine ? getDispatch(combine) : DispatchOp();
   return first && !combine.getInit() &&
          combine.getRouting() == second.getRouting() &&
          first.getRouting() == second.getRouting() &&
-         first.getNumResults() == 1 && first.isFamily() == second.isFamily() &&
+         first.getNumResults() == 1 && takesRowsOnly(first) &&
+         first.isFamily() == second.isFamily() &&
          first.getExperts().size() == second.getExperts().size();
 }
 
@@ -123,7 +131,8 @@ static llvm::SmallSetVector<Operation *, 16> getFollowers(DispatchOp second) {
 static std::optional<Layers> findLayers(DispatchOp second) {
   auto route = second.getRouting().getDefiningOp<RouteOp>();
   if (!route || route.getWeights() || !route.isMask() ||
-      second.getNumResults() != 1 || !second.getResult(0).hasOneUse())
+      second.getNumResults() != 1 || !second.getResult(0).hasOneUse() ||
+      !takesRowsOnly(second))
     return std::nullopt;
   auto outer = dyn_cast<CombineOp>(*second.getResult(0).user_begin());
   if (!outer || outer.getInit() || !isOfIntervals(route.getChoice()))

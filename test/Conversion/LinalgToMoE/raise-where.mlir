@@ -258,3 +258,50 @@ func.func @cheap(%x: tensor<6x8xf32>, %m: tensor<6xi1>) -> tensor<6x8xf32> {
   }
   return %y : tensor<6x8xf32>
 }
+
+#rows = affine_map<(d0, d1) -> (d0)>
+#column = affine_map<(d0, d1) -> (d1)>
+
+// Experts that read weights of their rows are not joined with those behind them.
+// CHECK-LABEL: @read_weights
+// CHECK-COUNT-3: moe.dispatch
+// CHECK-NOT: scf.if
+func.func @read_weights(%x: tensor<?x4xf32>, %begin: tensor<2xindex>, %end: tensor<2xindex>, %c: tensor<?xi1>, %out: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %i0 = arith.constant 0 : index
+  %n = tensor.dim %x, %i0 : tensor<?x4xf32>
+  %e = tensor.empty(%n) : tensor<?x2xi1>
+  %mask = linalg.generic {indexing_maps = [#column, #column, #all], iterator_types = ["parallel", "parallel"]} ins(%begin, %end : tensor<2xindex>, tensor<2xindex>) outs(%e : tensor<?x2xi1>) {
+  ^bb0(%a: index, %b: index, %o: i1):
+    %p = linalg.index 0 : index
+    %f = arith.cmpi sle, %a, %p : index
+    %g = arith.cmpi slt, %p, %b : index
+    %h = arith.andi %f, %g : i1
+    linalg.yield %h : i1
+  } -> tensor<?x2xi1>
+  %r = moe.route %mask : (tensor<?x2xi1>) -> !moe.routing<2>
+  %p1 = moe.dispatch %x by %r : (tensor<?x4xf32>, !moe.routing<2>) -> tensor<?x4xf32> {
+  ^each(%number: index, %mine: tensor<?x4xf32>, %w: tensor<?xf32>):
+    %y = linalg.generic {indexing_maps = [#all, #rows, #all], iterator_types = ["parallel", "parallel"]} ins(%mine, %w : tensor<?x4xf32>, tensor<?xf32>) outs(%mine : tensor<?x4xf32>) {
+    ^bb0(%a: f32, %b: f32, %o: f32):
+      %m = arith.mulf %a, %b : f32
+      linalg.yield %m : f32
+    } -> tensor<?x4xf32>
+    moe.yield %y : tensor<?x4xf32>
+  }
+  %y1 = moe.combine %p1 by %r unweighted : (tensor<?x4xf32>, !moe.routing<2>) -> tensor<?x4xf32>
+  %p2 = moe.dispatch %y1 by %r : (tensor<?x4xf32>, !moe.routing<2>) -> tensor<?x4xf32> {
+  ^each(%number: index, %mine: tensor<?x4xf32>):
+    %y = math.tanh %mine : tensor<?x4xf32>
+    moe.yield %y : tensor<?x4xf32>
+  }
+  %y2 = moe.combine %p2 by %r unweighted : (tensor<?x4xf32>, !moe.routing<2>) -> tensor<?x4xf32>
+  %k = moe.where %c along [0] : (tensor<?xi1>) -> tensor<?x4xf32> {
+    %t = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xf32>) outs(%out : tensor<?x4xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %m = math.exp %a : f32
+      linalg.yield %m : f32
+    } -> tensor<?x4xf32>
+    moe.yield %t : tensor<?x4xf32>
+  }
+  return %y2, %k : tensor<?x4xf32>, tensor<?x4xf32>
+}
