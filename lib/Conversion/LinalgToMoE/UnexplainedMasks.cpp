@@ -12,6 +12,7 @@
 #include "mlir/IR/Matchers.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Analysis/Masks.h"
+#include "moe/Analysis/OneElement.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;
@@ -78,6 +79,9 @@ static bool isNoZero(linalg::LinalgOp op, Value scalar) {
 static bool isMasked(linalg::LinalgOp op, Operation &scalar,
                      MaskAnalysis &masks) {
   if (auto select = dyn_cast<arith::SelectOp>(scalar)) {
+    // One condition for all rows becomes a branch, which computes one side.
+    if (llvm::all_of(tensorsOf(op, select.getCondition()), getOneElement))
+      return false;
     if (isNoZero(op, select.getTrueValue()) ||
         isNoZero(op, select.getFalseValue()))
       return false;

@@ -78,3 +78,16 @@ func.func @slots(%x: tensor<?x6xf32>, %given: tensor<?x4x3xi1>, %w: tensor<4x6x6
   } -> tensor<?x6xf32>
   return %out : tensor<?x6xf32>
 }
+
+// -----
+
+// One condition for all rows becomes a branch, of which one side is computed.
+func.func @one_condition(%c: tensor<i1>, %x: tensor<?x6xf32>, %w: tensor<6x6xf32>, %out: tensor<?x6xf32>, %bits: tensor<?x6xi1>) -> tensor<?x6xf32> {
+  %y = linalg.matmul ins(%x, %w : tensor<?x6xf32>, tensor<6x6xf32>) outs(%out : tensor<?x6xf32>) -> tensor<?x6xf32>
+  %all = linalg.broadcast ins(%c : tensor<i1>) outs(%bits : tensor<?x6xi1>) dimensions = [0, 1]
+  %kept = linalg.map ins(%all, %y, %x : tensor<?x6xi1>, tensor<?x6xf32>, tensor<?x6xf32>) outs(%out : tensor<?x6xf32>) (%k: i1, %v: f32, %u: f32, %o: f32) {
+    %r = arith.select %k, %v, %u : f32
+    linalg.yield %r : f32
+  }
+  return %kept : tensor<?x6xf32>
+}

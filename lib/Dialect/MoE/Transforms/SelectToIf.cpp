@@ -14,6 +14,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "moe/Analysis/Elementwise.h"
+#include "moe/Analysis/OneElement.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 #include "llvm/ADT/SetVector.h"
@@ -26,24 +27,6 @@ namespace mlir::moe {
 
 using namespace mlir;
 using namespace mlir::moe;
-
-/// The scalar, or the tensor of one element, that all elements of `value` are;
-/// null if that is not known.
-static Value getOneElement(Value value) {
-  while (true) {
-    auto type = dyn_cast<RankedTensorType>(value.getType());
-    if (!type || (type.hasStaticShape() && type.getNumElements() == 1))
-      return value;
-    Operation *op = value.getDefiningOp();
-    if (!op ||
-        !(isCopy(op) ||
-          isa<linalg::BroadcastOp, linalg::FillOp, tensor::SplatOp,
-              tensor::ExpandShapeOp, tensor::CastOp, tensor::ExtractSliceOp>(
-              op)))
-      return Value();
-    value = op->getOperand(0);
-  }
-}
 
 namespace {
 /// A select between tensors by one condition.
