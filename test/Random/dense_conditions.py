@@ -169,8 +169,6 @@ class Conditioned(Masked):
             elif how in ("sum", "mean"):
                 over = self.pick(*tokens)
                 self.reorders |= over == "e" or bool(self.found & {"Dense after", "contracted over experts", "two dimensions"})
-                # Tokens that are added up along one of several dimensions are taken for experts, which need not be worth it.
-                self.rows = self.rows if len(tokens) == 1 else None
                 size = self.sizes[over]
                 y = self.total(y, over)
                 if how == "mean":
