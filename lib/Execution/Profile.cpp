@@ -31,11 +31,21 @@ struct Line {
 };
 } // namespace
 
-static const DispatchPlace *find(ArrayRef<DispatchPlace> places,
+using Places = std::vector<std::vector<DispatchPlace>>;
+
+/// Whether a dispatch stands for several layers whose places are known.
+static bool hasLayers(const Places &places, const TraceEvent &event) {
+  return static_cast<size_t>(event.dispatch) < places.size() &&
+         static_cast<size_t>(event.instance) < places[event.dispatch].size() &&
+         places[event.dispatch].size() > 1;
+}
+
+static const DispatchPlace *find(const Places &places,
                                  const TraceEvent &event) {
-  bool known = event.dispatch >= 0 &&
-               static_cast<size_t>(event.dispatch) < places.size();
-  return known ? &places[event.dispatch] : nullptr;
+  if (event.dispatch < 0 ||
+      static_cast<size_t>(event.dispatch) >= places.size())
+    return nullptr;
+  return &places[event.dispatch][hasLayers(places, event) ? event.instance : 0];
 }
 
 std::string Profile::layerOf(const TraceEvent &event) const {
@@ -50,7 +60,7 @@ std::string Profile::placeOf(const TraceEvent &event, bool withLayer) const {
     place = known->location;
   if (std::string layer = layerOf(event); withLayer && !layer.empty())
     place += " in layer " + quote(layer);
-  return event.instance > 0
+  return event.instance > 0 && !hasLayers(places, event)
              ? place + ", layer " + std::to_string(event.instance)
              : place;
 }

@@ -87,9 +87,20 @@ static DispatchPlace getPlace(DictionaryAttr attributes) {
   return {text("location"), text("layer")};
 }
 
+/// The places of a dispatch, by the number of the layer that it runs for.
+static std::vector<DispatchPlace> getPlaces(DictionaryAttr attributes) {
+  std::vector<DispatchPlace> places;
+  if (auto layers = attributes.getAs<ArrayAttr>("layers"))
+    for (auto layer : layers.getAsRange<DictionaryAttr>())
+      places.push_back(getPlace(layer));
+  if (places.empty())
+    places.push_back(getPlace(attributes));
+  return places;
+}
+
 StatisticsTable::StatisticsTable(ModuleOp module) {
   for (DictionaryAttr attributes : getEntries(module, "moe.dispatches"))
-    dispatches.push_back({getPlace(attributes),
+    dispatches.push_back({getPlaces(attributes),
                           getInteger(attributes, "experts").value_or(0),
                           getInteger(attributes, "dense_flops_fixed"),
                           getInteger(attributes, "dense_flops_per_token"),
@@ -110,17 +121,19 @@ StatisticsTable::StatisticsTable(ModuleOp module) {
   functionsTotal = bodies.size();
 }
 
-std::vector<DispatchPlace> StatisticsTable::locations() const {
-  std::vector<DispatchPlace> places;
+std::vector<std::vector<DispatchPlace>> StatisticsTable::locations() const {
+  std::vector<std::vector<DispatchPlace>> places;
   for (const Dispatch &dispatch : dispatches)
-    places.push_back(dispatch.place);
+    places.push_back(dispatch.places);
   return places;
 }
 
 DispatchStatistics StatisticsTable::join(const Dispatch &dispatch,
                                          rt::DispatchCounters counters) const {
   DispatchStatistics joined;
-  joined.place = dispatch.place;
+  // Layers of a loop that was written as one have no places of their own.
+  size_t layer = counters.instance;
+  joined.place = dispatch.places[layer < dispatch.places.size() ? layer : 0];
   joined.experts = dispatch.experts;
   if (dispatch.denseFixed && dispatch.densePerToken)
     joined.denseFlops = *dispatch.denseFixed * counters.runs +

@@ -92,6 +92,7 @@ void mlir::moe::addRoutedPhase(OpPassManager &pm, bool assumeFinite) {
   addSimplification(pm);
   // The weights of the experts removed.
   pm.addPass(createSymbolDCEPass());
+  pm.addNestedPass<func::FuncOp>(createRollLayersPass());
 }
 
 void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,

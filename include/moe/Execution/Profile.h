@@ -18,9 +18,10 @@ namespace mlir::moe {
 
 class Profile {
 public:
-  /// `places` has that of each dispatch in the model, by its number.
+  /// `places` has those of each dispatch in the model, by its number and that
+  /// of the layer.
   Profile(std::vector<rt::TraceEvent> events, int64_t dropped,
-          std::vector<DispatchPlace> places)
+          std::vector<std::vector<DispatchPlace>> places)
       : events(std::move(events)), dropped(dropped), places(std::move(places)) {
   }
 
@@ -40,7 +41,7 @@ private:
 
   std::vector<rt::TraceEvent> events;
   int64_t dropped;
-  std::vector<DispatchPlace> places;
+  std::vector<std::vector<DispatchPlace>> places;
 };
 
 } // namespace mlir::moe

@@ -70,11 +70,14 @@ public:
   /// Joined with the counters of the runtime.
   Statistics collect(const LazyJIT &jit) const;
   /// The place of each dispatch in the model, by its number.
-  std::vector<DispatchPlace> locations() const;
+  /// Of each dispatch, by the number of the layer that it ran for, if it stands
+  /// for several.
+  std::vector<std::vector<DispatchPlace>> locations() const;
 
 private:
   struct Dispatch {
-    DispatchPlace place;
+    /// By the number of the layer; one, where the dispatch stands for itself.
+    std::vector<DispatchPlace> places;
     int64_t experts;
     std::optional<int64_t> denseFixed;
     std::optional<int64_t> densePerToken;

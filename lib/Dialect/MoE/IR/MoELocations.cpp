@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "moe/Dialect/MoE/IR/Locations.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -77,4 +78,21 @@ std::string moe::layerOf(Location location) {
 std::string moe::inLayer(Location location) {
   std::string layer = layerOf(location);
   return layer.empty() ? "" : "in layer '" + layer + "': ";
+}
+
+Location moe::fuseLayers(ArrayRef<Location> locations, MLIRContext *context) {
+  auto count =
+      IntegerAttr::get(IntegerType::get(context, 64), locations.size());
+  return FusedLoc::get(locations, count, context);
+}
+
+SmallVector<Location> moe::getLayers(Location location) {
+  auto fused = dyn_cast<FusedLoc>(location);
+  auto count =
+      fused ? dyn_cast_or_null<IntegerAttr>(fused.getMetadata()) : nullptr;
+  // Locations that are the same are kept once.
+  if (!count || count.getType().isInteger(1) ||
+      count.getInt() != static_cast<int64_t>(fused.getLocations().size()))
+    return {location};
+  return llvm::to_vector(fused.getLocations());
 }

@@ -58,13 +58,13 @@ std::optional<bool> mlir::moe::isMarkedElse(Location location) {
   return side ? std::optional(side.getValue()) : std::nullopt;
 }
 
-/// The induction variable around `op` that numbers parameters, or null.
+/// The induction variable around `op` that numbers weights, or null.
 static Value findLayer(DispatchOp op) {
   for (auto loop = op->getParentOfType<scf::ForOp>(); loop;
        loop = loop->getParentOfType<scf::ForOp>()) {
     Value iv = loop.getInductionVar();
     for (Operation *user : iv.getUsers())
-      if (isa<ParameterOp>(user))
+      if (isa<ParameterOp, PickOp>(user))
         return iv;
   }
   return Value();

@@ -64,7 +64,12 @@ static void collectWeights(Value value, SetVector<Operation *> &weights) {
     return;
   }
   if (auto pick = dyn_cast<PickOp>(op)) {
-    for (Value tensor : pick.getTensors())
+    // By another number than an expert's one of them is read, by whatever run.
+    auto argument = dyn_cast<BlockArgument>(pick.getNumber());
+    bool byExpert =
+        argument && isa<DispatchOp>(argument.getOwner()->getParentOp());
+    for (Value tensor :
+         pick.getTensors().take_front(byExpert ? pick.getTensors().size() : 1))
       collectWeights(tensor, weights);
     return;
   }
@@ -244,6 +249,15 @@ DictionaryAttr BodyCounter::describe() {
   entry.set("location", b.getStringAttr(placeOf(op.getLoc())));
   if (std::string layer = layerOf(op.getLoc()); !layer.empty())
     entry.set("layer", b.getStringAttr(layer));
+  if (SmallVector<Location> layers = getLayers(op.getLoc());
+      layers.size() > 1) {
+    SmallVector<Attribute> places;
+    for (Location layer : layers)
+      places.push_back(b.getDictionaryAttr(
+          {b.getNamedAttr("location", b.getStringAttr(placeOf(layer))),
+           b.getNamedAttr("layer", b.getStringAttr(layerOf(layer)))}));
+    entry.set("layers", b.getArrayAttr(places));
+  }
   entry.set("experts", b.getI64IntegerAttr(op.getNumExperts()));
   entry.set("weight_bytes", b.getI64IntegerAttr(bytes));
   if (!op.isFamily())

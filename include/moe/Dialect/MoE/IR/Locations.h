@@ -25,6 +25,13 @@ std::string layerOf(Location location);
 /// "in layer 'NAME': ", to stand before a message, or nothing.
 std::string inLayer(Location location);
 
+/// What an operation that stands for one of each layer has: `locations`, by the
+/// number of the layer.
+Location fuseLayers(ArrayRef<Location> locations, MLIRContext *context);
+/// The locations of the layers that an operation stands for, by their number;
+/// its own, if it stands for itself.
+SmallVector<Location> getLayers(Location location);
+
 } // namespace mlir::moe
 
 #endif // MOE_DIALECT_MOE_IR_LOCATIONS_H

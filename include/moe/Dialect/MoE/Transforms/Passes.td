@@ -399,6 +399,37 @@ def CountConditionalsPass
 // In no phase, or after each
 //===----------------------------------------------------------------------===//
 
+def RollLayersPass : Pass<"moe-roll-layers", "::mlir::func::FuncOp"> {
+  let summary = "Make a loop of layers that are alike";
+  let description = [{
+    Operations that repeat at least four times, one behind the other, become a
+    loop: each time they read what they made themselves, what the time before
+    made, what is the same for all, or a weight of their own. The time to compile
+    a model then does not grow with the number of its layers.
+
+    ```mlir
+    %w0 = ml_program.global_load_const @layers.0.weight : tensor<8x8xf32>
+    ...
+    %y0 = linalg.matmul ins(%x, %w0 : ...) ...
+    %y1 = linalg.matmul ins(%y0, %w1 : ...) ...
+    ...
+    ==>
+    %y = scf.for %layer = %c0 to %c4 step %c1 iter_args(%z = %x) {
+      %w = moe.pick %layer [%w0, %w1, %w2, %w3] : tensor<8x8xf32>
+      %next = linalg.matmul ins(%z, %w : ...) ...
+      scf.yield %next
+    }
+    ```
+
+    Each time holds an expert or a contraction. Only what the last one makes, and
+    what each hands to the next, may be read behind the loop. Statistics go on to
+    name each layer.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::moe::MoEDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def ReportRowIndependencePass : Pass<"moe-report-row-independence"> {
   let summary = "say which expert bodies are row-wise, and why others are not";
   let description = [{
