@@ -269,3 +269,69 @@ func.func @experts(%x0: tensor<?x4xf32>, %e: tensor<?x1xi64>) -> tensor<?x4xf32>
   %x4 = moe.combine %p3 by %r into %s3 : (tensor<?x4xf32>, !moe.routing<2>, tensor<?x4xf32>) -> tensor<?x4xf32>
   return %x4 : tensor<?x4xf32>
 }
+
+// -----
+
+// What all layers share was made by the first one, and what it asserts holds for
+// all: both move in front of the loop.
+// CHECK-LABEL: func.func @shares(
+// CHECK-SAME: %[[X:.*]]: tensor<2x4xf32>, %[[ALL:.*]]: tensor<2x4xf32>, %[[HOLDS:.*]]: i1)
+// CHECK: cf.assert %[[HOLDS]]
+// CHECK: %[[S:.*]] = linalg.exp ins(%[[ALL]]
+// CHECK: scf.for {{.*}} to %c4 {{.*}} iter_args(%[[Z:.*]] = %[[X]])
+// CHECK: %[[H:.*]] = linalg.matmul ins(%[[Z]]
+// CHECK: %[[N:.*]] = linalg.add ins(%[[H]], %[[S]]
+// CHECK: scf.yield %[[N]]
+// CHECK-NOT: linalg.matmul
+ml_program.global private @w0(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w1(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w2(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w3(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+func.func @shares(%x0: tensor<2x4xf32>, %all: tensor<2x4xf32>, %holds: i1) -> tensor<2x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w0 = ml_program.global_load_const @w0 : tensor<4x4xf32>
+  %h0 = linalg.matmul ins(%x0, %w0 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s = linalg.exp ins(%all : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  cf.assert %holds, "no"
+  %x1 = linalg.add ins(%h0, %s : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w1 = ml_program.global_load_const @w1 : tensor<4x4xf32>
+  %h1 = linalg.matmul ins(%x1, %w1 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x2 = linalg.add ins(%h1, %s : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w2 = ml_program.global_load_const @w2 : tensor<4x4xf32>
+  %h2 = linalg.matmul ins(%x2, %w2 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x3 = linalg.add ins(%h2, %s : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w3 = ml_program.global_load_const @w3 : tensor<4x4xf32>
+  %h3 = linalg.matmul ins(%x3, %w3 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x4 = linalg.add ins(%h3, %s : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %x4 : tensor<2x4xf32>
+}
+
+// -----
+
+// An assertion on what the first layer computes has to stay in it.
+// CHECK-LABEL: @asserts_itself
+// CHECK-NOT: scf.for
+ml_program.global private @w0(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w1(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w2(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w3(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+func.func @asserts_itself(%x0: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w0 = ml_program.global_load_const @w0 : tensor<4x4xf32>
+  %x1 = linalg.matmul ins(%x0, %w0 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %c0 = arith.constant 0 : index
+  %v = tensor.extract %x1[%c0, %c0] : tensor<2x4xf32>
+  %ok = arith.cmpf ord, %v, %zero : f32
+  cf.assert %ok, "no"
+  %w1 = ml_program.global_load_const @w1 : tensor<4x4xf32>
+  %x2 = linalg.matmul ins(%x1, %w1 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w2 = ml_program.global_load_const @w2 : tensor<4x4xf32>
+  %x3 = linalg.matmul ins(%x2, %w2 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w3 = ml_program.global_load_const @w3 : tensor<4x4xf32>
+  %x4 = linalg.matmul ins(%x3, %w3 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %x4 : tensor<2x4xf32>
+}

@@ -53,10 +53,23 @@ static bool isLayerWork(Operation *op) {
           structured.getNumDpsInputs() > 1);
 }
 
+/// Adds a run and those that begin up to `more` operations later: all of them,
+/// if that many are looked at in no time, else the first and the last. What is
+/// in front of layers is seldom like a part of one, so that the last is where
+/// the first whole layer begins.
+static void addBegins(Period period, size_t more,
+                      SmallVectorImpl<Period> &periods) {
+  constexpr size_t kMaxOperations = 1 << 18;
+  size_t operations = period.length * period.count * (more + 1);
+  for (size_t offset = 0; offset <= more; ++offset)
+    if (operations <= kMaxOperations || offset == 0 || offset == more)
+      periods.push_back({period.begin + offset, period.length, period.count});
+}
+
 SmallVector<Period> moe::findPeriods(ArrayRef<Operation *> operations) {
-  // Fewer layers compile in no time. The time of the search is the product of
-  // the length of the program and that of the longest layer.
-  constexpr size_t kMinCount = 4, kMaxLength = 1024, kMaxBegins = 64;
+  // The first layer may look otherwise. The time of the search is the product
+  // of the length of the program and that of the longest layer.
+  constexpr size_t kMinCount = 3, kMaxLength = 1024;
   SmallVector<llvm::hash_code> hashes = llvm::map_to_vector(operations, hashOf);
   SmallVector<Period> periods;
   size_t size = operations.size();
@@ -71,9 +84,7 @@ SmallVector<Period> moe::findPeriods(ArrayRef<Operation *> operations) {
       size_t count = run / length + 1, begin = i - length - run;
       if (count >= kMinCount &&
           llvm::any_of(operations.slice(begin, length), isLayerWork))
-        for (size_t offset = 0; offset <= std::min(run % length, kMaxBegins);
-             ++offset)
-          periods.push_back({begin + offset, length, count});
+        addBegins({begin, length, count}, run % length, periods);
       run = 0;
     }
   }

@@ -27,9 +27,9 @@ bool isCheap(Operation *op);
 /// The operations of a block that are not cheap, in their order.
 SmallVector<Operation *> getPeriodic(Block &block);
 
-/// Runs that are worth being a loop: at least four, each with an expert or a
-/// contraction. Those that cover most operations first; of the same length and
-/// count, those that begin elsewhere are next to each other.
+/// Runs that may be worth being a loop: at least three, each with an expert or
+/// a contraction. Those that cover most operations first; of the same length
+/// and count, those that begin elsewhere are next to each other.
 SmallVector<Period> findPeriods(ArrayRef<Operation *> operations);
 
 } // namespace mlir::moe

@@ -3,23 +3,19 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Operations that repeat with a period are layers if the values that each reads
-// are related in the same way: made in the same layer, handed over by the one
-// before, the same for all, or a weight of its own.
+// The first layer moves into the loop; what another one reads in its place
+// becomes an argument of the loop, or is picked by the number of the layer.
 //
 //===----------------------------------------------------------------------===//
 
 #include "LayerPeriods.h"
+#include "Layers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/IRMapping.h"
 #include "moe/Dialect/MoE/IR/Locations.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
-#include "llvm/ADT/MapVector.h"
-#include <map>
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_ROLLLAYERSPASS
@@ -30,248 +26,11 @@ using namespace mlir;
 using namespace mlir::moe;
 
 namespace {
-
-/// One value for each layer, that the same operand of the same operation reads.
-using Values = SmallVector<Value>;
-
-/// Operations of all layers, and what relates the values that they read.
-class Layers {
-public:
-  Layers(const Period &period, ArrayRef<Operation *> operations);
-
-  /// Whether the layers can be a loop. Nothing is changed.
-  bool match();
-  /// How many tensors are handed from one layer to the next.
-  size_t getNumCarried() const { return carried.size(); }
-  void roll();
-
-private:
-  /// Where a value of the first layer was made: the number of its operation or
-  /// block argument among those of a layer.
-  using Number = unsigned;
-
-  void number(Operation *op, unsigned layer);
-  bool isSame(size_t position);
-  bool matchOperand(const Values &values);
-  bool isCarried(const Values &values) const;
-  bool canHoist(Value value, unsigned depth = 0) const;
-  bool canLeave();
-  void hoist(Value value);
-  Value build(const Values &values, OpBuilder &b);
-  Values operandsOf(size_t position, unsigned operand) const;
-  bool isMadeInLayers(Value value) const {
-    return llvm::any_of(
-        numbers, [&](const auto &layer) { return layer.contains(value); });
-  }
-
-  unsigned count;
-  /// Of each layer, outermost ones only, and all in the order of a walk.
-  SmallVector<SmallVector<Operation *>> top, flat;
-  SmallVector<DenseMap<Value, Number>> numbers;
-  /// The layer of an outermost operation.
-  DenseMap<Operation *, unsigned> layerOf;
-
-  /// What the first layer gets from before the loop, and what the others get
-  /// from the layer in front of them, as a value of the first.
-  llvm::MapVector<std::pair<Value, Value>, BlockArgument> carried;
-  scf::ForOp loop;
-  IRMapping mapping;
-  std::map<std::vector<void *>, Value> built;
-};
-
 struct RollLayersPass : moe::impl::RollLayersPassBase<RollLayersPass> {
   using Base::Base;
   void runOnOperation() final;
 };
-
 } // namespace
-
-Layers::Layers(const Period &period, ArrayRef<Operation *> operations)
-    : count(period.count), top(count), flat(count), numbers(count) {
-  for (unsigned layer = 0; layer < count; ++layer)
-    for (Operation *op : operations.slice(period.begin + layer * period.length,
-                                          period.length)) {
-      top[layer].push_back(op);
-      layerOf[op] = layer;
-      number(op, layer);
-    }
-}
-
-void Layers::number(Operation *op, unsigned layer) {
-  auto add = [&](Value value) {
-    Number next = numbers[layer].size();
-    numbers[layer][value] = next;
-  };
-  op->walk<WalkOrder::PreOrder>([&](Operation *nested) {
-    flat[layer].push_back(nested);
-    llvm::for_each(nested->getResults(), add);
-    for (Region &region : nested->getRegions())
-      for (Block &block : region)
-        llvm::for_each(block.getArguments(), add);
-  });
-}
-
-Values Layers::operandsOf(size_t position, unsigned operand) const {
-  return llvm::map_to_vector(flat, [&](const auto &layer) {
-    return layer[position]->getOperand(operand);
-  });
-}
-
-/// Whether the operations at a position are the same but for what they read.
-bool Layers::isSame(size_t position) {
-  Operation *first = flat.front()[position];
-  for (const auto &layer : flat) {
-    Operation *op = layer[position];
-    bool isWeight = isa<ml_program::GlobalLoadConstOp>(op);
-    if (op->getName() != first->getName() ||
-        op->getResultTypes() != first->getResultTypes() ||
-        op->getNumOperands() != first->getNumOperands() ||
-        op->getNumRegions() != first->getNumRegions() ||
-        (!isWeight && op->getAttrDictionary() != first->getAttrDictionary()))
-      return false;
-    for (auto [mine, others] :
-         llvm::zip(op->getRegions(), first->getRegions())) {
-      if (mine.getBlocks().size() != others.getBlocks().size())
-        return false;
-      for (auto [a, b] : llvm::zip(mine, others))
-        if (a.getArgumentTypes() != b.getArgumentTypes() ||
-            a.getOperations().size() != b.getOperations().size())
-          return false;
-    }
-    if (op->getNumSuccessors() > 0)
-      return false;
-  }
-  return true;
-}
-
-/// Whether each layer but the first reads what the one in front of it made.
-bool Layers::isCarried(const Values &values) const {
-  auto found = numbers[0].find(values[1]);
-  if (found == numbers[0].end() || numbers[0].contains(values[0]))
-    return false;
-  for (unsigned layer = 2; layer < count; ++layer) {
-    auto own = numbers[layer - 1].find(values[layer]);
-    if (own == numbers[layer - 1].end() || own->second != found->second)
-      return false;
-  }
-  return true;
-}
-
-/// Whether a value can be made before the first layer.
-bool Layers::canHoist(Value value, unsigned depth) const {
-  Operation *op = value.getDefiningOp();
-  Operation *start = top[0].front();
-  // Of the block of the layers: what is inside of one has a number.
-  if (!op || op->isBeforeInBlock(start))
-    return true;
-  constexpr unsigned kMaxDepth = 16;
-  return depth < kMaxDepth && isCheap(op) && !layerOf.contains(op) &&
-         llvm::all_of(
-             op->getOperands(),
-             [&](Value operand) { return canHoist(operand, depth + 1); });
-}
-
-void Layers::hoist(Value value) {
-  Operation *op = value.getDefiningOp();
-  Operation *start = top[0].front();
-  if (!op || op->isBeforeInBlock(start))
-    return;
-  for (Value operand : op->getOperands())
-    hoist(operand);
-  op->moveBefore(start);
-}
-
-/// Whether what the layers read in one place can be read in a loop.
-bool Layers::matchOperand(const Values &values) {
-  // Made in the same layer.
-  auto own = numbers[0].find(values[0]);
-  if (own != numbers[0].end())
-    return llvm::all_of(llvm::enumerate(values), [&](auto each) {
-      auto found = numbers[each.index()].find(each.value());
-      return found != numbers[each.index()].end() &&
-             found->second == own->second;
-    });
-  if (isCarried(values)) {
-    carried.insert({{values[0], values[1]}, {}});
-    return values[0].getType() == values[1].getType() && canHoist(values[0]);
-  }
-  if (llvm::all_equal(values))
-    return canHoist(values[0]);
-  // A weight of each layer, or what costs nothing and reads what is related.
-  SmallVector<Operation *> makers;
-  for (Value value : values) {
-    makers.push_back(value.getDefiningOp());
-    if (!makers.back() || makers.back()->getNumResults() != 1 ||
-        makers.back()->getName() != makers.front()->getName() ||
-        value.getType() != values[0].getType())
-      return false;
-  }
-  if (isa<ml_program::GlobalLoadConstOp>(makers.front()))
-    return llvm::all_of(values, [&](Value value) { return canHoist(value); });
-  if (!isCheap(makers.front()))
-    return false;
-  for (Operation *maker : makers)
-    if (maker->getAttrDictionary() != makers.front()->getAttrDictionary() ||
-        maker->getNumOperands() != makers.front()->getNumOperands())
-      return false;
-  for (unsigned i = 0; i < makers.front()->getNumOperands(); ++i)
-    if (!matchOperand(llvm::map_to_vector(
-            makers, [&](Operation *maker) { return maker->getOperand(i); })))
-      return false;
-  return true;
-}
-
-/// Whether only the last layer's results are read behind it, and are handed
-/// over by each other layer.
-bool Layers::canLeave() {
-  for (unsigned layer = 0; layer < count; ++layer) {
-    SmallVector<Operation *> makers(top[layer]);
-    llvm::SmallPtrSet<Operation *, 8> seen;
-    while (!makers.empty()) {
-      Operation *maker = makers.pop_back_val();
-      for (Operation *user : maker->getUsers()) {
-        Operation *own =
-            top[0].front()->getBlock()->findAncestorOpInBlock(*user);
-        auto found = layerOf.find(own);
-        if (found != layerOf.end() &&
-            (found->second == layer || found->second == layer + 1))
-          continue;
-        // What costs nothing may be made again for each layer.
-        if (found == layerOf.end() && layer + 1 < count && isCheap(own)) {
-          if (seen.insert(own).second)
-            makers.push_back(own);
-          continue;
-        }
-        if (found != layerOf.end() || layer + 1 < count)
-          return false;
-        for (Value operand : user->getOperands()) {
-          auto number = numbers[layer].find(operand);
-          if (number != numbers[layer].end() &&
-              llvm::none_of(carried, [&](const auto &each) {
-                return numbers[0].lookup(each.first.second) == number->second;
-              }))
-            return false;
-        }
-      }
-    }
-  }
-  return true;
-}
-
-bool Layers::match() {
-  for (unsigned layer = 1; layer < count; ++layer)
-    if (flat[layer].size() != flat[0].size() ||
-        numbers[layer].size() != numbers[0].size())
-      return false;
-  for (size_t position = 0; position < flat[0].size(); ++position) {
-    if (!isSame(position))
-      return false;
-    for (unsigned i = 0; i < flat[0][position]->getNumOperands(); ++i)
-      if (!matchOperand(operandsOf(position, i)))
-        return false;
-  }
-  return !carried.empty() && canLeave();
-}
 
 /// What the loop reads where the layers read `values`; made at the end of its
 /// body, if it has to be.
@@ -316,6 +75,8 @@ void Layers::roll() {
     hoist(each.first);
     inits.push_back(each.first);
   }
+  for (Operation *op : toHoist)
+    hoist(op);
   // What the layers read from outside stands before them.
   for (size_t position = 0; position < flat[0].size(); ++position)
     for (unsigned i = 0; i < flat[0][position]->getNumOperands(); ++i)
@@ -413,19 +174,33 @@ void Layers::roll() {
 
 /// Rolls the layers of a function that save most. Whether there were any.
 static bool rollLayers(func::FuncOp function) {
+  // Fewer layers compile in no time.
+  constexpr size_t kMinLayers = 4;
   SmallVector<Operation *> operations = getPeriodic(function.front());
   SmallVector<Period> periods = findPeriods(operations);
   for (size_t first = 0, next; first < periods.size(); first = next) {
-    // Of layers that begin elsewhere, those that hand over least.
+    // Of layers that begin elsewhere, those that are most, and of those the
+    // ones that hand over least.
     std::unique_ptr<Layers> best;
     for (next = first; next < periods.size() &&
                        periods[next].length == periods[first].length &&
                        periods[next].count == periods[first].count;
          ++next) {
-      auto layers = std::make_unique<Layers>(periods[next], operations);
-      if (layers->match() &&
-          (!best || layers->getNumCarried() < best->getNumCarried()))
-        best = std::move(layers);
+      SmallVector<SmallVector<Operation *>> layers;
+      for (size_t layer = 0; layer < periods[next].count; ++layer)
+        layers.emplace_back(
+            ArrayRef(operations)
+                .slice(periods[next].begin + layer * periods[next].length,
+                       periods[next].length));
+      auto found = std::make_unique<Layers>(std::move(layers));
+      if (!found->match())
+        continue;
+      while (auto more = found->withOneBefore())
+        found = std::move(more);
+      if (found->getCount() >= kMinLayers &&
+          (!best || std::pair(best->getCount(), found->getNumCarried()) <
+                        std::pair(found->getCount(), best->getNumCarried())))
+        best = std::move(found);
     }
     if (!best)
       continue;
