@@ -120,11 +120,12 @@ def cases():
     e = np.exp(q @ k.T) * np.outer(m, m)
     yield ("one mask along two dimensions", square, [*both, op("%y", "ij", [("%b", "ij", "f32"), ("%r", "ij", "f32")], ADD)],
            ("%y", "ij"), [q, k, r2, m], e + r2, "", "")
+    # A pair for each row: what pairs share would be copied for each of them.
     v = numbers("jh")
     below = [*both, op("%p", "ih", [("%b", "ij", "f32"), ("%v", "jh", "f32")], SUM, "j", "%zeros_ih"),
              op("%y", "ih", [("%p", "ih", "f32"), ("%r", "ih", "f32")], ADD)]
     yield ("the same below a contraction", [*square[:2], ("%v", "jh", "f32"), ("%r", "ih", "f32"), ("%m", "i", "i1")],
-           below, ("%y", "ih"), [q, k, v, r, m], e @ v + r, "finite", "")
+           below, ("%y", "ih"), [q, k, v, r, m], e @ v + r, "", "")
     # What an expert needs beside its own rows.
     own = [op("%s", "ij", [("%x", "ih", "f32"), ("%x", "jh", "f32")], SUM, "h", "%zeros_ij"),
            op("%f", "ij", [("%s", "ij", "f32")], TANH), op("%a", "ij", [row, ("%f", "ij", "f32")], KEEP),
