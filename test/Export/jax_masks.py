@@ -215,7 +215,7 @@ def capacity_by_mask(w, x):
     return weighted(w, x, hot * (jnp.cumsum(hot, 0) <= 2))
 
 
-@line('JAX: capacity by one-hot [slots](../Raising.md#slots-of-a-capacity), `einsum("tec,td->ecd")`')
+@line('JAX: capacity by one-hot [slots](../Raising.md#slots-of-a-capacity), `einsum("tec,td->ecd")`', lambda w, x: jnp.minimum(counted(w, x), 3))
 def capacity(w, x):
     hot = jax.nn.one_hot(chosen(w, x), EXPERTS)
     slot = ((jnp.cumsum(hot, 0) - 1) * hot).sum(-1).astype(int)

@@ -387,6 +387,15 @@ int64_t Absorber::run() {
     tokens.assign(where.getAlong().begin(), where.getAlong().end());
     chosen = absorb();
   }
+  // Weights are never copied for each row.
+  if (!stack) {
+    SmallVector<const RowSlice *> all;
+    for (auto &slice : slices)
+      all.push_back(slice.get());
+    stack = findExpertsOfRows(where, all, tokens);
+    if (stack)
+      chosen.assign(chosen.size(), true);
+  }
   SmallVector<Region *> regions = getRegions(where);
   for (auto [number, region] : llvm::enumerate(regions)) {
     if (chosen[number])

@@ -33,6 +33,7 @@ private:
   Value getMask(const Term &term, size_t number);
   Value getColumn(const Term &term);
   Value getNeither(const Term &term);
+  Value makeNumbers();
   Value makeMask();
   std::optional<unsigned> findScale(const Term &term);
   std::optional<Read> getScalar(const Term &term);
@@ -167,7 +168,31 @@ Value DispatchBuilder::getColumn(const Term &term) {
       }));
 }
 
+/// [N, 1], the number of the expert whose row each is, or none where the mask
+/// does not hold.
+Value DispatchBuilder::makeNumbers() {
+  Type i64 = b.getI64Type();
+  size_t place =
+      llvm::find(terms.tokens, *terms.expertLoop) - terms.tokens.begin();
+  Value numbers = flatten(map(
+      experts.front()->getMask(0), terms.tokens, i64,
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        Value number = arith::IndexCastOp::create(
+            b, loc, i64, linalg::IndexOp::create(b, loc, place));
+        Value none = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(-1));
+        return arith::SelectOp::create(b, loc, args[0], number, none);
+      }));
+  OpFoldResult rows = tensor::getMixedSize(b, loc, numbers, 0);
+  auto type = RankedTensorType::get(
+      {cast<RankedTensorType>(numbers.getType()).getDimSize(0), 1}, i64);
+  return tensor::ExpandShapeOp::create(
+      b, loc, type, numbers, ArrayRef{ReassociationIndices{0, 1}},
+      ArrayRef<OpFoldResult>{rows, b.getIndexAttr(1)});
+}
+
 Value DispatchBuilder::makeMask() {
+  if (terms.haveOwnRows())
+    return makeNumbers();
   if (terms.expertLoop)
     return getColumn(*experts.front());
   SmallVector<Value> columns;
@@ -411,7 +436,8 @@ void DispatchBuilder::moveOut(const Term &term) {
 }
 
 void DispatchBuilder::run() {
-  chooseWeights();
+  if (!terms.haveOwnRows())
+    chooseWeights();
   Value mask = makeMask();
   Value weights = makeWeights();
   auto routingType = RoutingType::get(b.getContext(), numExperts);

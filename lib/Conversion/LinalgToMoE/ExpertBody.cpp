@@ -69,7 +69,7 @@ Value ExpertBody::getInput(Value value, const Labels &labels) {
   auto [input, own, isColumn] = *llvm::find_if(
       inputRows, [read = terms.getRowRead({value, labels})](
                      const InputRows &each) { return each.input == read; });
-  if (!experts || isColumn) {
+  if (!experts || isColumn || terms.haveOwnRows()) {
     // The weights of a routing are f32, and have no dimensions of extent 1.
     auto ownType = cast<RankedTensorType>(own.getType());
     if (ownType.getElementType() != type.getElementType()) {
@@ -195,7 +195,7 @@ Value ExpertBody::emitTerm(const Read &term, const Read &result) {
   SmallVector<OpFoldResult> sizes{getRows()};
   auto type = cast<RankedTensorType>(result.value.getType());
   for (auto [size, loop] : llvm::zip_equal(type.getShape(), result.labels))
-    if (!isRow(loop))
+    if (isKept(loop))
       sizes.push_back(b.getIndexAttr(size));
   return read(b, source, indices, sizes);
 }

@@ -30,7 +30,9 @@ public:
   Value emitTerm(const Read &value, const Read &result);
 
 private:
-  bool isRow(int64_t label) const final { return terms.isToken(label); }
+  bool isRow(int64_t label) const final {
+    return terms.isToken(label) && !isFixed(label);
+  }
   bool isFixed(int64_t label) const final { return label == terms.expertLoop; }
   Value get(Value value, const Labels &labels) final;
 

@@ -32,7 +32,9 @@ std::optional<bool> Term::getKnown(const Read &condition) const {
 }
 
 bool ExpertTerms::hasRows(const Labels &labels) const {
-  return llvm::any_of(labels, [&](int64_t label) { return isToken(label); });
+  return llvm::any_of(labels, [&](int64_t label) {
+    return isToken(label) && label != expertLoop;
+  });
 }
 
 Read ExpertTerms::getRowRead(const Read &read) const {
@@ -253,11 +255,16 @@ std::string TermFinder::decide() {
     SmallVector<const RowSlice *> slices;
     for (const Term &term : result.terms)
       slices.push_back(term.slice.get());
-    chosen = chooseExperts(result.terms.front().where, slices, result.tokens,
-                           std::nullopt);
+    WhereOp where = result.terms.front().where;
+    result.expertLoop = findExpertsOfRows(where, slices, result.tokens);
+    if (result.expertLoop)
+      chosen.assign(slices.size(), true);
+    else
+      chosen = chooseExperts(where, slices, result.tokens, std::nullopt);
   }
   for (auto [number, term] : llvm::enumerate(result.terms)) {
-    ExpertWork work(*term.slice, term.values, result.tokens, result.expertLoop);
+    ExpertWork work(*term.slice, term.values, result.tokens, result.expertLoop,
+                    result.haveOwnRows());
     term.isExpert = chosen.empty() ? work.isWorthIt() && work.isOfExperts()
                                    : chosen[number];
     if (work.isWorthIt() && work.findWhole()) {

@@ -41,7 +41,8 @@ struct ExpertTerms {
   /// What is replaced, and the loops over its dimensions. Several results of a
   /// moe.where have the loops over tokens in common.
   SmallVector<Read, 1> results;
-  /// The loop of a sum over stacked experts.
+  /// The loop of a sum over stacked experts, or one of those over tokens where
+  /// each expert has rows of its own.
   std::optional<int64_t> expertLoop;
   std::vector<Term> terms;
   /// What is added to the terms of a sum.
@@ -53,7 +54,9 @@ struct ExpertTerms {
 
   /// Whether all dimensions of a value are loops over tokens or experts.
   bool isRowLevel(const Read &read) const;
-  /// Whether a value has a row for each token.
+  /// Whether each expert has rows of its own.
+  bool haveOwnRows() const { return expertLoop && isToken(*expertLoop); }
+  /// Whether a value has a row for each token, or for each of an expert's own.
   bool hasRows(const Labels &labels) const;
   bool isToken(int64_t loop) const { return llvm::is_contained(tokens, loop); }
   /// What tells readings of a value from outside apart where tokens are known:

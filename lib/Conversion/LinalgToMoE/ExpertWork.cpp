@@ -100,7 +100,7 @@ bool ExpertWork::computes() const {
 
 const Read *ExpertWork::findWhole() const {
   for (const Read &input : slice.getInputs())
-    if (stack && llvm::is_contained(input.labels, *stack) &&
+    if (stack && !ownRows && llvm::is_contained(input.labels, *stack) &&
         hasTokens(input.labels) && sizeOfRow(input) != 1)
       return &input;
   return nullptr;
@@ -145,6 +145,32 @@ SmallVector<Read> moe::getYielded(WhereOp where, Region &region) {
     roots.push_back({value, labels});
   }
   return roots;
+}
+
+std::optional<int64_t> moe::findExpertsOfRows(WhereOp where,
+                                              ArrayRef<const RowSlice *> slices,
+                                              ArrayRef<int64_t> tokens) {
+  if (slices.size() != 1 || where.getNumResults() != 1 || tokens.size() < 2)
+    return std::nullopt;
+  const RowSlice &slice = *slices.front();
+  SmallVector<Read> results = getYielded(where, where.getCases().front());
+  auto type = cast<RankedTensorType>(where.getResult(0).getType());
+  if (ExpertWork(slice, results, tokens, std::nullopt).findMixing())
+    return std::nullopt;
+  for (int64_t experts : tokens) {
+    auto others = llvm::to_vector(llvm::make_filter_range(
+        tokens, [&](int64_t token) { return token != experts; }));
+    bool hasWeights = llvm::any_of(slice.getInputs(), [&](const Read &input) {
+      return llvm::is_contained(input.labels, experts) &&
+             llvm::none_of(others, [&](int64_t token) {
+               return llvm::is_contained(input.labels, token);
+             });
+    });
+    ExpertWork work(slice, results, others, experts, /*ownRows=*/true);
+    if (hasWeights && !type.isDynamicDim(experts) && work.isWorthIt())
+      return experts;
+  }
+  return std::nullopt;
 }
 
 SmallVector<Region *> moe::getRegions(WhereOp where) {

@@ -19,10 +19,13 @@ namespace mlir::moe {
 class ExpertWork {
 public:
   /// Of what `slice` computes for `results`, whose dimensions `tokens` and
-  /// `stack` number rows and experts.
+  /// `stack` number rows and experts. Experts are computed for the same rows,
+  /// unless they have `ownRows`.
   ExpertWork(const RowSlice &slice, ArrayRef<Read> results,
-             ArrayRef<int64_t> tokens, std::optional<int64_t> stack)
-      : slice(slice), results(results), tokens(tokens), stack(stack) {}
+             ArrayRef<int64_t> tokens, std::optional<int64_t> stack,
+             bool ownRows = false)
+      : slice(slice), results(results), tokens(tokens), stack(stack),
+        ownRows(ownRows) {}
 
   /// Whether it takes less to compute the rows alone than to compute all, if no
   /// more than half of them are needed.
@@ -54,7 +57,15 @@ private:
   ArrayRef<Read> results;
   ArrayRef<int64_t> tokens;
   std::optional<int64_t> stack;
+  bool ownRows;
 };
+
+/// Of dimensions that number rows, the one that numbers experts with rows of
+/// their own: weights are read along it and along no other one. Only of a
+/// moe.where of one case that is worth it.
+std::optional<int64_t> findExpertsOfRows(WhereOp where,
+                                         ArrayRef<const RowSlice *> slices,
+                                         ArrayRef<int64_t> tokens);
 
 /// Which regions of a moe.where are experts: those that are worth it and,
 /// beside them, what computes anything, and cases that pass on what another one

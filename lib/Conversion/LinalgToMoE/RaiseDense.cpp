@@ -82,6 +82,7 @@ static Masked mask(func::FuncOp function, bool assumeFinite, bool report,
   // dimensions are told apart; others only afterwards. What is gathered by a
   // list has one dimension of tokens.
   generalizeNamedOps(*copy);
+  formSlots(*copy, assumeFinite);
   unsigned listed = lists ? maskGatheredRows(*copy, /*report=*/false) : 0;
   bool tellApart = listed == 0;
   if (failed(bringIntoDenseForm(*copy, assumeFinite, tellApart)))

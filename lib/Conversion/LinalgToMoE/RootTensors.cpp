@@ -100,7 +100,7 @@ Value RootTensors::gatherable(const Read &input) {
   for (auto [dim, label] : llvm::enumerate(labels)) {
     if (terms.isToken(label) || label == terms.expertLoop) {
       read.labels.push_back(label);
-      if (label == terms.expertLoop)
+      if (!terms.isToken(label))
         last.push_back(label);
       continue;
     }

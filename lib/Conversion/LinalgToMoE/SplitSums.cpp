@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Analysis/Elementwise.h"
 #include "moe/Analysis/Masks.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -37,6 +38,11 @@ struct SplitSum : OpRewritePattern<linalg::GenericOp> {
 
   /// The loop over experts, if the mask of a factor tells it.
   static std::optional<unsigned> findExperts(const Sum &sum) {
+    // What a mask needs of the other factor is known then.
+    if (llvm::any_of(sum.factors, [](OpOperand *factor) {
+          return isa_and_present<WhereOp>(factor->get().getDefiningOp());
+        }))
+      return std::nullopt;
     linalg::GenericOp op = sum.generic;
     MaskAnalysis masks;
     llvm::SmallBitVector reductions(op.getNumLoops()), units(op.getNumLoops());

@@ -34,6 +34,10 @@ void formSelects(func::FuncOp function, bool assumeFinite);
 /// they promise that all numbers are finite, or with `assumeFinite`.
 void formProducts(func::FuncOp function, bool assumeFinite,
                   std::vector<Remark> &remarks);
+/// Rows of experts and their slots that a mask brings back to tokens are not
+/// needed where no token has them: y[t, h] = sum over e, c of mask[t, e, c] *
+/// rows[e, c, h]. The product counts as others with zero do.
+void formSlots(func::FuncOp function, bool assumeFinite);
 /// Experts whose sum is multiplied by an input for each row, as padding is
 /// masked, are not needed where that is zero. All numbers are taken as finite.
 void formPaddings(func::FuncOp function);

@@ -249,32 +249,3 @@ func.func @shared_by_experts(%x: tensor<?x4xf32>, %chosen: tensor<3x?xi1>, %out:
   } -> tensor<3x?x4xf32>
   return %m : tensor<3x?x4xf32>
 }
-
-// -----
-
-#masked = affine_map<(d0, d1, d2) -> (d0, d1)>
-#whole = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
-#token = affine_map<(d0, d1, d2, d3) -> (d1, d3)>
-#weight = affine_map<(d0, d1, d2, d3) -> (d0, d3, d2)>
-#result = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>
-
-// Rows are those of an expert and a token: each would get a copy of the weights.
-// CHECK-LABEL: @weights_of_rows
-// CHECK-NOT: moe.dispatch
-func.func @weights_of_rows(%x: tensor<?x16xf32>, %w: tensor<3x16x16xf32>, %chosen: tensor<3x?xi1>, %out: tensor<3x?x16xf32>) -> tensor<3x?x16xf32> {
-  %zero = arith.constant 0.0 : f32
-  %z = linalg.fill ins(%zero : f32) outs(%out : tensor<3x?x16xf32>) -> tensor<3x?x16xf32>
-  %a = linalg.generic {indexing_maps = [#token, #weight, #result], iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%x, %w : tensor<?x16xf32>, tensor<3x16x16xf32>) outs(%z : tensor<3x?x16xf32>) {
-  ^bb0(%e: f32, %f: f32, %o: f32):
-    %p = arith.mulf %e, %f : f32
-    %s = arith.addf %o, %p : f32
-    linalg.yield %s : f32
-  } -> tensor<3x?x16xf32>
-  // expected-remark @+1 {{masked, but computed for all tokens: has a mask that is not one of the forms that are recognized}}
-  %m = linalg.generic {indexing_maps = [#masked, #whole, #whole], iterator_types = ["parallel", "parallel", "parallel"]} ins(%chosen, %a : tensor<3x?xi1>, tensor<3x?x16xf32>) outs(%out : tensor<3x?x16xf32>) {
-  ^bb0(%c: i1, %e: f32, %o: f32):
-    %t = arith.select %c, %e, %zero : f32
-    linalg.yield %t : f32
-  } -> tensor<3x?x16xf32>
-  return %m : tensor<3x?x16xf32>
-}
