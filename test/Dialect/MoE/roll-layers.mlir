@@ -335,3 +335,207 @@ func.func @asserts_itself(%x0: tensor<2x4xf32>) -> tensor<2x4xf32> {
   %x4 = linalg.matmul ins(%x3, %w3 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
   return %x4 : tensor<2x4xf32>
 }
+
+// -----
+
+// What is read behind the fourth layer ends a loop; another one begins behind it.
+// CHECK-LABEL: @read_between
+// CHECK: %[[A:.*]] = scf.for {{.*}} to %c4
+// CHECK: %[[B:.*]] = scf.for {{.*}} to %c4{{.*}} iter_args(%{{.*}} = %[[A]])
+// CHECK: return %[[B]], %[[A]]
+ml_program.global private @w0(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w1(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w2(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w3(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w4(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w5(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w6(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w7(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+func.func @read_between(%x0: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w0 = ml_program.global_load_const @w0 : tensor<4x4xf32>
+  %x1 = linalg.matmul ins(%x0, %w0 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w1 = ml_program.global_load_const @w1 : tensor<4x4xf32>
+  %x2 = linalg.matmul ins(%x1, %w1 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w2 = ml_program.global_load_const @w2 : tensor<4x4xf32>
+  %x3 = linalg.matmul ins(%x2, %w2 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w3 = ml_program.global_load_const @w3 : tensor<4x4xf32>
+  %x4 = linalg.matmul ins(%x3, %w3 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w4 = ml_program.global_load_const @w4 : tensor<4x4xf32>
+  %x5 = linalg.matmul ins(%x4, %w4 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w5 = ml_program.global_load_const @w5 : tensor<4x4xf32>
+  %x6 = linalg.matmul ins(%x5, %w5 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w6 = ml_program.global_load_const @w6 : tensor<4x4xf32>
+  %x7 = linalg.matmul ins(%x6, %w6 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w7 = ml_program.global_load_const @w7 : tensor<4x4xf32>
+  %x8 = linalg.matmul ins(%x7, %w7 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %x8, %x4 : tensor<2x4xf32>, tensor<2x4xf32>
+}
+
+// -----
+
+// A contraction in a loop is a layer's, too.
+// CHECK-LABEL: @loops
+// CHECK: scf.for
+// CHECK: %[[W:.*]] = moe.pick
+// CHECK: scf.for
+// CHECK: linalg.matmul ins(%{{.*}}, %[[W]]
+// CHECK-NOT: linalg.matmul
+ml_program.global private @w0(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w1(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w2(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w3(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+func.func @loops(%x0: tensor<2x4xf32>, %n: index) -> tensor<2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w0 = ml_program.global_load_const @w0 : tensor<4x4xf32>
+  %x1 = scf.for %i = %c0 to %n step %c1 iter_args(%y = %x0) -> (tensor<2x4xf32>) {
+    %z = linalg.matmul ins(%y, %w0 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+    scf.yield %z : tensor<2x4xf32>
+  }
+  %w1 = ml_program.global_load_const @w1 : tensor<4x4xf32>
+  %x2 = scf.for %i = %c0 to %n step %c1 iter_args(%y = %x1) -> (tensor<2x4xf32>) {
+    %z = linalg.matmul ins(%y, %w1 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+    scf.yield %z : tensor<2x4xf32>
+  }
+  %w2 = ml_program.global_load_const @w2 : tensor<4x4xf32>
+  %x3 = scf.for %i = %c0 to %n step %c1 iter_args(%y = %x2) -> (tensor<2x4xf32>) {
+    %z = linalg.matmul ins(%y, %w2 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+    scf.yield %z : tensor<2x4xf32>
+  }
+  %w3 = ml_program.global_load_const @w3 : tensor<4x4xf32>
+  %x4 = scf.for %i = %c0 to %n step %c1 iter_args(%y = %x3) -> (tensor<2x4xf32>) {
+    %z = linalg.matmul ins(%y, %w3 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+    scf.yield %z : tensor<2x4xf32>
+  }
+  return %x4 : tensor<2x4xf32>
+}
+
+// -----
+
+// What guards a division stays in front of it, wherever both move to.
+// CHECK-LABEL: func.func @guards(
+// CHECK: cf.assert
+// CHECK: arith.divsi
+// CHECK: scf.for {{.*}} to %c5
+ml_program.global private @w0(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w1(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w2(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w3(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w4(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+func.func @guards(%x0: tensor<2x4xf32>, %n: i32, %k: i32, %holds: i1) -> tensor<2x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w0 = ml_program.global_load_const @w0 : tensor<4x4xf32>
+  %h0 = linalg.matmul ins(%x0, %w0 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  cf.assert %holds, "a divisor of zero"
+  %d = arith.divsi %n, %k : i32
+  %g = arith.sitofp %d : i32 to f32
+  %s0 = linalg.fill ins(%g : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s1 = linalg.exp ins(%x0 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x1 = linalg.add ins(%h0, %s0 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w1 = ml_program.global_load_const @w1 : tensor<4x4xf32>
+  %h1 = linalg.matmul ins(%x1, %w1 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s2 = linalg.exp ins(%x1 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x2 = linalg.add ins(%h1, %s1 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w2 = ml_program.global_load_const @w2 : tensor<4x4xf32>
+  %h2 = linalg.matmul ins(%x2, %w2 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s3 = linalg.exp ins(%x2 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x3 = linalg.add ins(%h2, %s2 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w3 = ml_program.global_load_const @w3 : tensor<4x4xf32>
+  %h3 = linalg.matmul ins(%x3, %w3 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s4 = linalg.exp ins(%x3 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x4 = linalg.add ins(%h3, %s3 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w4 = ml_program.global_load_const @w4 : tensor<4x4xf32>
+  %h4 = linalg.matmul ins(%x4, %w4 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s5 = linalg.exp ins(%x4 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x5 = linalg.add ins(%h4, %s4 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %x5 : tensor<2x4xf32>
+}
+
+// -----
+
+// What the first layer reads is no part of one more, though it is made by the same.
+// CHECK-LABEL: func.func @begins_within(
+// CHECK: linalg.exp
+// CHECK: scf.for {{.*}} to %c5
+// CHECK: linalg.exp
+// CHECK-NOT: linalg.exp
+ml_program.global private @w0(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w1(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w2(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w3(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w4(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+func.func @begins_within(%x0: tensor<2x4xf32>, %all: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s1 = linalg.exp ins(%x0 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w0 = ml_program.global_load_const @w0 : tensor<4x4xf32>
+  %h0 = linalg.matmul ins(%x0, %w0 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s0 = linalg.exp ins(%all : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x1 = linalg.add ins(%h0, %s0 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s2 = linalg.exp ins(%x1 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w1 = ml_program.global_load_const @w1 : tensor<4x4xf32>
+  %h1 = linalg.matmul ins(%x1, %w1 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x2 = linalg.add ins(%h1, %s1 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s3 = linalg.exp ins(%x2 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w2 = ml_program.global_load_const @w2 : tensor<4x4xf32>
+  %h2 = linalg.matmul ins(%x2, %w2 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x3 = linalg.add ins(%h2, %s2 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s4 = linalg.exp ins(%x3 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w3 = ml_program.global_load_const @w3 : tensor<4x4xf32>
+  %h3 = linalg.matmul ins(%x3, %w3 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x4 = linalg.add ins(%h3, %s3 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s5 = linalg.exp ins(%x4 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w4 = ml_program.global_load_const @w4 : tensor<4x4xf32>
+  %h4 = linalg.matmul ins(%x4, %w4 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x5 = linalg.add ins(%h4, %s4 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %x5 : tensor<2x4xf32>
+}
+
+// -----
+
+// Two towers of the same layers, one of them written behind the other.
+// CHECK-LABEL: func.func @towers(
+// CHECK-SAME: %[[X:.*]]: tensor<2x4xf32>, %[[Y:.*]]: tensor<2x4xf32>)
+// CHECK: %[[A:.*]] = scf.for {{.*}} to %c4{{.*}} iter_args(%{{.*}} = %[[X]])
+// CHECK: %[[B:.*]] = scf.for {{.*}} to %c4{{.*}} iter_args(%{{.*}} = %[[Y]])
+// CHECK: linalg.add ins(%[[A]], %[[B]]
+ml_program.global private @w0(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w1(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w2(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w3(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w4(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w5(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w6(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w7(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+func.func @towers(%x0: tensor<2x4xf32>, %y0: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w0 = ml_program.global_load_const @w0 : tensor<4x4xf32>
+  %x1 = linalg.matmul ins(%x0, %w0 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w1 = ml_program.global_load_const @w1 : tensor<4x4xf32>
+  %x2 = linalg.matmul ins(%x1, %w1 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w2 = ml_program.global_load_const @w2 : tensor<4x4xf32>
+  %x3 = linalg.matmul ins(%x2, %w2 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w3 = ml_program.global_load_const @w3 : tensor<4x4xf32>
+  %x4 = linalg.matmul ins(%x3, %w3 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w4 = ml_program.global_load_const @w4 : tensor<4x4xf32>
+  %y1 = linalg.matmul ins(%y0, %w4 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w5 = ml_program.global_load_const @w5 : tensor<4x4xf32>
+  %y2 = linalg.matmul ins(%y1, %w5 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w6 = ml_program.global_load_const @w6 : tensor<4x4xf32>
+  %y3 = linalg.matmul ins(%y2, %w6 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w7 = ml_program.global_load_const @w7 : tensor<4x4xf32>
+  %y4 = linalg.matmul ins(%y3, %w7 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %z = linalg.add ins(%x4, %y4 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %z : tensor<2x4xf32>
+}

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Dialect/MoE/IR/Locations.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -58,11 +59,19 @@ std::optional<bool> mlir::moe::isMarkedElse(Location location) {
   return side ? std::optional(side.getValue()) : std::nullopt;
 }
 
-/// The induction variable around `op` that numbers weights, or null.
+/// The induction variable around `op` that numbers the layers it stands for, or
+/// else weights; or null.
 static Value findLayer(DispatchOp op) {
+  size_t layers = getLayers(op.getLoc()).size();
   for (auto loop = op->getParentOfType<scf::ForOp>(); loop;
        loop = loop->getParentOfType<scf::ForOp>()) {
     Value iv = loop.getInductionVar();
+    if (layers > 1) {
+      // Layers that are alike are not part of another loop.
+      if (!loop->getParentOfType<scf::ForOp>())
+        return iv;
+      continue;
+    }
     for (Operation *user : iv.getUsers())
       if (isa<ParameterOp, PickOp>(user))
         return iv;

@@ -162,8 +162,9 @@ std::unique_ptr<Layers> Layers::withOneBefore() const {
     bool isLayer = layerOf.contains(other);
     if (isLayer != numbers[0].contains(others) || (!isLayer && !isCheap(other)))
       continue;
-    if (own->getBlock() != top[0].front()->getBlock() ||
-        own->getName() != other->getName() || layerOf.contains(own))
+    if (own->getName() != other->getName() ||
+        own->getBlock() != top[0].front()->getBlock() ||
+        !own->isBeforeInBlock(top[0].front()))
       return nullptr;
     auto [known, isNew] = before.try_emplace(other, own);
     if (known->second != own)
@@ -292,7 +293,7 @@ bool Layers::canLeave() {
   return true;
 }
 
-bool Layers::match() {
+bool Layers::readAlike() {
   for (unsigned layer = 1; layer < count; ++layer)
     if (flat[layer].size() != flat[0].size() ||
         numbers[layer].size() != numbers[0].size())
@@ -304,5 +305,7 @@ bool Layers::match() {
       if (!matchOperand(operandsOf(position, i)))
         return false;
   }
-  return !carried.empty() && canLeave() && canStandBehind();
+  return !carried.empty();
 }
+
+bool Layers::match() { return readAlike() && canLeave() && canStandBehind(); }

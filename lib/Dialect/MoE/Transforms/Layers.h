@@ -28,6 +28,8 @@ public:
   /// The outermost operations of each layer.
   explicit Layers(SmallVector<SmallVector<Operation *>> operations);
 
+  /// Whether what each layer reads is related to what the others read.
+  bool readAlike();
   /// Whether the layers can be a loop. Nothing is changed.
   bool match();
   /// The layers, and one before them that does the same to what is handed to
@@ -35,6 +37,8 @@ public:
   /// operations: what all layers share is made by the first.
   std::unique_ptr<Layers> withOneBefore() const;
   size_t getCount() const { return count; }
+  /// Whether an outermost operation is one of a layer.
+  bool contains(Operation *op) const { return layerOf.contains(op); }
   /// How many tensors are handed from one layer to the next.
   size_t getNumCarried() const { return carried.size(); }
   void roll();

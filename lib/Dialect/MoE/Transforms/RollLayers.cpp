@@ -70,13 +70,14 @@ void Layers::roll() {
   Operation *start = top[0].front();
   OpBuilder b(start);
   Location loc = start->getLoc();
+  // First what may fail, in its order: it may guard what comes behind it.
+  for (Operation *op : toHoist)
+    hoist(op);
   Values inits;
   for (auto &[each, argument] : carried) {
     hoist(each.first);
     inits.push_back(each.first);
   }
-  for (Operation *op : toHoist)
-    hoist(op);
   // What the layers read from outside stands before them.
   for (size_t position = 0; position < flat[0].size(); ++position)
     for (unsigned i = 0; i < flat[0][position]->getNumOperands(); ++i)
@@ -123,18 +124,21 @@ void Layers::roll() {
       }
       weights.push_back(weight);
     }
-    SmallVector<Location> locations;
-    for (const auto &layer : top)
-      locations.push_back(layer[number]->getLoc());
     Operation *copy = b.clone(*op);
-    if (isa<DispatchOp>(op))
-      copy->setLoc(fuseLayers(locations, b.getContext()));
     for (auto [from, to] :
          llvm::zip_equal(op->getResults(), copy->getResults()))
       mapping.map(from, to);
     SmallVector<Operation *> copies;
     copy->walk<WalkOrder::PreOrder>(
         [&](Operation *each) { copies.push_back(each); });
+    for (auto [i, each] : llvm::enumerate(copies))
+      if (isa<DispatchOp>(each))
+        each->setLoc(
+            fuseLayers(llvm::map_to_vector(flat,
+                                           [&, at = position + i](auto &layer) {
+                                             return layer[at]->getLoc();
+                                           }),
+                       b.getContext()));
     for (auto [each, reads, weight] :
          llvm::zip_equal(copies, operands, weights)) {
       for (auto [i, read] : llvm::enumerate(reads))
@@ -172,27 +176,54 @@ void Layers::roll() {
       op->erase();
 }
 
-/// Rolls the layers of a function that save most. Whether there were any.
+/// The operations of a run, or of its first layers.
+static SmallVector<SmallVector<Operation *>>
+takeLayers(ArrayRef<Operation *> operations, const Period &period,
+           size_t count) {
+  SmallVector<SmallVector<Operation *>> layers;
+  for (size_t layer = 0; layer < count; ++layer)
+    layers.emplace_back(
+        operations.slice(period.begin + layer * period.length, period.length));
+  return layers;
+}
+
+/// Rolls layers of a function, those that save most first. Whether there were
+/// any.
 static bool rollLayers(func::FuncOp function) {
   // Fewer layers compile in no time.
   constexpr size_t kMinLayers = 4;
   SmallVector<Operation *> operations = getPeriodic(function.front());
   SmallVector<Period> periods = findPeriods(operations);
+  // Those of `operations` that are in a loop by now.
+  llvm::SmallDenseSet<Operation *> rolled;
+  // Others may have moved in front of such a loop.
+  auto isLeft = [&](const Period &period) {
+    auto run =
+        ArrayRef(operations).slice(period.begin, period.length * period.count);
+    return llvm::none_of(run,
+                         [&](Operation *op) { return rolled.contains(op); }) &&
+           llvm::is_sorted(run, [](Operation *a, Operation *b) {
+             return a->isBeforeInBlock(b);
+           });
+  };
   for (size_t first = 0, next; first < periods.size(); first = next) {
-    // Of layers that begin elsewhere, those that are most, and of those the
-    // ones that hand over least.
+    // Of a run whose layers could begin at several operations, those that are
+    // most, and of those the ones that hand over least.
     std::unique_ptr<Layers> best;
-    for (next = first; next < periods.size() &&
-                       periods[next].length == periods[first].length &&
-                       periods[next].count == periods[first].count;
+    for (next = first;
+         next < periods.size() &&
+         periods[next].length == periods[first].length &&
+         periods[next].count == periods[first].count &&
+         periods[next].begin - periods[first].begin < periods[first].length;
          ++next) {
-      SmallVector<SmallVector<Operation *>> layers;
-      for (size_t layer = 0; layer < periods[next].count; ++layer)
-        layers.emplace_back(
-            ArrayRef(operations)
-                .slice(periods[next].begin + layer * periods[next].length,
-                       periods[next].length));
-      auto found = std::make_unique<Layers>(std::move(layers));
+      const Period &period = periods[next];
+      if (!rolled.empty() && !isLeft(period))
+        continue;
+      // Most that are none differ soon.
+      if (!Layers(takeLayers(operations, period, 3)).readAlike())
+        continue;
+      auto found = std::make_unique<Layers>(
+          takeLayers(operations, period, period.count));
       if (!found->match())
         continue;
       while (auto more = found->withOneBefore())
@@ -204,10 +235,12 @@ static bool rollLayers(func::FuncOp function) {
     }
     if (!best)
       continue;
+    for (Operation *op : operations)
+      if (best->contains(op))
+        rolled.insert(op);
     best->roll();
-    return true;
   }
-  return false;
+  return !rolled.empty();
 }
 
 void RollLayersPass::runOnOperation() {
