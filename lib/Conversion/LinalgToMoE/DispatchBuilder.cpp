@@ -33,7 +33,11 @@ private:
   Value getMask(const Term &term, size_t number);
   Value getColumn(const Term &term);
   Value getNeither(const Term &term);
-  Value makeNumbers();
+  Value makeNumbers(
+      ArrayRef<Read> masks,
+      llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> payload);
+  Value makeOwnNumbers();
+  Value makeEither();
   Value makeMask();
   std::optional<unsigned> findScale(const Term &term);
   std::optional<Read> getScalar(const Term &term);
@@ -168,20 +172,12 @@ Value DispatchBuilder::getColumn(const Term &term) {
       }));
 }
 
-/// [N, 1], the number of the expert whose row each is, or none where the mask
-/// does not hold.
-Value DispatchBuilder::makeNumbers() {
+/// [N, 1], the number of the expert of each row, or none, computed from masks.
+Value DispatchBuilder::makeNumbers(
+    ArrayRef<Read> masks,
+    llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> payload) {
   Type i64 = b.getI64Type();
-  size_t place =
-      llvm::find(terms.tokens, *terms.expertLoop) - terms.tokens.begin();
-  Value numbers = flatten(map(
-      experts.front()->getMask(0), terms.tokens, i64,
-      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-        Value number = arith::IndexCastOp::create(
-            b, loc, i64, linalg::IndexOp::create(b, loc, place));
-        Value none = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(-1));
-        return arith::SelectOp::create(b, loc, args[0], number, none);
-      }));
+  Value numbers = flatten(map(masks, terms.tokens, i64, payload));
   OpFoldResult rows = tensor::getMixedSize(b, loc, numbers, 0);
   auto type = RankedTensorType::get(
       {cast<RankedTensorType>(numbers.getType()).getDimSize(0), 1}, i64);
@@ -190,11 +186,43 @@ Value DispatchBuilder::makeNumbers() {
       ArrayRef<OpFoldResult>{rows, b.getIndexAttr(1)});
 }
 
+static Value makeNumber(OpBuilder &b, Location loc, int64_t number) {
+  return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(number));
+}
+
+/// Of rows that each expert has for itself: its own where the mask holds.
+Value DispatchBuilder::makeOwnNumbers() {
+  size_t place =
+      llvm::find(terms.tokens, *terms.expertLoop) - terms.tokens.begin();
+  return makeNumbers(experts.front()->getMask(0),
+                     [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                       Value number = arith::IndexCastOp::create(
+                           b, loc, b.getI64Type(),
+                           linalg::IndexOp::create(b, loc, place));
+                       return arith::SelectOp::create(b, loc, args[0], number,
+                                                      makeNumber(b, loc, -1));
+                     });
+}
+
+/// Of a mask and what is behind `else`.
+Value DispatchBuilder::makeEither() {
+  return makeNumbers(experts.front()->getMask(0),
+                     [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                       return arith::SelectOp::create(b, loc, args[0],
+                                                      makeNumber(b, loc, 0),
+                                                      makeNumber(b, loc, 1));
+                     });
+}
+
 Value DispatchBuilder::makeMask() {
   if (terms.haveOwnRows())
-    return makeNumbers();
+    return makeOwnNumbers();
   if (terms.expertLoop)
     return getColumn(*experts.front());
+  // A number is read faster than two truth values.
+  if (isSelect && experts.size() == 2 && scalars.empty() &&
+      experts.front()->where.getMasks().size() == 1)
+    return makeEither();
   SmallVector<Value> columns;
   for (Term *term : experts)
     columns.push_back(getColumn(*term));

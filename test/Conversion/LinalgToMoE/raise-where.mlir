@@ -78,7 +78,8 @@ func.func @several(%x: tensor<6x8xf32>, %w: tensor<8x8xf32>, %m: tensor<6xi1>, %
 
 // Code behind else is an expert, too: of the rows where no mask holds.
 // CHECK-LABEL: func @otherwise
-// CHECK: moe.route {{.*}} : (tensor<6x2xi1>) -> !moe.routing<2>
+// CHECK: arith.select %{{.*}}, %c0_i64, %c1_i64
+// CHECK: moe.route {{.*}} : (tensor<6x1xi64>) -> !moe.routing<2>
 // CHECK: ^expert0
 // CHECK: math.tanh
 // CHECK: ^expert1
