@@ -34,6 +34,9 @@ void Layers::number(Operation *op, unsigned layer) {
     numbers[layer][value] = next;
   };
   op->walk<WalkOrder::PreOrder>([&](Operation *nested) {
+    // A weight is read from outside, wherever it is loaded.
+    if (isa<ml_program::GlobalLoadConstOp>(nested))
+      return;
     flat[layer].push_back(nested);
     llvm::for_each(nested->getResults(), add);
     for (Region &region : nested->getRegions())
@@ -53,12 +56,11 @@ bool Layers::isSame(size_t position) {
   Operation *first = flat.front()[position];
   for (const auto &layer : flat) {
     Operation *op = layer[position];
-    bool isWeight = isa<ml_program::GlobalLoadConstOp>(op);
     if (op->getName() != first->getName() ||
         op->getResultTypes() != first->getResultTypes() ||
         op->getNumOperands() != first->getNumOperands() ||
         op->getNumRegions() != first->getNumRegions() ||
-        (!isWeight && op->getAttrDictionary() != first->getAttrDictionary()))
+        op->getAttrDictionary() != first->getAttrDictionary())
       return false;
     for (auto [mine, others] :
          llvm::zip(op->getRegions(), first->getRegions())) {
@@ -103,7 +105,7 @@ static Values readsOf(Operation *op) {
 /// Whether an operation of the block can stand before the first layer. One that
 /// may fail can: the program fails in any case.
 bool Layers::canHoist(Operation *op) {
-  if (op->isBeforeInBlock(top[0].front()))
+  if (isa<ml_program::GlobalLoadConstOp>(op) || isInFront(op))
     return true;
   auto [known, isNew] = hoistable.try_emplace(op, false);
   if (!isNew)
@@ -122,7 +124,7 @@ bool Layers::canHoist(Value value) {
 }
 
 void Layers::hoist(Operation *op) {
-  if (op->isBeforeInBlock(top[0].front()))
+  if (isInFront(op))
     return;
   for (Value value : readsOf(op))
     hoist(value);
@@ -238,7 +240,7 @@ bool Layers::matchOperand(const Values &values) {
       return false;
   }
   if (isa<ml_program::GlobalLoadConstOp>(makers.front()))
-    return llvm::all_of(values, [&](Value value) { return canHoist(value); });
+    return true;
   if (!isCheap(makers.front()))
     return false;
   for (Operation *maker : makers)

@@ -52,13 +52,21 @@ private:
   bool isSame(size_t position);
   bool matchOperand(const Values &values);
   bool isCarried(const Values &values) const;
+  /// Whether an operation stands before the first layer, in its block.
+  bool isInFront(Operation *op) const {
+    return op->getBlock() == top[0].front()->getBlock() &&
+           op->isBeforeInBlock(top[0].front());
+  }
   bool canHoist(Operation *op);
   bool canHoist(Value value);
   bool canLeave();
   bool canStandBehind();
   void hoist(Operation *op);
   void hoist(Value value);
+  void hoistReads();
   Value build(const Values &values, OpBuilder &b);
+  void copy(Operation *op, size_t position, OpBuilder &b);
+  void replaceBehind();
   Values operandsOf(size_t position, unsigned operand) const;
   bool isMadeInLayers(Value value) const {
     return llvm::any_of(

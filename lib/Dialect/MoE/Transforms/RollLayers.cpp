@@ -66,96 +66,58 @@ Value Layers::build(const Values &values, OpBuilder &b) {
   return result = copy->getResult(0);
 }
 
-void Layers::roll() {
-  Operation *start = top[0].front();
-  OpBuilder b(start);
-  Location loc = start->getLoc();
+/// Moves what the layers read from outside in front of them.
+void Layers::hoistReads() {
   // First what may fail, in its order: it may guard what comes behind it.
   for (Operation *op : toHoist)
     hoist(op);
-  Values inits;
-  for (auto &[each, argument] : carried) {
+  for (const auto &[each, argument] : carried)
     hoist(each.first);
-    inits.push_back(each.first);
-  }
-  // What the layers read from outside stands before them.
   for (size_t position = 0; position < flat[0].size(); ++position)
     for (unsigned i = 0; i < flat[0][position]->getNumOperands(); ++i)
       for (Value value : operandsOf(position, i))
         if (!isMadeInLayers(value) && canHoist(value))
           hoist(value);
-  auto number = [&](int64_t value) {
-    return arith::ConstantIndexOp::create(b, loc, value);
-  };
-  Value zero = number(0), end = number(count), one = number(1);
-  loop = scf::ForOp::create(b, loc, zero, end, one, inits);
-  for (auto [entry, argument] :
-       llvm::zip_equal(carried, loop.getRegionIterArgs()))
-    entry.second = argument;
-  b.setInsertionPointToEnd(loop.getBody());
-  size_t position = 0;
-  for (size_t number = 0; number < top[0].size(); ++number) {
-    // Weights that an expert reads are chosen in front of it.
-    Operation *op = top[0][number];
-    SmallVector<Operation *> nested;
-    op->walk<WalkOrder::PreOrder>(
-        [&](Operation *each) { nested.push_back(each); });
-    SmallVector<Values> operands;
-    SmallVector<Value> weights;
-    for (size_t i = 0; i < nested.size(); ++i) {
-      Values reads;
-      for (unsigned k = 0; k < nested[i]->getNumOperands(); ++k) {
-        Values values = operandsOf(position + i, k);
-        // What is made inside of the operation is copied with it.
-        Operation *maker = values[0].getParentBlock()->getParentOp();
-        reads.push_back(op->isAncestor(maker) ? Value() : build(values, b));
-      }
-      operands.push_back(reads);
-      Value weight;
-      if (isa<ml_program::GlobalLoadConstOp>(nested[i]) && nested[i] != op) {
-        Values loads;
-        for (const auto &layer : flat) {
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPoint(loop);
-          loads.push_back(b.clone(*layer[position + i])->getResult(0));
-        }
-        weight = PickOp::create(b, nested[i]->getLoc(), loads[0].getType(),
-                                loop.getInductionVar(), loads);
-      }
-      weights.push_back(weight);
+}
+
+/// Copies an operation of the first layer, which is at `position` in a walk,
+/// into the loop.
+void Layers::copy(Operation *op, size_t position, OpBuilder &b) {
+  SmallVector<std::pair<size_t, Values>> reads;
+  size_t end = position;
+  // Weights that an expert reads are picked in front of it.
+  op->walk([&](Operation *) { ++end; });
+  for (size_t at = position; at < end; ++at) {
+    Values own;
+    for (unsigned i = 0; i < flat[0][at]->getNumOperands(); ++i) {
+      Values values = operandsOf(at, i);
+      // What is made inside of the operation is copied with it.
+      Operation *maker = values[0].getParentBlock()->getParentOp();
+      own.push_back(op->isAncestor(maker) ? Value() : build(values, b));
     }
-    Operation *copy = b.clone(*op);
-    for (auto [from, to] :
-         llvm::zip_equal(op->getResults(), copy->getResults()))
-      mapping.map(from, to);
-    SmallVector<Operation *> copies;
-    copy->walk<WalkOrder::PreOrder>(
-        [&](Operation *each) { copies.push_back(each); });
-    for (auto [i, each] : llvm::enumerate(copies))
-      if (isa<DispatchOp>(each))
-        each->setLoc(
-            fuseLayers(llvm::map_to_vector(flat,
-                                           [&, at = position + i](auto &layer) {
-                                             return layer[at]->getLoc();
-                                           }),
-                       b.getContext()));
-    for (auto [each, reads, weight] :
-         llvm::zip_equal(copies, operands, weights)) {
-      for (auto [i, read] : llvm::enumerate(reads))
-        if (read)
-          each->setOperand(i, read);
-      if (weight) {
-        each->getResult(0).replaceAllUsesWith(weight);
-        each->erase();
-      }
-    }
-    position += nested.size();
+    reads.push_back({at, own});
   }
-  Values yielded;
-  for (auto &[each, argument] : carried)
-    yielded.push_back(mapping.lookup(each.second));
-  scf::YieldOp::create(b, loc, yielded);
-  // The last layer's results, read behind it.
+  Operation *made = b.clone(*op);
+  for (auto [from, to] : llvm::zip_equal(op->getResults(), made->getResults()))
+    mapping.map(from, to);
+  const auto *next = reads.begin();
+  made->walk<WalkOrder::PreOrder>([&](Operation *each) {
+    const auto &[at, own] = *next++;
+    for (auto [i, read] : llvm::enumerate(own))
+      if (read)
+        each->setOperand(i, read);
+    if (!isa<DispatchOp>(each))
+      return;
+    SmallVector<Location> locations;
+    for (const auto &layer : flat)
+      locations.push_back(layer[at]->getLoc());
+    each->setLoc(fuseLayers(locations, b.getContext()));
+  });
+}
+
+/// Gives what reads the last layer the results of the loop, and erases the
+/// layers.
+void Layers::replaceBehind() {
   DenseMap<Number, Value> results;
   for (auto [entry, result] : llvm::zip_equal(carried, loop.getResults()))
     results.try_emplace(numbers[0].lookup(entry.first.second), result);
@@ -174,6 +136,34 @@ void Layers::roll() {
   for (Operation *op : llvm::reverse(behind))
     if (layerOf.contains(op) || (isCheap(op) && op->use_empty()))
       op->erase();
+}
+
+void Layers::roll() {
+  hoistReads();
+  OpBuilder b(top[0].front());
+  Location loc = top[0].front()->getLoc();
+  auto number = [&](int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  };
+  Value zero = number(0), end = number(count), one = number(1);
+  Values inits;
+  for (const auto &[each, argument] : carried)
+    inits.push_back(each.first);
+  loop = scf::ForOp::create(b, loc, zero, end, one, inits);
+  for (auto [entry, argument] :
+       llvm::zip_equal(carried, loop.getRegionIterArgs()))
+    entry.second = argument;
+  b.setInsertionPointToEnd(loop.getBody());
+  size_t position = 0;
+  for (Operation *op : top[0]) {
+    copy(op, position, b);
+    op->walk([&](Operation *) { ++position; });
+  }
+  Values yielded;
+  for (auto &[each, argument] : carried)
+    yielded.push_back(mapping.lookup(each.second));
+  scf::YieldOp::create(b, loc, yielded);
+  replaceBehind();
 }
 
 /// The operations of a run, or of its first layers.
