@@ -53,6 +53,55 @@ func.func @slots(%x: tensor<?x6xf32>, %given: tensor<?x4x3xi1>, %w: tensor<4x6x6
 
 // -----
 
+// A ReLU between the matrices is no mask of their rows: both are in the expert.
+// CHECK-LABEL: @rectified_slots
+// CHECK: ^each(%[[EXPERT:.*]]: index,
+// CHECK: tensor.extract_slice %{{.*}}[%[[EXPERT]], 0, 0] [1, 6, 6]
+// CHECK: arith.maximumf
+// CHECK: tensor.extract_slice %{{.*}}[%[[EXPERT]], 0, 0] [1, 6, 6]
+// CHECK: moe.combine
+ml_program.global private @up(#ml_program.extern<tensor<4x6x6xf32>>) : tensor<4x6x6xf32>
+ml_program.global private @down(#ml_program.extern<tensor<4x6x6xf32>>) : tensor<4x6x6xf32>
+#whole = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+func.func @rectified_slots(%x: tensor<?x6xf32>, %given: tensor<?x4x3xi1>, %numbers: tensor<?x4x3xf32>, %slots: tensor<4x3x6xf32>, %rows: tensor<?x6xf32>) -> tensor<?x6xf32> {
+  %zero = arith.constant 0.0 : f32
+  %mask = linalg.generic {indexing_maps = [#whole, #whole], iterator_types = ["parallel", "parallel", "parallel"]} ins(%given : tensor<?x4x3xi1>) outs(%numbers : tensor<?x4x3xf32>) {
+  ^bb0(%k: i1, %o: f32):
+    %n = arith.uitofp %k : i1 to f32
+    linalg.yield %n : f32
+  } -> tensor<?x4x3xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%slots : tensor<4x3x6xf32>) -> tensor<4x3x6xf32>
+  %in = linalg.generic {indexing_maps = [affine_map<(e, c, d, t) -> (t, e, c)>, affine_map<(e, c, d, t) -> (t, d)>, affine_map<(e, c, d, t) -> (e, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+    ins(%mask, %x : tensor<?x4x3xf32>, tensor<?x6xf32>) outs(%z : tensor<4x3x6xf32>) {
+  ^bb0(%m: f32, %v: f32, %o: f32):
+    %p = arith.mulf %m, %v : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4x3x6xf32>
+  %up = ml_program.global_load_const @up : tensor<4x6x6xf32>
+  %down = ml_program.global_load_const @down : tensor<4x6x6xf32>
+  %h = linalg.batch_matmul ins(%in, %up : tensor<4x3x6xf32>, tensor<4x6x6xf32>) outs(%z : tensor<4x3x6xf32>) -> tensor<4x3x6xf32>
+  %r = linalg.generic {indexing_maps = [#whole, #whole], iterator_types = ["parallel", "parallel", "parallel"]} ins(%h : tensor<4x3x6xf32>) outs(%slots : tensor<4x3x6xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %m = arith.maximumf %v, %zero : f32
+    linalg.yield %m : f32
+  } -> tensor<4x3x6xf32>
+  %y = linalg.batch_matmul ins(%r, %down : tensor<4x3x6xf32>, tensor<4x6x6xf32>) outs(%z : tensor<4x3x6xf32>) -> tensor<4x3x6xf32>
+  %none = linalg.fill ins(%zero : f32) outs(%rows : tensor<?x6xf32>) -> tensor<?x6xf32>
+
+  %out = linalg.generic {indexing_maps = [affine_map<(t, d, e, c) -> (t, e, c)>, affine_map<(t, d, e, c) -> (e, c, d)>, affine_map<(t, d, e, c) -> (t, d)>], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+    ins(%mask, %y : tensor<?x4x3xf32>, tensor<4x3x6xf32>) outs(%none : tensor<?x6xf32>) {
+  ^bb0(%m: f32, %v: f32, %o: f32):
+    %p = arith.mulf %m, %v : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<?x6xf32>
+  return %out : tensor<?x6xf32>
+}
+
+
+// -----
+
 #masked = affine_map<(d0, d1, d2) -> (d0, d1)>
 #whole = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
 #token = affine_map<(d0, d1, d2, d3) -> (d1, d3)>

@@ -539,3 +539,63 @@ func.func @towers(%x0: tensor<2x4xf32>, %y0: tensor<2x4xf32>) -> tensor<2x4xf32>
   %z = linalg.add ins(%x4, %y4 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
   return %z : tensor<2x4xf32>
 }
+
+// -----
+
+// The third layer reads another result of the one in front of it.
+// CHECK-LABEL: @another_result
+// CHECK-NOT: scf.for
+ml_program.global private @w0(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w1(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w2(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w3(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+func.func @another_result(%a0: tensor<2x4xf32>, %b0: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w0 = ml_program.global_load_const @w0 : tensor<4x4xf32>
+  %a1 = linalg.matmul ins(%b0, %w0 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %b1 = linalg.mul ins(%a1, %a0 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w1 = ml_program.global_load_const @w1 : tensor<4x4xf32>
+  %a2 = linalg.matmul ins(%b1, %w1 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %b2 = linalg.mul ins(%a2, %a1 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w2 = ml_program.global_load_const @w2 : tensor<4x4xf32>
+  %a3 = linalg.matmul ins(%a2, %w2 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %b3 = linalg.mul ins(%a3, %a2 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w3 = ml_program.global_load_const @w3 : tensor<4x4xf32>
+  %a4 = linalg.matmul ins(%b3, %w3 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %b4 = linalg.mul ins(%a4, %a3 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %b4 : tensor<2x4xf32>
+}
+
+// -----
+
+// What has effects stays between the operations that it is between.
+// CHECK-LABEL: @effect
+// CHECK: linalg.matmul
+// CHECK: call @tick
+// CHECK-NOT: scf.for
+ml_program.global private @w0(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w1(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w2(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+ml_program.global private @w3(#ml_program.extern<tensor<4x4xf32>>) : tensor<4x4xf32>
+func.func private @tick()
+func.func @effect(%x0: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w0 = ml_program.global_load_const @w0 : tensor<4x4xf32>
+  %h0 = linalg.matmul ins(%x0, %w0 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  func.call @tick() : () -> ()
+  %x1 = linalg.exp ins(%h0 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w1 = ml_program.global_load_const @w1 : tensor<4x4xf32>
+  %h1 = linalg.matmul ins(%x1, %w1 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x2 = linalg.exp ins(%h1 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w2 = ml_program.global_load_const @w2 : tensor<4x4xf32>
+  %h2 = linalg.matmul ins(%x2, %w2 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x3 = linalg.exp ins(%h2 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %w3 = ml_program.global_load_const @w3 : tensor<4x4xf32>
+  %h3 = linalg.matmul ins(%x3, %w3 : tensor<2x4xf32>, tensor<4x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %x4 = linalg.exp ins(%h3 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %x4 : tensor<2x4xf32>
+}
