@@ -66,6 +66,8 @@ std::optional<int64_t> getStackDim(WhereOp where);
 /// labels a dimension of one of them.
 Value conjoin(OpBuilder &b, Location loc, ArrayRef<Read> masks,
               ArrayRef<int64_t> along);
+/// Where `factor` is not zero. A truth value that became a number is itself.
+Value isNotZero(OpBuilder &b, Location loc, Value factor);
 /// Sizes of what `op` computes are computed without it.
 void detachSizes(Operation *op);
 /// The only operation that reads more of `value` than its sizes, or null.
