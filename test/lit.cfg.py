@@ -1,6 +1,7 @@
 """How lit runs the tests: which files are tests, what their lines may use."""
 
 import ctypes
+import glob
 import os
 import platform
 import shutil
@@ -34,6 +35,7 @@ config.substitutions += [
     ("%fake_cuda", os.path.join(config.moe_build, "lib", "libMoEFakeCuda.so")),
     ("%cmake", config.moe_cmake),
     ("%cxx", config.moe_cxx),
+    ("%llvm_lib", os.path.join(os.path.dirname(config.llvm_tools_dir), "lib")),
 ]
 
 # With MOE_VERIFY_ROUNDTRIP every module that moe-opt reads is also printed and
@@ -84,6 +86,13 @@ def can_make_machines():
     return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
 
 
+def can_watch_threads():
+    """Whether the compiler has a sanitizer for threads, and OpenMP a tool that tells it who waits for whom."""
+    lib = os.path.join(os.path.dirname(config.llvm_tools_dir), "lib")
+    sanitizer = glob.glob(os.path.join(lib, "clang", "*", "lib", "linux", "libclang_rt.tsan-*.a"))
+    return "clang" in config.moe_cxx and sanitizer and os.path.exists(os.path.join(lib, "libarcher.so"))
+
+
 def frameworks():
     """Those that the interpreter for exports has; one that was named has some."""
     found = set()
@@ -106,6 +115,8 @@ def frameworks():
 config.available_features |= frameworks()
 if has_terminal():
     config.available_features.add("terminal")
+if can_watch_threads() and not config.moe_sanitize:
+    config.available_features.add("thread-sanitizer")
 if can_make_machines():
     config.available_features.add("bare-machine")
 if platform.machine() == "x86_64":

@@ -62,6 +62,8 @@ private:
   void checkGuards(const void *address, int64_t bytes);
   std::string takeProblem() { return std::exchange(pending, ""); }
 
+  /// Several contexts may use the device.
+  std::mutex lock;
   EmulatorOptions options;
   uint64_t launches = 0;
   std::map<void *, int64_t> blocks;
@@ -86,6 +88,7 @@ void *EmulatorDevice::allocate(int64_t bytes, std::string &problem) {
   std::memset(memory, guardByte, guardBytes);
   std::memset(address, 0xFF, bytes);
   std::memset(address + bytes, guardByte, guardBytes);
+  std::lock_guard<std::mutex> guard(lock);
   blocks[address] = bytes;
   global.add(address, bytes);
   return address;
@@ -107,6 +110,7 @@ void EmulatorDevice::checkGuards(const void *address, int64_t bytes) {
 }
 
 void EmulatorDevice::release(void *address) {
+  std::lock_guard<std::mutex> guard(lock);
   if (!address)
     return;
   auto found = blocks.find(address);
@@ -122,17 +126,20 @@ void EmulatorDevice::release(void *address) {
 
 std::string EmulatorDevice::read(void *host, const void *device,
                                  int64_t bytes) {
+  std::lock_guard<std::mutex> guard(lock);
   std::memcpy(host, device, bytes);
   return takeProblem();
 }
 
 std::string EmulatorDevice::write(void *device, const void *host,
                                   int64_t bytes) {
+  std::lock_guard<std::mutex> guard(lock);
   std::memcpy(device, host, bytes);
   return takeProblem();
 }
 
 std::string EmulatorDevice::synchronize() {
+  std::lock_guard<std::mutex> guard(lock);
   for (const auto &[address, bytes] : blocks)
     checkGuards(address, bytes);
   return takeProblem();
@@ -140,6 +147,7 @@ std::string EmulatorDevice::synchronize() {
 
 std::string EmulatorDevice::launch(MoEKernel &kernel,
                                    const rt::Launch &launch) {
+  std::lock_guard<std::mutex> guard(lock);
   if (!pending.empty())
     return takeProblem();
   int64_t threads = 1;
@@ -150,11 +158,10 @@ std::string EmulatorDevice::launch(MoEKernel &kernel,
            std::to_string(launch.block[0]) + " x " +
            std::to_string(launch.block[1]) + " x " +
            std::to_string(launch.block[2]) + " threads, at most 1024";
-  std::lock_guard<std::mutex> guard(launchLock);
+  std::lock_guard<std::mutex> launchGuard(launchLock);
   if (!block)
     block = std::make_unique<Block>();
   block->global = options.reachesHost ? nullptr : &global;
-  kernel.handle = 1;
   auto function = reinterpret_cast<Kernel>(const_cast<void *>(kernel.image));
   return block->run(function, kernel.name, launch,
                     options.seed + 0x10001 * launches++);

@@ -49,8 +49,9 @@ static std::vector<int64_t> describe(const HostTensor &tensor) {
   return descriptor;
 }
 
-CallFrame::CallFrame(const EntryPoint &entry, ArrayRef<HostTensor> inputs)
-    : entry(entry), device(rt::currentDevice()) {
+CallFrame::CallFrame(const EntryPoint &entry, ArrayRef<HostTensor> inputs,
+                     rt::Context &context)
+    : entry(entry), context(context), device(context.device()) {
   results.resize(llvm::divideCeil(layOut(entry.results).back(), 8) + 1);
   resultsAddress = results.data();
   bool returnsValue = entry.results.size() == 1 && !entry.results[0].isTensor;
@@ -102,6 +103,12 @@ llvm::Error CallFrame::upload(ArrayRef<HostTensor> inputs) {
   return llvm::Error::success();
 }
 
+rt::Result CallFrame::call(Executable::Function function) {
+  void **arguments = pointers.data();
+  MoEContext *passed = &context;
+  return context.invoke([=] { function(passed, arguments); });
+}
+
 llvm::Expected<HostTensor> CallFrame::readResult(const ValueType &type,
                                                  const char *place) const {
   if (!type.isTensor) {
@@ -125,8 +132,8 @@ llvm::Expected<HostTensor> CallFrame::readResult(const ValueType &type,
     std::memcpy(tensor->data(), data, bytes);
     return tensor;
   }
-  rt::Result result =
-      rt::invoke([&] { moe_rt_device_read(tensor->data(), data, bytes); });
+  rt::Result result = context.invoke(
+      [&] { moe_rt_device_read(&context, tensor->data(), data, bytes); });
   if (result.status != rt::Status::Ok)
     return makeError(result.message);
   return tensor;
@@ -157,7 +164,7 @@ llvm::Expected<std::vector<HostTensor>> CallFrame::takeResults() {
   for (const std::vector<int64_t> &descriptor : descriptors)
     blocks.erase(reinterpret_cast<void *>(descriptor[0]));
   for (void *block : blocks)
-    device ? moe_rt_device_free(block) : moe_rt_free(block);
+    moe_rt_free(&context, block);
   if (problem)
     return std::move(problem);
   return tensors;

@@ -12,23 +12,23 @@
 #ifndef MOE_LIB_EXECUTION_CALLFRAME_H
 #define MOE_LIB_EXECUTION_CALLFRAME_H
 
-#include "moe/Execution/Model.h"
+#include "moe/Execution/Executable.h"
 #include "moe/Runtime/Device.h"
 
 namespace mlir::moe {
 
 class CallFrame {
 public:
-  /// Tensors are arguments and results on the current device, if there is one.
-  CallFrame(const EntryPoint &entry, ArrayRef<HostTensor> inputs);
+  /// Tensors are arguments and results on the context's device, if it has one.
+  CallFrame(const EntryPoint &entry, ArrayRef<HostTensor> inputs,
+            rt::Context &context);
   CallFrame(const CallFrame &) = delete;
   ~CallFrame();
 
   /// Copies the inputs to the device.
   llvm::Error upload(ArrayRef<HostTensor> inputs);
 
-  /// A pointer to each argument, and one to the returned value if there is one.
-  void **arguments() { return pointers.data(); }
+  rt::Result call(Executable::Function function);
 
   /// Copies the results out of what a call has returned, and frees that.
   llvm::Expected<std::vector<HostTensor>> takeResults();
@@ -38,6 +38,7 @@ private:
                                         const char *place) const;
 
   const EntryPoint &entry;
+  rt::Context &context;
   rt::Device *device;
   /// Copies of the inputs.
   std::vector<void *> uploaded;
@@ -45,6 +46,7 @@ private:
   std::vector<std::vector<int64_t>> descriptors;
   /// What a pointer argument points to.
   std::vector<void *> values;
+  /// To each argument, and to the returned value if there is one.
   std::vector<void *> pointers;
   /// A struct of all results.
   std::vector<int64_t> results;

@@ -40,31 +40,23 @@ std::optional<MachineKind> moe::parseDevice(StringRef name) {
   return std::nullopt;
 }
 
-DeviceSession::DeviceSession(MachineKind machine,
-                             std::unique_ptr<rt::Device> device)
-    : machine(machine), opened(std::move(device)) {
-  if (opened)
-    rt::setDevice(opened.get());
-}
+OpenedDevice::OpenedDevice(MachineKind machine,
+                           std::unique_ptr<rt::Device> device)
+    : machine(machine), opened(std::move(device)) {}
 
-DeviceSession::~DeviceSession() {
-  if (opened)
-    rt::setDevice(nullptr);
-}
-
-llvm::Expected<DeviceSession> DeviceSession::open(StringRef name) {
+llvm::Expected<OpenedDevice> OpenedDevice::open(StringRef name) {
   std::optional<MachineKind> machine = parseDevice(name);
   if (!machine)
     return usageError("unknown device " + quote(name));
   if (*machine == MachineKind::CPU)
-    return DeviceSession(*machine, nullptr);
+    return OpenedDevice(*machine, nullptr);
   if (*machine == MachineKind::Emulator)
-    return DeviceSession(*machine, createEmulatorDevice());
+    return OpenedDevice(*machine, createEmulatorDevice());
   std::string problem;
   auto device = rt::openCudaDevice(*parseCudaOrdinal(name), problem);
   if (!device)
     return makeError("--device=" + name + ": " + problem);
-  return DeviceSession(*machine, std::move(device));
+  return OpenedDevice(*machine, std::move(device));
 }
 
 void moe::listDevices(raw_ostream &os) {

@@ -8,10 +8,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Executable.h"
-#include "CallFrame.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "moe/Conversion/DataTable.h"
 #include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Emulator/Emulator.h"
 #include "moe/Execution/Error.h"
@@ -38,30 +38,47 @@ bool moe::isReservedName(StringRef name) {
   return name.empty() || name.contains('\0');
 }
 
-/// Adds a function that loads each argument of `callee` through an array of
-/// pointers, so that the host needs no signature.
+/// Adds a function of a context and an array of pointers, through which it
+/// loads the other arguments of `callee`, so that the host needs no signature.
 static void addWrapper(llvm::Function &callee, StringRef name) {
   llvm::Module &module = *callee.getParent();
   llvm::IRBuilder<> builder(module.getContext());
   llvm::PointerType *pointer = builder.getPtrTy();
-  auto *type = llvm::FunctionType::get(builder.getVoidTy(), {pointer}, false);
+  auto *type =
+      llvm::FunctionType::get(builder.getVoidTy(), {pointer, pointer}, false);
   auto *wrapper = llvm::Function::Create(
       type, llvm::GlobalValue::ExternalLinkage, name, module);
   builder.SetInsertPoint(
       llvm::BasicBlock::Create(module.getContext(), "", wrapper));
   auto place = [&](unsigned index) {
     llvm::Value *slot =
-        builder.CreateConstGEP1_32(pointer, wrapper->getArg(0), index);
+        builder.CreateConstGEP1_32(pointer, wrapper->getArg(1), index);
     return builder.CreateLoad(pointer, slot);
   };
-  SmallVector<llvm::Value *> arguments;
-  for (llvm::Argument &argument : callee.args())
+  SmallVector<llvm::Value *> arguments{wrapper->getArg(0)};
+  for (llvm::Argument &argument : llvm::drop_begin(callee.args()))
     arguments.push_back(
-        builder.CreateLoad(argument.getType(), place(argument.getArgNo())));
+        builder.CreateLoad(argument.getType(), place(argument.getArgNo() - 1)));
   llvm::Value *result = builder.CreateCall(&callee, arguments);
   if (!result->getType()->isVoidTy())
-    builder.CreateStore(result, place(arguments.size()));
+    builder.CreateStore(result, place(arguments.size() - 1));
   builder.CreateRetVoid();
+}
+
+/// The names of what the code of a module reads through its context.
+static llvm::Expected<std::vector<std::string>> readDataNames(ModuleOp module) {
+  std::vector<std::string> names;
+  auto list = module->getAttrOfType<ArrayAttr>(dataTableAttr);
+  for (Attribute entry : list ? list.getValue() : ArrayRef<Attribute>()) {
+    auto name = dyn_cast<StringAttr>(entry);
+    if (!name)
+      return makeError("attribute 'moe.data' is not a list of names");
+    names.push_back(name.str());
+  }
+  if (!list)
+    return makeError("the functions take no context; compile the module again "
+                     "from an earlier phase");
+  return names;
 }
 
 static llvm::Expected<std::unique_ptr<llvm::Module>>
@@ -75,7 +92,8 @@ translate(ModuleOp module, const EntryPoint &entry,
     return diagnostics.takeError("the module cannot be translated to LLVM IR");
   llvm::Function *callee =
       translated->getFunction("_mlir_ciface_" + entry.symbol);
-  if (!callee || callee->isDeclaration())
+  if (!callee || callee->isDeclaration() || callee->arg_empty() ||
+      !callee->getArg(0)->getType()->isPointerTy())
     return makeError("function " + quote(entry.name) +
                      " has no C interface after lowering");
   addWrapper(*callee, "moe_invoke_" + entry.symbol);
@@ -85,13 +103,15 @@ translate(ModuleOp module, const EntryPoint &entry,
 llvm::Expected<std::unique_ptr<Executable>>
 Executable::create(ModuleOp module, EntryPoint entry,
                    ExecutableOptions options) {
+  auto data = readDataNames(module);
+  if (!data)
+    return data.takeError();
   auto context = std::make_unique<llvm::LLVMContext>();
   auto translated = translate(module, entry, *context);
   if (!translated)
     return translated.takeError();
 
   LazyJITOptions jit;
-  jit.symbols = std::move(options.symbols);
   for (const rt::Symbol &symbol : rt::symbols())
     jit.symbols[symbol.name] = symbol.address;
   if (options.machine != MachineKind::CPU)
@@ -109,6 +129,8 @@ Executable::create(ModuleOp module, EntryPoint entry,
       return error;
 
   std::unique_ptr<Executable> executable(new Executable(std::move(entry)));
+  executable->data = std::move(*data);
+  executable->misaligned = std::move(options.misaligned);
   auto code = LazyJIT::create(std::move(jit));
   if (!code)
     return code.takeError();
@@ -116,17 +138,12 @@ Executable::create(ModuleOp module, EntryPoint entry,
   if (llvm::Error error = executable->code->addModule(std::move(*translated),
                                                       std::move(context)))
     return error;
-  return executable;
-}
-
-llvm::Error Executable::compile() {
-  if (invoke)
-    return llvm::Error::success();
-  auto address = code->lookup("moe_invoke_" + entry.symbol);
+  auto address =
+      executable->code->lookup("moe_invoke_" + executable->entry.symbol);
   if (!address)
     return address.takeError();
-  invoke = reinterpret_cast<void (*)(void **)>(*address);
-  return llvm::Error::success();
+  executable->invoke = reinterpret_cast<Function>(*address);
+  return executable;
 }
 
 llvm::Error Executable::checkInputs(const EntryPoint &entry,
@@ -143,73 +160,4 @@ llvm::Error Executable::checkInputs(const EntryPoint &entry,
       return error;
   }
   return llvm::Error::success();
-}
-
-static llvm::Error toError(rt::Result result) {
-  if (result.status == rt::Status::Limit)
-    return limitError(result.message);
-  if (result.status == rt::Status::Error)
-    return makeError(result.message);
-  return llvm::Error::success();
-}
-
-llvm::Expected<std::vector<HostTensor>>
-Executable::run(ArrayRef<HostTensor> inputs) {
-  if (llvm::Error error = compile())
-    return error;
-  CallFrame frame(entry, inputs);
-  if (llvm::Error error = frame.upload(inputs))
-    return error;
-  void **arguments = frame.arguments();
-  auto *function = invoke;
-  if (llvm::Error error = toError(rt::invoke([=] { function(arguments); })))
-    return error;
-  return frame.takeResults();
-}
-
-struct Executable::Step::Frame {
-  Frame(const EntryPoint &entry, ArrayRef<HostTensor> inputs)
-      : call(entry, inputs), device(*rt::currentDevice()) {}
-  ~Frame() {
-    if (ran)
-      llvm::consumeError(call.takeResults().takeError());
-    if (graph)
-      device.releaseGraph(graph);
-  }
-
-  CallFrame call;
-  rt::Device &device;
-  int64_t graph = 0;
-  bool ran = false;
-};
-
-Executable::Step::Step(std::unique_ptr<Frame> frame)
-    : frame(std::move(frame)) {}
-Executable::Step::~Step() = default;
-
-llvm::Error Executable::Step::replay(int64_t times) {
-  for (int64_t i = 0; i < times; ++i)
-    if (llvm::Error error = toError(rt::replay(frame->graph)))
-      return error;
-  return toError(rt::synchronize());
-}
-
-llvm::Expected<std::unique_ptr<Executable::Step>>
-Executable::capture(ArrayRef<HostTensor> inputs) {
-  auto frame = std::make_unique<Step::Frame>(entry, inputs);
-  if (llvm::Error error = frame->call.upload(inputs))
-    return error;
-  if (std::string problem = frame->device.beginCapture(); !problem.empty())
-    return makeError("device " + frame->device.name() + ": " + problem);
-  void **arguments = frame->call.arguments();
-  auto *function = invoke;
-  rt::Result result = rt::invoke([=] { function(arguments); });
-  std::string problem;
-  frame->graph = frame->device.endCapture(problem);
-  if (llvm::Error error = toError(std::move(result)))
-    return error;
-  frame->ran = true;
-  if (!frame->graph)
-    return makeError("device " + frame->device.name() + ": " + problem);
-  return std::unique_ptr<Step>(new Step(std::move(frame)));
 }

@@ -46,7 +46,7 @@ static thread_local std::string compileError;
 
 /// Called in place of a lazy function that could not be compiled.
 [[noreturn]] static void failLazyCall() {
-  moe_rt_fail(compileError.data(), static_cast<int64_t>(compileError.size()));
+  moe::rt::fail(moe::rt::Status::Error, compileError);
 }
 
 namespace {

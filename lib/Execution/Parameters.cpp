@@ -18,7 +18,6 @@
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Model.h"
-#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -216,21 +215,6 @@ std::vector<std::string> moe::findFaults(const Requirements &required,
   return faults;
 }
 
-namespace {
-/// The misaligned tensors of the process, by the address that code uses.
-/// Filled before code runs, read while it runs.
-llvm::DenseMap<const void *, std::pair<const Checkpoint *, const Parameter *>>
-    misalignedTensors;
-} // namespace
-
-/// Called by compiled code before it uses a tensor of which the place in the
-/// file is misaligned.
-static void alignParameter(int64_t address) {
-  auto found = misalignedTensors.find(reinterpret_cast<const void *>(address));
-  if (found != misalignedTensors.end())
-    found->second.first->copyAligned(*found->second.second);
-}
-
 llvm::Error BoundParameters::add(const RequiredParameter &parameter,
                                  const Checkpoint &checkpoint,
                                  const void *&address) {
@@ -239,10 +223,8 @@ llvm::Error BoundParameters::add(const RequiredParameter &parameter,
     if (llvm::Error error = checkpoint.checkBooleans(*found))
       return error;
   address = found->alignedAddress;
-  if (found->misaligned) {
-    toAlign.push_back(parameter.name);
-    misalignedTensors[address] = {&checkpoint, found};
-  }
+  if (found->misaligned)
+    toAlign.push_back({&checkpoint, found, address});
   return llvm::Error::success();
 }
 
@@ -267,14 +249,14 @@ llvm::Error BoundParameters::checkUnused(const Requirements &required,
 
 llvm::Expected<std::unique_ptr<BoundParameters>>
 BoundParameters::bind(const Requirements &required,
-                      const Checkpoint *checkpoint, StringRef fileName,
-                      bool allowUnused) {
+                      const Checkpoint *checkpoint, rt::Device *device,
+                      StringRef fileName, bool allowUnused) {
   std::unique_ptr<BoundParameters> bound(new BoundParameters);
+  bound->target = device;
   for (const RequiredParameter *parameter : required.all())
     if (std::string fault = findFault(*parameter, checkpoint, fileName);
         !fault.empty())
       return makeError(fault);
-  bound->table["moe_rt_align"] = reinterpret_cast<void *>(&alignParameter);
   if (!checkpoint)
     return bound;
   if (llvm::Error error =
@@ -285,8 +267,8 @@ BoundParameters::bind(const Requirements &required,
             bound->add(parameter, *checkpoint,
                        bound->table[(weightPrefix + parameter.name).str()]))
       return error;
-  if (rt::Device *device = rt::currentDevice()) {
-    if (llvm::Error error = bound->stack(*device, required, *checkpoint))
+  if (device) {
+    if (llvm::Error error = bound->stack(required, *checkpoint))
       return error;
     return bound;
   }
@@ -307,10 +289,8 @@ BoundParameters::bind(const Requirements &required,
 
 /// Families lie on the device in one piece. Other tensors follow when they are
 /// first used, from aligned memory.
-llvm::Error BoundParameters::stack(rt::Device &target,
-                                   const Requirements &required,
+llvm::Error BoundParameters::stack(const Requirements &required,
                                    const Checkpoint &checkpoint) {
-  device = &target;
   for (const RequiredParameter *parameter : required.all())
     if (const Parameter *found = checkpoint.lookup(parameter->name);
         found->misaligned)
@@ -321,11 +301,11 @@ llvm::Error BoundParameters::stack(rt::Device &target,
     int64_t total = bytes * static_cast<int64_t>(family.members.size());
     std::string problem;
     auto *base = static_cast<char *>(
-        target.allocate(std::max<int64_t>(total, 1), problem));
+        target->allocate(std::max<int64_t>(total, 1), problem));
     if (!base)
       return limitError("cannot allocate " + std::to_string(total) +
                         " bytes for parameters " + quote(family.pattern) +
-                        " on " + target.name() + ": " + problem);
+                        " on " + target->name() + ": " + problem);
     stacks.push_back(base);
     table[(stackPrefix + family.symbol).str()] = base;
     for (auto [index, member] : llvm::enumerate(family.members)) {
@@ -333,9 +313,9 @@ llvm::Error BoundParameters::stack(rt::Device &target,
       if (llvm::Error error = add(member, checkpoint, address))
         return error;
       if (bytes)
-        problem = target.write(base + index * bytes, address, bytes);
+        problem = target->write(base + index * bytes, address, bytes);
       if (!problem.empty())
-        return makeError("device " + target.name() + ": " + problem);
+        return makeError("device " + target->name() + ": " + problem);
     }
   }
   toAlign.clear();
@@ -344,6 +324,5 @@ llvm::Error BoundParameters::stack(rt::Device &target,
 
 BoundParameters::~BoundParameters() {
   for (void *block : stacks)
-    device->release(block);
-  misalignedTensors.clear();
+    target->release(block);
 }

@@ -15,11 +15,11 @@
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Execution/Benchmark.h"
 #include "moe/Execution/Error.h"
-#include "moe/Execution/Executable.h"
 #include "moe/Execution/Lowering.h"
 #include "moe/Execution/Monitor.h"
 #include "moe/Execution/Parameters.h"
 #include "moe/Execution/Profile.h"
+#include "moe/Execution/Session.h"
 #include "moe/Execution/Statistics.h"
 #include "moe/Execution/Trust.h"
 #include "moe/Import/TensorSpec.h"
@@ -67,7 +67,7 @@ private:
   MLIRContext context;
   Monitor monitor;
   /// Outlives whatever lies on the device.
-  std::optional<DeviceSession> session;
+  std::optional<OpenedDevice> device;
   ModelSource source;
   OwningOpRef<ModuleOp> module;
   EntryPoint entry;
@@ -78,6 +78,7 @@ private:
   std::vector<std::optional<HostTensor>> expected;
   std::optional<StatisticsTable> table;
   std::unique_ptr<Executable> executable;
+  std::unique_ptr<Session> session;
   std::optional<Benchmark> benchmark;
 };
 
@@ -234,11 +235,10 @@ llvm::Error Run::readTensors() {
     return error;
   if (llvm::Error error = checkOutputSpecs(options))
     return error;
-  int64_t limit = options.maxMemory ? options.maxMemory : defaultMemoryLimit();
-  rt::setMemoryLimit(limit);
-  rt::setThreads(options.threads);
+  if (!options.maxMemory)
+    options.maxMemory = defaultMemoryLimit();
   for (StringRef spec : options.inputs) {
-    auto tensor = readTensor(spec, limit);
+    auto tensor = readTensor(spec, options.maxMemory);
     if (!tensor)
       return tensor.takeError();
     inputs.push_back(std::move(*tensor));
@@ -249,7 +249,7 @@ llvm::Error Run::readTensors() {
     expected.emplace_back();
     if (spec.empty())
       continue;
-    auto tensor = readTensor(spec, limit);
+    auto tensor = readTensor(spec, options.maxMemory);
     if (!tensor)
       return tensor.takeError();
     expected.back() = std::move(*tensor);
@@ -270,8 +270,8 @@ llvm::Error Run::checkWeights(llvm::Error outcome) {
 llvm::Error Run::bindWeights() {
   rt::MappedReads reads;
   auto binding = BoundParameters::bind(
-      required, checkpoint ? &*checkpoint : nullptr, source.path,
-      options.allowUnusedParameters || options.parameters.empty());
+      required, checkpoint ? &*checkpoint : nullptr, device->device(),
+      source.path, options.allowUnusedParameters || options.parameters.empty());
   if (!binding)
     return checkWeights(binding.takeError());
   bound = std::move(*binding);
@@ -305,12 +305,13 @@ llvm::Error Run::lower() {
   lowering.assumeFinite = options.assumeFinite;
   lowering.stats = options.counts();
   lowering.checkAccesses = !options.trustModel;
-  lowering.misaligned = bound->misaligned();
-  lowering.machine = session->kind();
+  for (const MisalignedTensor &tensor : bound->misaligned())
+    lowering.misaligned.push_back(tensor.parameter->name);
+  lowering.machine = device->kind();
   lowering.kernels = options.kernels;
-  if (rt::Device *device = session->device()) {
-    lowering.chip = device->chip();
-    lowering.ptxVersion = static_cast<unsigned>(device->ptxVersion());
+  if (rt::Device *gpu = device->device()) {
+    lowering.chip = gpu->chip();
+    lowering.ptxVersion = static_cast<unsigned>(gpu->ptxVersion());
   }
   lowering.dumpPhasesDir = options.dumpPhasesDir;
   if (llvm::Error error = lowerModule(*module, lowering, source.path))
@@ -323,22 +324,26 @@ llvm::Error Run::lower() {
   if (llvm::Error error = embedKernels(*module, lowering, source.path))
     return error;
   ExecutableOptions linking;
-  for (const auto &symbol : bound->symbols())
-    linking.symbols[symbol.getKey()] = symbol.getValue();
+  linking.misaligned = lowering.misaligned;
   linking.dumpObjectsDir = options.dumpObjectsDir;
   linking.trusted = options.trustModel;
-  linking.machine = session->kind();
+  linking.machine = device->kind();
   linking.optLevel = options.optLevel;
   auto created = Executable::create(*module, entry, std::move(linking));
   if (!created)
     return created.takeError();
   executable = std::move(*created);
-  return executable->compile();
+  auto begun = Session::create(*executable, *bound,
+                               {options.threads, options.maxMemory});
+  if (!begun)
+    return begun.takeError();
+  session = std::move(*begun);
+  return llvm::Error::success();
 }
 
 llvm::Error Run::runOnce(std::vector<HostTensor> &results) {
   rt::TraceSpan span("run");
-  auto made = executable->run(inputs);
+  auto made = session->run(inputs);
   if (!made)
     return checkWeights(made.takeError());
   results = std::move(*made);
@@ -368,13 +373,13 @@ llvm::Error Run::measureRuns(std::vector<HostTensor> &results) {
       return sample.takeError();
     benchmark->addSteady(*sample);
   }
-  return session->kind() == MachineKind::CUDA ? measureGraph()
-                                              : llvm::Error::success();
+  return device->kind() == MachineKind::CUDA ? measureGraph()
+                                             : llvm::Error::success();
 }
 
 /// The same without the host's part, if the host has none while it runs.
 llvm::Error Run::measureGraph() {
-  auto step = executable->capture(inputs);
+  auto step = session->capture(inputs);
   if (!step) {
     llvm::errs() << "moe-run: note: no " << benchmarkName()
                  << "/graph: " << takeMessage(step.takeError()).first << "\n";
@@ -400,7 +405,7 @@ llvm::Error Run::measureGraph() {
 
 llvm::Error Run::report(OutputFiles &files) {
   if (options.stats != RunOptions::Format::None) {
-    Statistics statistics = table->collect(executable->jit());
+    Statistics statistics = table->collect(*session);
     statistics.alignedCopies = checkpoint ? checkpoint->numAlignedCopies() : 0;
     statistics.unusedParameters = bound->numUnused();
     auto print = [&](raw_ostream &os) {
@@ -450,10 +455,10 @@ std::string Run::benchmarkName() const {
 }
 
 llvm::Error Run::execute() {
-  auto opened = DeviceSession::open(options.device);
+  auto opened = OpenedDevice::open(options.device);
   if (!opened)
     return opened.takeError();
-  session.emplace(std::move(*opened));
+  device.emplace(std::move(*opened));
   auto found = findEntryPoint(*module, options.function, source.path);
   if (!found)
     return found.takeError();
@@ -471,8 +476,6 @@ llvm::Error Run::execute() {
   if (benchmark)
     benchmark->setCompile(*compiled);
 
-  rt::Counters::reset();
-  rt::resetDeviceCounters();
   std::vector<HostTensor> results;
   if (llvm::Error error = measureRuns(results))
     return error;

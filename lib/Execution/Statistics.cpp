@@ -3,8 +3,8 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Joins the module's list of dispatches, the counters of the runtime, the
-// kernels that a device was given, and the functions that the JIT compiled.
+// Joins the module's list of dispatches, the counters of a session, the kernels
+// that its device was given, and the functions that the JIT compiled.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,10 +25,11 @@ using namespace mlir::moe;
 
 /// Adds the kernels that were launched to the dispatches that launched them.
 /// They are not told apart by instance.
-static void addKernels(std::vector<DispatchStatistics> &dispatches) {
+static void addKernels(std::vector<DispatchStatistics> &dispatches,
+                       const rt::DeviceCounters &counters) {
   for (DispatchStatistics &dispatch : dispatches)
     dispatch.kernelsLaunched = 0;
-  for (const auto &[kernel, launches] : rt::deviceCounters().launches) {
+  for (const auto &[kernel, launches] : counters.launches) {
     StringRef name = kernel;
     bool unlike = name.consume_front(expertPrefix);
     int64_t number = 0, expert = 0;
@@ -146,10 +147,10 @@ DispatchStatistics StatisticsTable::join(const Dispatch &dispatch,
 }
 
 std::vector<ConditionalStatistics>
-StatisticsTable::collectConditionals() const {
+StatisticsTable::collectConditionals(const rt::Context &context) const {
   std::vector<ConditionalStatistics> counted = conditionals;
   for (const rt::ConditionalCounters &counters :
-       rt::Counters::readConditionals()) {
+       context.conditionalCounters()) {
     // Whoever edits a lowered module may list fewer than it counts.
     if (static_cast<size_t>(counters.conditional) >= counted.size())
       continue;
@@ -160,9 +161,10 @@ StatisticsTable::collectConditionals() const {
   return counted;
 }
 
-Statistics StatisticsTable::collect(const LazyJIT &jit) const {
+Statistics StatisticsTable::collect(const Session &session) const {
+  const rt::Context &context = session.context();
   Statistics statistics;
-  std::vector<rt::DispatchCounters> counted = rt::Counters::read();
+  std::vector<rt::DispatchCounters> counted = context.dispatchCounters();
   for (auto [number, dispatch] : llvm::enumerate(dispatches)) {
     bool ran = false;
     for (const rt::DispatchCounters &counters : counted)
@@ -176,11 +178,11 @@ Statistics StatisticsTable::collect(const LazyJIT &jit) const {
     none.dispatch = number;
     statistics.dispatches.push_back(join(dispatch, none));
   }
-  statistics.conditionals = collectConditionals();
-  if (rt::currentDevice())
-    addKernels(statistics.dispatches);
+  statistics.conditionals = collectConditionals(context);
+  if (context.device())
+    addKernels(statistics.dispatches, context.deviceCounters());
   llvm::StringSet<> bodies;
-  for (StringRef name : jit.compiledFunctions())
+  for (StringRef name : session.executable().jit().compiledFunctions())
     if (StringRef body = bodyName(name); !body.empty())
       bodies.insert(body);
   statistics.functionsCompiled = bodies.size();

@@ -154,6 +154,7 @@ void mlir::moe::addHostLowering(
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   addSimplification(pm);
+  pm.addPass(createThreadContextPass());
 }
 
 void Road::add(Phase phase, function_ref<void()> populate) {

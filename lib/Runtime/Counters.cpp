@@ -3,87 +3,29 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Counters per dispatch and instance. A run lasts from one moe_rt_dispatch to
-// the next of the same key; bytes of weights count once per run. A dispatch
-// inside a body of a parallel loop runs on one thread, beside other runs of the
-// same dispatch: such a run is kept by its thread until the body ends.
+// Counters of a context per dispatch and instance. A run lasts from one
+// moe_rt_dispatch to the next of the same key; bytes of weights count once per
+// run. A dispatch inside a body of a parallel loop runs on one thread, beside
+// other runs of the same dispatch: such a run is kept by its thread until the
+// body ends.
 //
 //===----------------------------------------------------------------------===//
 
+#include "ContextState.h"
 #include "Invocation.h"
 #include "moe/Runtime/Trace.h"
 
 #include <algorithm>
-#include <atomic>
-#include <map>
-#include <memory>
 
 using namespace mlir::moe;
+using rt::AddressSet;
+using rt::CounterEntry;
 
 namespace {
 
-/// A set of addresses, kept as intervals.
-class AddressSet {
-public:
-  void insert(uintptr_t begin, uintptr_t end) {
-    if (!intervals.empty() && intervals.back().first <= begin &&
-        end <= intervals.back().second)
-      return;
-    intervals.emplace_back(begin, end);
-    if (intervals.size() < mergeAt)
-      return;
-    merge();
-    mergeAt = std::max(initialMergeAt, 2 * intervals.size());
-  }
-
-  int64_t size() {
-    merge();
-    int64_t bytes = 0;
-    for (auto [begin, end] : intervals)
-      bytes += end - begin;
-    return bytes;
-  }
-
-  void clear() { intervals.clear(); }
-
-private:
-  void merge() {
-    if (intervals.empty())
-      return;
-    std::sort(intervals.begin(), intervals.end());
-    size_t last = 0;
-    for (size_t i = 1; i < intervals.size(); ++i) {
-      if (intervals[i].first <= intervals[last].second)
-        intervals[last].second =
-            std::max(intervals[last].second, intervals[i].second);
-      else
-        intervals[++last] = intervals[i];
-    }
-    intervals.resize(last + 1);
-  }
-
-  static constexpr size_t initialMergeAt = 256;
-  std::vector<std::pair<uintptr_t, uintptr_t>> intervals;
-  size_t mergeAt = initialMergeAt;
-};
-
-/// The counters of one key. `flops` may grow from many threads in inner loops;
-/// everything else is behind the lock.
-struct Entry {
-  std::mutex lock;
-  rt::DispatchCounters counters;
-  AddressSet touched;
-  alignas(64) std::atomic<int64_t> flops{0};
-
-  void endRun(AddressSet &run) {
-    counters.weightBytes += run.size();
-    run.clear();
-  }
-};
-
 /// A run that began inside a body of a parallel loop.
 struct NestedRun {
-  Entry *entry;
+  CounterEntry *entry;
   AddressSet touched;
 };
 
@@ -92,30 +34,29 @@ struct LastEntry {
   uint64_t generation = 0;
   int64_t dispatch = 0;
   int64_t instance = 0;
-  Entry *entry = nullptr;
+  CounterEntry *entry = nullptr;
 };
 
 } // namespace
 
-static std::mutex entriesLock;
-static std::map<std::pair<int64_t, int64_t>, std::unique_ptr<Entry>> entries;
-/// Grows with each reset, which makes what threads remember invalid.
-static std::atomic<uint64_t> generation{1};
-/// How often the sides of each conditional ran; behind the same lock.
-static std::map<int64_t, std::vector<int64_t>> conditionals;
 static thread_local LastEntry lastEntry;
 static thread_local std::vector<NestedRun> nestedRuns;
 
-static Entry &lookUp(int64_t dispatch, int64_t instance) {
+uint64_t rt::Counters::nextGeneration() {
+  static std::atomic<uint64_t> generations{0};
+  return ++generations;
+}
+
+CounterEntry &rt::Counters::lookUp(int64_t dispatch, int64_t instance) {
   LastEntry &last = lastEntry;
   uint64_t now = generation.load(std::memory_order_relaxed);
   if (last.generation == now && last.dispatch == dispatch &&
       last.instance == instance)
     return *last.entry;
-  std::lock_guard<std::mutex> guard(entriesLock);
-  std::unique_ptr<Entry> &entry = entries[{dispatch, instance}];
+  std::lock_guard<std::mutex> guard(lock);
+  std::unique_ptr<CounterEntry> &entry = entries[{dispatch, instance}];
   if (!entry) {
-    entry = std::make_unique<Entry>();
+    entry = std::make_unique<CounterEntry>();
     entry->counters.dispatch = dispatch;
     entry->counters.instance = instance;
   }
@@ -123,29 +64,44 @@ static Entry &lookUp(int64_t dispatch, int64_t instance) {
   return *entry;
 }
 
-static AddressSet *findNestedRun(Entry &entry) {
+void rt::Counters::reset() {
+  std::lock_guard<std::mutex> guard(lock);
+  entries.clear();
+  conditionals.clear();
+  generation = nextGeneration();
+}
+
+static CounterEntry &lookUp(MoEContext *context, int64_t dispatch,
+                            int64_t instance) {
+  return rt::Context::stateOf(context).counters.lookUp(dispatch, instance);
+}
+
+static AddressSet *findNestedRun(CounterEntry &entry) {
   for (NestedRun &run : nestedRuns)
     if (run.entry == &entry)
       return &run.touched;
   return nullptr;
 }
 
-void rt::endNestedRuns() {
-  for (NestedRun &run : nestedRuns) {
+size_t rt::countNestedRuns() { return nestedRuns.size(); }
+
+void rt::endNestedRuns(size_t from) {
+  for (size_t i = from; i < nestedRuns.size(); ++i) {
+    NestedRun &run = nestedRuns[i];
     std::lock_guard<std::mutex> guard(run.entry->lock);
     run.entry->endRun(run.touched);
   }
-  nestedRuns.clear();
+  nestedRuns.resize(from);
 }
 
 int64_t rt::DispatchCounters::evaluatedCount() const {
   return std::count(evaluated.begin(), evaluated.end(), true);
 }
 
-std::vector<rt::DispatchCounters> rt::Counters::read() {
-  std::lock_guard<std::mutex> guard(entriesLock);
+std::vector<rt::DispatchCounters> rt::Context::dispatchCounters() const {
+  std::lock_guard<std::mutex> guard(state->counters.lock);
   std::vector<DispatchCounters> result;
-  for (auto &[key, entry] : entries) {
+  for (auto &[key, entry] : state->counters.entries) {
     std::lock_guard<std::mutex> entryGuard(entry->lock);
     result.push_back(entry->counters);
     result.back().flops = entry->flops;
@@ -154,26 +110,38 @@ std::vector<rt::DispatchCounters> rt::Counters::read() {
   return result;
 }
 
-std::vector<rt::ConditionalCounters> rt::Counters::readConditionals() {
-  std::lock_guard<std::mutex> guard(entriesLock);
+std::vector<rt::ConditionalCounters> rt::Context::conditionalCounters() const {
+  std::lock_guard<std::mutex> guard(state->counters.lock);
   std::vector<ConditionalCounters> result;
-  for (const auto &[conditional, sides] : conditionals)
+  for (const auto &[conditional, sides] : state->counters.conditionals)
     result.push_back({conditional, sides});
   return result;
 }
 
-void rt::Counters::reset() {
-  std::lock_guard<std::mutex> guard(entriesLock);
-  entries.clear();
-  conditionals.clear();
-  ++generation;
+void rt::Context::resetCounters() {
+  state->counters.reset();
+  state->device.resetCounters();
 }
 
-extern "C" void moe_rt_dispatch(int64_t dispatch, int64_t instance,
-                                int64_t tokens, int64_t experts,
-                                const int64_t *offsets) {
+/// The offsets of a dispatch in memory of the host.
+static const int64_t *readOffsets(MoEContext *context, const int64_t *offsets,
+                                  int64_t experts) {
+  if (!rt::Context::stateOf(context).device.current())
+    return offsets;
+  // Outlives a failure of the read, which leaves without destructors.
+  static thread_local std::vector<int64_t> copy;
+  copy.resize(experts + 1);
+  moe_rt_device_read(context, copy.data(), offsets,
+                     static_cast<int64_t>(copy.size() * sizeof(int64_t)));
+  return copy.data();
+}
+
+extern "C" void moe_rt_dispatch(MoEContext *context, int64_t dispatch,
+                                int64_t instance, int64_t tokens,
+                                int64_t experts, const int64_t *offsets) {
+  offsets = readOffsets(context, offsets, experts);
   rt::beginTraceEvent(rt::TraceEvent::Kind::Dispatch, dispatch, instance, -1);
-  Entry &entry = lookUp(dispatch, instance);
+  CounterEntry &entry = lookUp(context, dispatch, instance);
   std::lock_guard<std::mutex> guard(entry.lock);
   if (!rt::threadState.inParallelLoop)
     entry.endRun(entry.touched);
@@ -193,9 +161,9 @@ extern "C" void moe_rt_dispatch(int64_t dispatch, int64_t instance,
     counters.tokensPerExpert[e] += offsets[e + 1] - offsets[e];
 }
 
-extern "C" void moe_rt_evaluate(int64_t dispatch, int64_t instance,
-                                int64_t expert) {
-  Entry &entry = lookUp(dispatch, instance);
+extern "C" void moe_rt_evaluate(MoEContext *context, int64_t dispatch,
+                                int64_t instance, int64_t expert) {
+  CounterEntry &entry = lookUp(context, dispatch, instance);
   {
     std::lock_guard<std::mutex> guard(entry.lock);
     std::vector<bool> &evaluated = entry.counters.evaluated;
@@ -206,23 +174,26 @@ extern "C" void moe_rt_evaluate(int64_t dispatch, int64_t instance,
   rt::beginTraceEvent(rt::TraceEvent::Kind::Expert, dispatch, instance, expert);
 }
 
-extern "C" void moe_rt_dispatch_end(int64_t dispatch, int64_t instance) {
+extern "C" void moe_rt_dispatch_end(MoEContext *context, int64_t dispatch,
+                                    int64_t instance) {
   rt::endTraceEvent(rt::TraceEvent::Kind::Dispatch, dispatch, instance, -1);
 }
 
-extern "C" void moe_rt_evaluate_end(int64_t dispatch, int64_t instance,
-                                    int64_t expert) {
+extern "C" void moe_rt_evaluate_end(MoEContext *context, int64_t dispatch,
+                                    int64_t instance, int64_t expert) {
   rt::endTraceEvent(rt::TraceEvent::Kind::Expert, dispatch, instance, expert);
 }
 
-extern "C" void moe_rt_count_flops(int64_t dispatch, int64_t instance,
-                                   int64_t flops) {
-  lookUp(dispatch, instance).flops.fetch_add(flops, std::memory_order_relaxed);
+extern "C" void moe_rt_count_flops(MoEContext *context, int64_t dispatch,
+                                   int64_t instance, int64_t flops) {
+  lookUp(context, dispatch, instance)
+      .flops.fetch_add(flops, std::memory_order_relaxed);
 }
 
-extern "C" void moe_rt_count_tiles(int64_t dispatch, int64_t instance,
-                                   int64_t expert, int64_t tiles) {
-  Entry &entry = lookUp(dispatch, instance);
+extern "C" void moe_rt_count_tiles(MoEContext *context, int64_t dispatch,
+                                   int64_t instance, int64_t expert,
+                                   int64_t tiles) {
+  CounterEntry &entry = lookUp(context, dispatch, instance);
   std::lock_guard<std::mutex> guard(entry.lock);
   std::vector<int64_t> &counted = entry.counters.tilesPerExpert;
   if (static_cast<size_t>(expert) >= counted.size())
@@ -230,12 +201,13 @@ extern "C" void moe_rt_count_tiles(int64_t dispatch, int64_t instance,
   counted[expert] += tiles;
 }
 
-extern "C" void moe_rt_touch_weight(int64_t dispatch, int64_t instance,
-                                    const void *address, int64_t bytes) {
+extern "C" void moe_rt_touch_weight(MoEContext *context, int64_t dispatch,
+                                    int64_t instance, const void *address,
+                                    int64_t bytes) {
   if (bytes <= 0)
     return;
   auto begin = reinterpret_cast<uintptr_t>(address);
-  Entry &entry = lookUp(dispatch, instance);
+  CounterEntry &entry = lookUp(context, dispatch, instance);
   if (AddressSet *run = findNestedRun(entry)) {
     run->insert(begin, begin + bytes);
     return;
@@ -244,9 +216,11 @@ extern "C" void moe_rt_touch_weight(int64_t dispatch, int64_t instance,
   entry.touched.insert(begin, begin + bytes);
 }
 
-extern "C" void moe_rt_branch(int64_t conditional, int64_t side) {
-  std::lock_guard<std::mutex> guard(entriesLock);
-  std::vector<int64_t> &sides = conditionals[conditional];
+extern "C" void moe_rt_branch(MoEContext *context, int64_t conditional,
+                              int64_t side) {
+  rt::Counters &counters = rt::Context::stateOf(context).counters;
+  std::lock_guard<std::mutex> guard(counters.lock);
+  std::vector<int64_t> &sides = counters.conditionals[conditional];
   if (static_cast<size_t>(side) >= sides.size())
     sides.resize(side + 1);
   ++sides[side];

@@ -12,7 +12,6 @@
 #include "moe/Runtime/Cuda.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 using namespace mlir::moe;
@@ -112,12 +111,10 @@ std::unique_ptr<Device> rt::openCudaDevice(int ordinal, std::string &problem) {
 // Opening and closing
 //===----------------------------------------------------------------------===//
 
-static std::atomic<int64_t> generations{0};
-
 CudaDevice::CudaDevice(std::unique_ptr<CudaDriver> driver, int ordinal,
                        CudaProperties properties)
     : driver(std::move(driver)), ordinal(ordinal),
-      properties(std::move(properties)), generation(++generations) {}
+      properties(std::move(properties)) {}
 
 std::string CudaDevice::open() {
   const CudaDriver &call = *driver;
@@ -146,8 +143,6 @@ std::string CudaDevice::open() {
 
 /// A device that failed refuses all of this; the context is released anyway.
 CudaDevice::~CudaDevice() {
-  if (currentDevice() == this)
-    setDevice(nullptr);
   if (!context)
     return;
   enter();

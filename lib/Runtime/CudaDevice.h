@@ -15,6 +15,7 @@
 
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 
 namespace mlir::moe::rt {
 
@@ -91,7 +92,7 @@ private:
 
   /// The rest is private to the functions of these names, under the lock.
   std::string enter() const;
-  std::string load(MoEKernel &kernel);
+  std::string load(MoEKernel &kernel, Kernel &loaded);
   std::string loadModule(std::string_view image, cuda::Module &module);
   std::string allowSharedBytes(Kernel &kernel, int64_t bytes);
   std::string capture(cuda::Address target, const void *host, int64_t bytes);
@@ -115,10 +116,8 @@ private:
 
   /// By image, whose copies end in a zero byte.
   std::map<std::string, cuda::Module, std::less<>> modules;
-  std::vector<Kernel> kernels;
-  /// Part of the handles of kernels, so that those of a device that was closed
-  /// are not taken for this one's.
-  const int64_t generation;
+  /// By number.
+  std::unordered_map<int64_t, Kernel> kernels;
 
   std::optional<CudaGraph> captured;
   std::map<int64_t, CudaGraph> graphs;

@@ -5,6 +5,7 @@
 //
 // An image is given to the driver when the first of its kernels is launched,
 // and is known by its bytes: another program may be compiled to the same place.
+// A kernel is known by its number.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,8 +21,6 @@ using Guard = std::lock_guard<std::mutex>;
 
 /// What every kernel may use without asking.
 static constexpr int64_t commonSharedBytes = 48 << 10;
-/// Handles are the generation of the device, and the index plus one below.
-static constexpr int handleIndexBits = 32;
 
 static std::string firstLine(std::string_view text) {
   size_t begin = text.find_first_not_of(" \t\r\n");
@@ -52,9 +51,9 @@ std::string CudaDevice::loadModule(std::string_view image,
   return detail.empty() ? problem : problem + ": " + detail;
 }
 
-/// Makes the handle of a kernel one of this device's.
-std::string CudaDevice::load(MoEKernel &kernel) {
-  if (kernel.handle >> handleIndexBits == generation)
+/// Makes `loaded` what the driver has of a kernel.
+std::string CudaDevice::load(MoEKernel &kernel, Kernel &loaded) {
+  if (loaded.function)
     return "";
   if (!kernel.image || kernel.imageBytes <= 0)
     return "it has no image";
@@ -62,17 +61,13 @@ std::string CudaDevice::load(MoEKernel &kernel) {
   std::string problem = loadModule({static_cast<const char *>(kernel.image),
                                     static_cast<size_t>(kernel.imageBytes)},
                                    module);
-  Kernel loaded;
   loaded.sharedBytes = commonSharedBytes;
   if (problem.empty())
     problem = (*driver)(driver->cuModuleGetFunction, &loaded.function, module,
                         kernel.name);
   if (!problem.empty())
-    return problem;
-  kernels.push_back(loaded);
-  kernel.handle =
-      (generation << handleIndexBits) | static_cast<int64_t>(kernels.size());
-  return "";
+    loaded.function = nullptr;
+  return problem;
 }
 
 std::string CudaDevice::allowSharedBytes(Kernel &kernel, int64_t bytes) {
@@ -96,10 +91,9 @@ std::string CudaDevice::launch(MoEKernel &kernel, const Launch &launch) {
   std::string problem = enter();
   if (!problem.empty())
     return problem;
-  problem = load(kernel);
+  Kernel &loaded = kernels[numberOf(kernel)];
+  problem = load(kernel, loaded);
   if (problem.empty()) {
-    constexpr int64_t indexMask = (int64_t(1) << handleIndexBits) - 1;
-    Kernel &loaded = kernels[(kernel.handle & indexMask) - 1];
     problem = allowSharedBytes(loaded, launch.sharedBytes);
     auto size = [](int64_t value) { return static_cast<unsigned>(value); };
     if (problem.empty())

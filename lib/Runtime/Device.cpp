@@ -3,22 +3,20 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Copies, launches and their failures on whatever device is current. Each
-// function works under the lock and returns whether it succeeded; the C
-// function around it jumps.
+// Copies, launches and their failures on the device of a context. Each function
+// works under the lock and returns whether it succeeded; the C function around
+// it jumps.
 //
 //===----------------------------------------------------------------------===//
 
-#include "DeviceState.h"
+#include "ContextState.h"
 #include "moe/Runtime/Trace.h"
 
 #include <cstring>
 #include <utility>
 
 using namespace mlir::moe;
-using rt::deviceState;
-
-rt::DeviceState rt::deviceState;
+using rt::DeviceState;
 
 using Guard = std::lock_guard<std::mutex>;
 
@@ -31,25 +29,28 @@ static constexpr int64_t maximumMessageBytes = 64 << 10;
 // The current device and its failures
 //===----------------------------------------------------------------------===//
 
-rt::Device *rt::currentDevice() {
-  Guard guard(deviceState.lock);
-  return deviceState.device;
+static DeviceState &deviceOf(MoEContext *context) {
+  return rt::Context::stateOf(context).device;
 }
 
-rt::Device *rt::DeviceState::get() {
-  if (!device)
+rt::Device *rt::Context::device() const { return state->device.current(); }
+void rt::Context::setDevice(Device *device) { state->device.set(device); }
+
+rt::Device *rt::DeviceState::get() const {
+  if (!current())
     setFailure(Status::Error, "the program runs kernels, and no device is set");
-  return device;
+  return current();
 }
 
 rt::Result rt::DeviceState::explain(const std::string &problem) {
-  int64_t &word = *device->failureWord();
+  Device &device = *current();
+  int64_t &word = *device.failureWord();
   if (auto *text = reinterpret_cast<const char *>(std::exchange(word, 0))) {
     size_t length = strnlen(text, maximumMessageBytes + 1);
     if (length > 0 && length <= maximumMessageBytes)
       return {Status::Error, std::string(text, length)};
   }
-  return {Status::Error, "device " + device->name() + ": " + problem};
+  return {Status::Error, "device " + device.name() + ": " + problem};
 }
 
 void rt::DeviceState::setProblem(const std::string &problem) {
@@ -57,38 +58,41 @@ void rt::DeviceState::setProblem(const std::string &problem) {
   setFailure(result.status, result.message);
 }
 
-/// Calls `work` with the device. False with the failure set if there is none or
-/// `work` returns a problem.
-template <typename Work> static bool onDevice(Work work) {
-  Guard guard(deviceState.lock);
-  rt::Device *device = deviceState.get();
+/// Calls `work` with the state and the device. False with the failure set if
+/// there is none or `work` returns a problem.
+template <typename Work> static bool onDevice(MoEContext *context, Work work) {
+  DeviceState &state = deviceOf(context);
+  Guard guard(state.lock);
+  rt::Device *device = state.get();
   if (!device)
     return false;
-  std::string problem = work(*device);
+  std::string problem = work(state, *device);
   if (problem.empty())
     return true;
-  deviceState.setProblem(problem);
+  state.setProblem(problem);
   return false;
 }
 
-template <typename Work> static rt::Result forHost(Work work) {
-  Guard guard(deviceState.lock);
-  if (!deviceState.device)
+template <typename Work>
+static rt::Result forHost(DeviceState &state, Work work) {
+  Guard guard(state.lock);
+  if (!state.current())
     return {rt::Status::Error, "no device is set"};
-  std::string problem = work(*deviceState.device);
-  return problem.empty() ? rt::Result() : deviceState.explain(problem);
+  std::string problem = work(*state.current());
+  return problem.empty() ? rt::Result() : state.explain(problem);
 }
 
-rt::Result rt::replay(int64_t graph) {
-  return forHost([&](Device &device) {
-    deviceState.copies.clear();
-    ++deviceState.counters.replays;
+rt::Result rt::Context::replay(int64_t graph) {
+  return forHost(state->device, [&](Device &device) {
+    state->device.copies.clear();
+    ++state->device.counters.replays;
     return device.replay(graph);
   });
 }
 
-rt::Result rt::synchronize() {
-  return forHost([](Device &device) { return device.synchronize(); });
+rt::Result rt::Context::synchronize() {
+  return forHost(state->device,
+                 [](Device &device) { return device.synchronize(); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -99,22 +103,22 @@ static std::string checkBytes(int64_t bytes) {
   return bytes < 0 ? "a copy of " + std::to_string(bytes) + " bytes" : "";
 }
 
-static std::string transfer(rt::Device &device, void *host, const void *source,
-                            int64_t bytes) {
+static std::string transfer(DeviceState &state, rt::Device &device, void *host,
+                            const void *source, int64_t bytes) {
   std::string problem = device.read(host, source, bytes);
   if (problem.empty()) {
-    ++deviceState.counters.reads;
-    deviceState.counters.bytesRead += bytes;
+    ++state.counters.reads;
+    state.counters.bytesRead += bytes;
   }
   return problem;
 }
 
 /// The small block of the device in which the bytes lie; end if there is none.
-static auto findSmallBlock(rt::Device &device, uintptr_t address,
-                           int64_t bytes) {
-  auto none = deviceState.blocks.end();
-  auto block = deviceState.blocks.upper_bound(address);
-  if (block == deviceState.blocks.begin())
+static auto findSmallBlock(DeviceState &state, rt::Device &device,
+                           uintptr_t address, int64_t bytes) {
+  auto none = state.blocks.end();
+  auto block = state.blocks.upper_bound(address);
+  if (block == state.blocks.begin())
     return none;
   --block;
   const rt::DeviceBlock &found = block->second;
@@ -124,21 +128,22 @@ static auto findSmallBlock(rt::Device &device, uintptr_t address,
              : none;
 }
 
-static std::string readThroughCopies(rt::Device &device, void *host,
-                                     const void *source, int64_t bytes) {
+static std::string readThroughCopies(DeviceState &state, rt::Device &device,
+                                     void *host, const void *source,
+                                     int64_t bytes) {
   auto address = reinterpret_cast<uintptr_t>(source);
-  auto block = findSmallBlock(device, address, bytes);
+  auto block = findSmallBlock(state, device, address, bytes);
   // A captured step must not go by what memory held before it.
-  if (block == deviceState.blocks.end() || device.capturing())
-    return transfer(device, host, source, bytes);
-  auto [copy, isNew] = deviceState.copies.try_emplace(block->first);
+  if (block == state.blocks.end() || device.capturing())
+    return transfer(state, device, host, source, bytes);
+  auto [copy, isNew] = state.copies.try_emplace(block->first);
   if (isNew) {
     copy->second.resize(block->second.bytes);
     std::string problem =
-        transfer(device, copy->second.data(),
+        transfer(state, device, copy->second.data(),
                  reinterpret_cast<void *>(block->first), block->second.bytes);
     if (!problem.empty()) {
-      deviceState.copies.erase(copy);
+      state.copies.erase(copy);
       return problem;
     }
   }
@@ -146,28 +151,28 @@ static std::string readThroughCopies(rt::Device &device, void *host,
   return "";
 }
 
-extern "C" void moe_rt_device_read(void *host, const void *source,
-                                   int64_t bytes) {
-  if (!onDevice([&](rt::Device &device) {
+extern "C" void moe_rt_device_read(MoEContext *context, void *host,
+                                   const void *source, int64_t bytes) {
+  if (!onDevice(context, [&](DeviceState &state, rt::Device &device) {
         std::string problem = checkBytes(bytes);
         if (problem.empty() && bytes > 0)
-          problem = readThroughCopies(device, host, source, bytes);
+          problem = readThroughCopies(state, device, host, source, bytes);
         return problem;
       }))
     rt::jumpToFrame();
 }
 
-extern "C" void moe_rt_device_write(void *target, const void *host,
-                                    int64_t bytes) {
-  if (!onDevice([&](rt::Device &device) {
+extern "C" void moe_rt_device_write(MoEContext *context, void *target,
+                                    const void *host, int64_t bytes) {
+  if (!onDevice(context, [&](DeviceState &state, rt::Device &device) {
         std::string problem = checkBytes(bytes);
         if (!problem.empty() || bytes == 0)
           return problem;
-        deviceState.copies.clear();
+        state.copies.clear();
         problem = device.write(target, host, bytes);
         if (problem.empty()) {
-          ++deviceState.counters.writes;
-          deviceState.counters.bytesWritten += bytes;
+          ++state.counters.writes;
+          state.counters.bytesWritten += bytes;
         }
         return problem;
       }))
@@ -177,6 +182,19 @@ extern "C" void moe_rt_device_write(void *target, const void *host,
 //===----------------------------------------------------------------------===//
 // Kernels
 //===----------------------------------------------------------------------===//
+
+int64_t rt::numberOf(MoEKernel &kernel) {
+  static std::atomic<int64_t> numbers{0};
+  // Contexts share code, and so the records of its kernels.
+  int64_t number = __atomic_load_n(&kernel.number, __ATOMIC_RELAXED);
+  if (number)
+    return number;
+  int64_t mine = ++numbers;
+  bool first =
+      __atomic_compare_exchange_n(&kernel.number, &number, mine, /*weak=*/false,
+                                  __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+  return first ? mine : number;
+}
 
 static std::string product(const int64_t sizes[3]) {
   return std::to_string(sizes[0]) + " x " + std::to_string(sizes[1]) + " x " +
@@ -203,14 +221,14 @@ static std::string checkLaunch(const rt::Launch &launch) {
   return "";
 }
 
-static std::string launchOn(rt::Device &device, MoEKernel &kernel,
-                            const rt::Launch &launch) {
+static std::string launchOn(DeviceState &state, rt::Device &device,
+                            MoEKernel &kernel, const rt::Launch &launch) {
   std::string problem = checkLaunch(launch);
   if (!problem.empty())
     return std::string("kernel ") + kernel.name + ": " + problem;
   if (!launch.grid[0] || !launch.grid[1] || !launch.grid[2])
     return "";
-  deviceState.copies.clear();
+  state.copies.clear();
   {
     // A step that is captured is not executed, and must not be waited for.
     rt::TraceSpan span(kernel.name, rt::TraceEvent::Kind::Kernel);
@@ -220,21 +238,21 @@ static std::string launchOn(rt::Device &device, MoEKernel &kernel,
   }
   if (!problem.empty())
     return problem;
-  ++deviceState.counters.kernelsLaunched;
-  auto launches = deviceState.launches.find(std::string_view(kernel.name));
-  if (launches == deviceState.launches.end())
-    launches = deviceState.launches.emplace(kernel.name, 0).first;
+  ++state.counters.kernelsLaunched;
+  auto launches = state.launches.find(std::string_view(kernel.name));
+  if (launches == state.launches.end())
+    launches = state.launches.emplace(kernel.name, 0).first;
   ++launches->second;
   return "";
 }
 
-extern "C" void moe_rt_device_launch(MoEKernel *kernel, int64_t gridX,
-                                     int64_t gridY, int64_t gridZ,
-                                     int64_t blockX, int64_t blockY,
-                                     int64_t blockZ, int64_t sharedBytes,
-                                     void **arguments) {
-  if (!onDevice([&](rt::Device &device) {
-        return launchOn(device, *kernel,
+extern "C" void moe_rt_device_launch(MoEContext *context, MoEKernel *kernel,
+                                     int64_t gridX, int64_t gridY,
+                                     int64_t gridZ, int64_t blockX,
+                                     int64_t blockY, int64_t blockZ,
+                                     int64_t sharedBytes, void **arguments) {
+  if (!onDevice(context, [&](DeviceState &state, rt::Device &device) {
+        return launchOn(state, device, *kernel,
                         {{gridX, gridY, gridZ},
                          {blockX, blockY, blockZ},
                          sharedBytes,
@@ -243,9 +261,9 @@ extern "C" void moe_rt_device_launch(MoEKernel *kernel, int64_t gridX,
     rt::jumpToFrame();
 }
 
-extern "C" int64_t moe_rt_device_multiprocessors() {
+extern "C" int64_t moe_rt_device_multiprocessors(MoEContext *context) {
   int64_t count = 0;
-  if (!onDevice([&](rt::Device &device) {
+  if (!onDevice(context, [&](DeviceState &state, rt::Device &device) {
         count = device.multiprocessors();
         return std::string();
       }))
@@ -253,9 +271,9 @@ extern "C" int64_t moe_rt_device_multiprocessors() {
   return count;
 }
 
-extern "C" void *moe_rt_device_failure_word() {
+extern "C" void *moe_rt_device_failure_word(MoEContext *context) {
   void *words = nullptr;
-  if (!onDevice([&](rt::Device &device) {
+  if (!onDevice(context, [&](DeviceState &state, rt::Device &device) {
         words = device.failureWordOnDevice();
         return std::string();
       }))
@@ -302,12 +320,12 @@ std::string rt::checkTensorMap(const TensorMapShape &shape) {
   return "";
 }
 
-extern "C" void moe_rt_device_tensor_map(void *map, const void *base,
-                                         int64_t elementBytes, int64_t rank,
-                                         const int64_t *sizes,
+extern "C" void moe_rt_device_tensor_map(MoEContext *context, void *map,
+                                         const void *base, int64_t elementBytes,
+                                         int64_t rank, const int64_t *sizes,
                                          const int64_t *strides,
                                          const int64_t *box) {
-  if (!onDevice([&](rt::Device &device) {
+  if (!onDevice(context, [&](DeviceState &state, rt::Device &device) {
         rt::TensorMapShape shape{base, elementBytes, rank, sizes, strides, box};
         std::string problem = rt::checkTensorMap(shape);
         return problem.empty() ? device.makeTensorMap(map, shape) : problem;
@@ -319,16 +337,19 @@ extern "C" void moe_rt_device_tensor_map(void *map, const void *base,
 // Counters
 //===----------------------------------------------------------------------===//
 
-rt::DeviceCounters rt::deviceCounters() {
-  Guard guard(deviceState.lock);
-  DeviceCounters counters = deviceState.counters;
-  counters.launches.assign(deviceState.launches.begin(),
-                           deviceState.launches.end());
-  return counters;
+rt::DeviceCounters rt::DeviceState::readCounters() {
+  Guard guard(lock);
+  DeviceCounters read = counters;
+  read.launches.assign(launches.begin(), launches.end());
+  return read;
 }
 
-void rt::resetDeviceCounters() {
-  Guard guard(deviceState.lock);
-  deviceState.counters = {};
-  deviceState.launches.clear();
+void rt::DeviceState::resetCounters() {
+  Guard guard(lock);
+  counters = {};
+  launches.clear();
+}
+
+rt::DeviceCounters rt::Context::deviceCounters() const {
+  return state->device.readCounters();
 }

@@ -9,12 +9,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "DeviceState.h"
+#include "ContextState.h"
 
 #include <algorithm>
 
 using namespace mlir::moe;
-using rt::deviceState;
+using rt::DeviceState;
 
 using Guard = std::lock_guard<std::mutex>;
 
@@ -23,14 +23,14 @@ static uintptr_t toNumber(const void *address) {
 }
 
 /// Memory of the device, or null with the failure set.
-static void *allocateOn(rt::Device &device, int64_t bytes) {
+static void *allocateOn(DeviceState &state, rt::Device &device, int64_t bytes) {
   std::string problem;
   // Blocks of no bytes have addresses of their own, too.
   void *block = device.allocate(std::max<int64_t>(bytes, 1), problem);
   if (block)
     return block;
   if (device.failureWord()[0])
-    deviceState.setProblem(problem);
+    state.setProblem(problem);
   else
     rt::setFailure(rt::Status::Limit, "cannot allocate " +
                                           std::to_string(bytes) + " bytes on " +
@@ -39,74 +39,75 @@ static void *allocateOn(rt::Device &device, int64_t bytes) {
 }
 
 /// Null with the failure set.
-static void *allocateBlock(int64_t bytes) {
-  Guard guard(deviceState.lock);
-  rt::Device *device = deviceState.get();
-  void *block = device ? allocateOn(*device, bytes) : nullptr;
+static void *allocateBlock(DeviceState &state, int64_t bytes) {
+  Guard guard(state.lock);
+  rt::Device *device = state.get();
+  void *block = device ? allocateOn(state, *device, bytes) : nullptr;
   if (!block)
     return nullptr;
   // A block of a device that was closed with it may have had this address.
-  rt::DeviceBlock &entry = deviceState.blocks[toNumber(block)];
-  rt::dischargeBytes(entry.bytes);
+  rt::DeviceBlock &entry = state.blocks[toNumber(block)];
+  state.memory.discharge(entry.bytes);
   entry = {device, bytes, rt::threadState.blocks};
   return block;
 }
 
-extern "C" void *moe_rt_device_alloc(int64_t bytes) {
-  rt::chargeBytes(bytes);
-  if (void *block = allocateBlock(bytes))
+extern "C" void *moe_rt_device_alloc(MoEContext *context, int64_t bytes) {
+  rt::Context::State &state = rt::Context::stateOf(context);
+  state.memory.charge(bytes);
+  if (void *block = allocateBlock(state.device, bytes))
     return block;
-  rt::dischargeBytes(bytes);
+  state.memory.discharge(bytes);
   rt::jumpToFrame();
 }
 
-using Blocks = decltype(rt::DeviceState::blocks);
+using Blocks = decltype(DeviceState::blocks);
 
-static Blocks::iterator release(Blocks::iterator block) {
+Blocks::iterator rt::DeviceState::release(Blocks::iterator block) {
   block->second.device->release(reinterpret_cast<void *>(block->first));
-  rt::dischargeBytes(block->second.bytes);
-  deviceState.copies.erase(block->first);
-  return deviceState.blocks.erase(block);
+  memory.discharge(block->second.bytes);
+  copies.erase(block->first);
+  return blocks.erase(block);
 }
 
-static bool freeBlock(void *address) {
-  Guard guard(deviceState.lock);
-  auto block = deviceState.blocks.find(toNumber(address));
-  if (block == deviceState.blocks.end()) {
+static bool freeBlock(DeviceState &state, void *address) {
+  Guard guard(state.lock);
+  auto block = state.blocks.find(toNumber(address));
+  if (block == state.blocks.end()) {
     rt::setFailure(rt::Status::Error,
                    "an address is freed that is no block of the device");
     return false;
   }
-  release(block);
+  state.release(block);
   return true;
 }
 
-bool rt::isDeviceBlock(const void *address) {
-  Guard guard(deviceState.lock);
-  return deviceState.blocks.count(toNumber(address)) != 0;
+bool rt::DeviceState::isBlock(const void *address) {
+  Guard guard(lock);
+  return blocks.count(toNumber(address)) != 0;
 }
 
-extern "C" void moe_rt_device_free(void *address) {
-  if (address && !freeBlock(address))
+extern "C" void moe_rt_device_free(MoEContext *context, void *address) {
+  if (address && !freeBlock(rt::Context::stateOf(context).device, address))
     rt::jumpToFrame();
 }
 
-void rt::releaseDeviceBlocks(BlockList *owner) {
-  Guard guard(deviceState.lock);
-  for (auto &[address, block] : deviceState.blocks)
+void rt::DeviceState::releaseBlocks(BlockList *owner) {
+  Guard guard(lock);
+  for (auto &[address, block] : blocks)
     if (block.owner == owner)
       block.owner = nullptr;
 }
 
-void rt::clearDeviceBlocks(BlockList *owner) {
-  Guard guard(deviceState.lock);
-  for (auto block = deviceState.blocks.begin();
-       block != deviceState.blocks.end();)
+void rt::DeviceState::clearBlocks(BlockList *owner) {
+  Guard guard(lock);
+  for (auto block = blocks.begin(); block != blocks.end();)
     block = block->second.owner == owner ? release(block) : std::next(block);
 }
 
 /// Null with the failure set.
-static void *upload(rt::Device &device, const void *host, int64_t bytes) {
+static void *upload(DeviceState &state, rt::Device &device, const void *host,
+                    int64_t bytes) {
   std::string problem;
   if (bytes < 0)
     problem = "a constant of " + std::to_string(bytes) + " bytes";
@@ -115,50 +116,54 @@ static void *upload(rt::Device &device, const void *host, int64_t bytes) {
               "have run before";
   void *copy = nullptr;
   if (problem.empty()) {
-    copy = allocateOn(device, bytes);
+    copy = allocateOn(state, device, bytes);
     if (!copy || bytes == 0)
       return copy;
     problem = device.write(copy, host, bytes);
   }
   if (problem.empty())
     return copy;
-  deviceState.setProblem(problem);
+  state.setProblem(problem);
   if (copy)
     device.release(copy);
   return nullptr;
 }
 
 /// Null with the failure set.
-static const void *findConstant(const void *host, int64_t bytes) {
-  Guard guard(deviceState.lock);
-  rt::Device *device = deviceState.get();
+static const void *findConstant(DeviceState &state, const void *host,
+                                int64_t bytes) {
+  Guard guard(state.lock);
+  rt::Device *device = state.get();
   if (!device)
     return nullptr;
   // A copy that goes on after these bytes does as well.
-  auto known = deviceState.constants.lower_bound({host, bytes});
-  if (known != deviceState.constants.end() && known->first.first == host)
+  auto known = state.constants.lower_bound({host, bytes});
+  if (known != state.constants.end() && known->first.first == host)
     return known->second;
-  void *copy = upload(*device, host, bytes);
+  void *copy = upload(state, *device, host, bytes);
   if (copy) {
-    deviceState.constants[{host, bytes}] = copy;
-    deviceState.counters.constantBytes += bytes;
+    state.constants[{host, bytes}] = copy;
+    state.counters.constantBytes += bytes;
   }
   return copy;
 }
 
-extern "C" const void *moe_rt_device_constant(const void *host, int64_t bytes) {
-  if (const void *copy = findConstant(host, bytes))
+extern "C" const void *moe_rt_device_constant(MoEContext *context,
+                                              const void *host, int64_t bytes) {
+  if (const void *copy =
+          findConstant(rt::Context::stateOf(context).device, host, bytes))
     return copy;
   rt::jumpToFrame();
 }
 
-void rt::setDevice(Device *device) {
-  Guard guard(deviceState.lock);
-  if (device == deviceState.device)
+void rt::DeviceState::set(Device *next) {
+  Guard guard(lock);
+  Device *before = current();
+  if (next == before)
     return;
-  for (auto &[host, copy] : deviceState.constants)
-    deviceState.device->release(copy);
-  deviceState.constants.clear();
-  deviceState.copies.clear();
-  deviceState.device = device;
+  for (auto &[host, copy] : constants)
+    before->release(copy);
+  constants.clear();
+  copies.clear();
+  device = next;
 }

@@ -1,10 +1,11 @@
-//===- DeviceState.h - The current device and what is on it -----*- C++ -*-===//
+//===- DeviceState.h - The device of a context -------------------*- C++
+//-*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One state for the process, behind one lock: a device does one thing after the
-// other. Private to this room.
+// What a context has on its device, behind one lock: a device does one thing
+// after the other. Private to this room.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,9 +15,12 @@
 #include "Invocation.h"
 #include "moe/Runtime/Device.h"
 
+#include <atomic>
 #include <map>
 
 namespace mlir::moe::rt {
+
+struct MemoryState;
 
 /// A block of a device that is alive.
 struct DeviceBlock {
@@ -26,11 +30,28 @@ struct DeviceBlock {
   BlockList *owner;
 };
 
-/// Everything below `lock` is behind it. Nobody fails while holding it: what
-/// fails under it leaves the failure in the frame, and jumps afterwards.
-struct DeviceState {
-  std::mutex lock;
-  Device *device = nullptr;
+class DeviceState {
+public:
+  explicit DeviceState(MemoryState &memory) : memory(memory) {}
+
+  /// The device, or null; without the lock.
+  Device *current() const { return device.load(std::memory_order_relaxed); }
+  void set(Device *device);
+
+  /// Whether a block of a device that is alive begins at `address`.
+  bool isBlock(const void *address);
+  /// The blocks of the device that an invocation owns, as BlockList's functions
+  /// of these names.
+  void releaseBlocks(BlockList *owner);
+  void clearBlocks(BlockList *owner);
+  DeviceCounters readCounters();
+  void resetCounters();
+
+  /// What follows is behind the lock. Nobody fails while holding it: what fails
+  /// under it leaves the failure in the frame, and jumps afterwards.
+  mutable std::mutex lock;
+  MemoryState &memory;
+  std::atomic<Device *> device{nullptr};
   std::map<uintptr_t, DeviceBlock> blocks;
   /// By address in the host and bytes.
   std::map<std::pair<const void *, int64_t>, void *> constants;
@@ -40,18 +61,16 @@ struct DeviceState {
   std::map<std::string, int64_t, std::less<>> launches;
 
   /// The device, or null with the failure set.
-  Device *get();
+  Device *get() const;
   /// Sets the failure that follows from `problem` of the device: what a kernel
   /// says of itself if one failed.
   void setProblem(const std::string &problem);
   /// The same as a value, for the host.
   Result explain(const std::string &problem);
+  /// The block that ends, and the one after it.
+  std::map<uintptr_t, DeviceBlock>::iterator
+  release(std::map<uintptr_t, DeviceBlock>::iterator block);
 };
-
-extern DeviceState deviceState;
-
-/// Whether a block of a device that is alive begins at `address`.
-bool isDeviceBlock(const void *address);
 
 } // namespace mlir::moe::rt
 

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ContextState.h"
 #include "Invocation.h"
 #include "moe/Runtime/MappedFiles.h"
 
@@ -42,16 +43,18 @@ bool rt::isOnInvokedStack(const void *address) {
          address < threadState.frame->stack;
 }
 
-rt::Result rt::invoke(const std::function<void()> &body) {
+rt::Result rt::Context::invoke(const std::function<void()> &body) {
   MappedReads reads;
   BlockList blocks;
   FailureFrame frame;
   const ThreadState outer = threadState;
+  const size_t outerRuns = countNestedRuns();
   if (setjmp(frame.target) == 0) {
     threadState = {&frame, &blocks, outer.inParallelLoop};
     body();
   }
   threadState = outer;
+  endNestedRuns(outerRuns);
   // Whatever came of bytes that are not there says nothing.
   if (std::string missing = reads.failure(); !missing.empty()) {
     frame.status = Status::Error;
@@ -59,14 +62,15 @@ rt::Result rt::invoke(const std::function<void()> &body) {
   }
   if (frame.status == Status::Ok) {
     blocks.release();
-    releaseDeviceBlocks(&blocks);
+    state->device.releaseBlocks(&blocks);
     return {};
   }
   blocks.clear();
-  clearDeviceBlocks(&blocks);
+  state->device.clearBlocks(&blocks);
   return {frame.status, std::move(frame.message)};
 }
 
-extern "C" void moe_rt_fail(const char *message, int64_t length) {
+extern "C" void moe_rt_fail(MoEContext *context, const char *message,
+                            int64_t length) {
   rt::fail(rt::Status::Error, {message, static_cast<size_t>(length)});
 }

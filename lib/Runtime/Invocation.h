@@ -16,7 +16,6 @@
 
 #include <csetjmp>
 #include <mutex>
-#include <string_view>
 
 namespace mlir::moe::rt {
 
@@ -53,12 +52,10 @@ struct ThreadState {
   bool inParallelLoop = false;
 };
 
+/// A thread does one thing at a time, in whatever contexts: an invocation
+/// within one, of another context or the same, ends before it goes on.
 /// Trivially constructed, so that access needs no initialisation check.
 extern thread_local ThreadState threadState;
-
-/// Ends the innermost invocation or loop body of this thread. Callers hold
-/// nothing that needs a destructor.
-[[noreturn]] void fail(Status status, std::string_view message);
 
 /// `fail` in two steps, for callers that must let go of something in between:
 /// leaves status and message in the innermost frame, and jumps there.
@@ -69,18 +66,10 @@ void setFailure(Status status, std::string_view message);
 /// for nothing when that has ended.
 bool isOnInvokedStack(const void *address);
 
-/// Counts bytes of memory as alive, or fails if they are no size of a block or
-/// above the limit.
-void chargeBytes(int64_t bytes);
-void dischargeBytes(int64_t bytes);
-
-/// The blocks of the device that an invocation owns, as BlockList's functions
-/// of these names.
-void releaseDeviceBlocks(BlockList *owner);
-void clearDeviceBlocks(BlockList *owner);
-
-/// Ends the runs of dispatches that began in this body of a parallel loop.
-void endNestedRuns();
+/// The runs of dispatches that began in this body of a parallel loop, and
+/// their end but for the first `from`.
+size_t countNestedRuns();
+void endNestedRuns(size_t from = 0);
 
 } // namespace mlir::moe::rt
 

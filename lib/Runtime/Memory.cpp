@@ -5,10 +5,11 @@
 //
 // Aligned blocks from malloc with a header before the data. Every invocation
 // knows its blocks, so that a failure leaks nothing, and all bytes are counted
-// against one limit.
+// against the limit of their context.
 //
 //===----------------------------------------------------------------------===//
 
+#include "ContextState.h"
 #include "Invocation.h"
 
 #include <algorithm>
@@ -24,6 +25,7 @@ namespace mlir::moe::rt {
 
 /// Stands right before the data.
 struct Block {
+  MemoryState *memory;
   Block *previous;
   Block *next;
   BlockList::Shard *owner;
@@ -40,11 +42,6 @@ static constexpr int64_t minimumAlignment = 64;
 /// More than any address space; keeps sums of sizes from overflowing.
 static constexpr int64_t maximumBytes = int64_t(1) << 48;
 
-// One cache line each: `live` changes with each allocation, the others seldom.
-alignas(64) static std::atomic<int64_t> live{0};
-alignas(64) static std::atomic<int64_t> peak{0};
-alignas(64) static std::atomic<int64_t> limit{0};
-
 [[noreturn]] static void failAllocation(int64_t bytes, const char *reason,
                                         int64_t value, const char *unit) {
   char message[160];
@@ -55,13 +52,13 @@ alignas(64) static std::atomic<int64_t> limit{0};
   rt::fail(rt::Status::Limit, {message, static_cast<size_t>(length)});
 }
 
-void rt::chargeBytes(int64_t bytes) {
+void rt::MemoryState::charge(int64_t bytes) {
   if (bytes < 0 || bytes > maximumBytes)
     failAllocation(bytes, "a block has between 0 and", maximumBytes, "bytes");
   int64_t now = live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   int64_t bound = limit.load(std::memory_order_relaxed);
   if (bound > 0 && now > bound) {
-    dischargeBytes(bytes);
+    discharge(bytes);
     char reason[80];
     std::snprintf(reason, sizeof(reason),
                   "%" PRId64 " bytes are in use, and the limit is",
@@ -73,7 +70,7 @@ void rt::chargeBytes(int64_t bytes) {
     ;
 }
 
-void rt::dischargeBytes(int64_t bytes) {
+void rt::MemoryState::discharge(int64_t bytes) {
   live.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
@@ -109,7 +106,7 @@ static void unlinkBlock(Block *block) {
 }
 
 static void releaseBlock(Block *block) {
-  rt::dischargeBytes(block->bytes);
+  block->memory->discharge(block->bytes);
   std::free(block->base);
 }
 
@@ -128,48 +125,45 @@ void BlockList::clear() {
     }
 }
 
-void rt::setMemoryLimit(int64_t bytes) { limit = bytes; }
-int64_t rt::liveBytes() { return live; }
-int64_t rt::peakBytes() { return peak; }
-void rt::resetPeakBytes() { peak = live.load(); }
+void rt::Context::setMemoryLimit(int64_t bytes) { state->memory.limit = bytes; }
+int64_t rt::Context::liveBytes() const { return state->memory.live; }
+int64_t rt::Context::peakBytes() const { return state->memory.peak; }
+void rt::Context::resetPeakBytes() {
+  state->memory.peak = state->memory.live.load();
+}
 
-extern "C" void *moe_rt_alloc(int64_t bytes, int64_t alignment) {
+extern "C" void *moe_rt_alloc(MoEContext *context, int64_t bytes,
+                              int64_t alignment) {
+  rt::MemoryState &memory = rt::Context::stateOf(context).memory;
   if (alignment > maximumBytes)
     failAllocation(bytes, "a block has between 0 and", maximumBytes, "bytes");
-  rt::chargeBytes(bytes);
+  memory.charge(bytes);
   uintptr_t align = std::max(minimumAlignment, alignment);
   void *base = std::malloc(bytes + sizeof(Block) + align);
   if (!base) {
-    rt::dischargeBytes(bytes);
-    failAllocation(bytes, "the system gives no more than the", live, "in use");
+    memory.discharge(bytes);
+    failAllocation(bytes, "the system gives no more than the", memory.live,
+                   "in use");
   }
   uintptr_t data = reinterpret_cast<uintptr_t>(base) + sizeof(Block);
   data = (data + align - 1) / align * align;
   Block *block = header(reinterpret_cast<void *>(data));
+  block->memory = &memory;
   linkBlock(block, rt::threadState.blocks);
   block->base = base;
   block->bytes = bytes;
   return reinterpret_cast<void *>(data);
 }
 
-extern "C" void moe_rt_free(void *data) {
+extern "C" void moe_rt_free(MoEContext *context, void *data) {
   if (!data)
     return;
+  // Deallocations look alike, whoever's the block is: what the host's code
+  // allocates for itself is the host's.
+  rt::DeviceState &device = rt::Context::stateOf(context).device;
+  if (device.current() && device.isBlock(data))
+    return moe_rt_device_free(context, data);
   Block *block = header(data);
   unlinkBlock(block);
   releaseBlock(block);
 }
-
-// The sizes of these two are unsigned: one above the largest signed value is
-// refused as negative.
-extern "C" void *_mlir_memref_to_llvm_alloc(uint64_t bytes) {
-  return moe_rt_alloc(static_cast<int64_t>(bytes), minimumAlignment);
-}
-
-extern "C" void *_mlir_memref_to_llvm_aligned_alloc(uint64_t alignment,
-                                                    uint64_t bytes) {
-  return moe_rt_alloc(static_cast<int64_t>(bytes),
-                      static_cast<int64_t>(alignment));
-}
-
-extern "C" void _mlir_memref_to_llvm_free(void *data) { moe_rt_free(data); }

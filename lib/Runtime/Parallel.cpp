@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ContextState.h"
 #include "Invocation.h"
 
 #include <algorithm>
@@ -19,20 +20,25 @@
 
 using namespace mlir::moe;
 
-static std::atomic<int> requestedThreads{0};
+void rt::Context::setThreads(int count) { state->threads = std::max(count, 0); }
 
-void rt::setThreads(int count) { requestedThreads = std::max(count, 0); }
-
-int rt::threads() {
-  int requested = requestedThreads.load(std::memory_order_relaxed);
+int rt::Context::threads() const {
+  int requested = state->threads.load(std::memory_order_relaxed);
   return requested > 0 ? requested : omp_get_max_threads();
 }
+
+static int64_t threadsOf(MoEContext *context) {
+  return static_cast<rt::Context *>(context)->threads();
+}
+
+using Body = void (*)(MoEContext *context, int64_t index, void *captured);
 
 namespace {
 /// A loop that a team works on.
 struct ParallelLoop {
-  void (*body)(int64_t, void *);
-  void *context;
+  MoEContext *context;
+  Body body;
+  void *captured;
   int64_t count;
   rt::BlockList *blocks;
   alignas(64) std::atomic<int64_t> next{0};
@@ -67,7 +73,7 @@ void ParallelLoop::takeIndices() {
   volatile int64_t index = 0;
   if (setjmp(frame.target) == 0) {
     while ((index = next.fetch_add(1, std::memory_order_relaxed)) < count) {
-      body(index, context);
+      body(context, index, captured);
       rt::endNestedRuns();
     }
   } else {
@@ -79,10 +85,10 @@ void ParallelLoop::takeIndices() {
 
 /// Returns whether the loop ended with a failure, which is then in the frame of
 /// this thread.
-static bool runTeam(void (*body)(int64_t, void *), void *context, int64_t count,
-                    int team) {
+static bool runTeam(MoEContext *context, Body body, void *captured,
+                    int64_t count, int team) {
   rt::FailureFrame *frame = rt::threadState.frame;
-  ParallelLoop loop{body, context, count, rt::threadState.blocks};
+  ParallelLoop loop{context, body, captured, count, rt::threadState.blocks};
 #pragma omp parallel num_threads(team)
   loop.takeIndices();
   if (loop.status == rt::Status::Ok)
@@ -94,18 +100,18 @@ static bool runTeam(void (*body)(int64_t, void *), void *context, int64_t count,
   return true;
 }
 
-extern "C" int64_t moe_rt_threads() {
-  return rt::threadState.inParallelLoop ? 1 : rt::threads();
+extern "C" int64_t moe_rt_threads(MoEContext *context) {
+  return rt::threadState.inParallelLoop ? 1 : threadsOf(context);
 }
 
-extern "C" void moe_rt_parallel_for(void (*body)(int64_t, void *),
-                                    void *context, int64_t count) {
-  int64_t team = std::min<int64_t>(rt::threads(), count);
+extern "C" void moe_rt_parallel_for(MoEContext *context, Body body,
+                                    void *captured, int64_t count) {
+  int64_t team = std::min<int64_t>(threadsOf(context), count);
   if (team <= 1 || rt::threadState.inParallelLoop) {
     for (int64_t index = 0; index < count; ++index)
-      body(index, context);
+      body(context, index, captured);
     return;
   }
-  if (runTeam(body, context, count, static_cast<int>(team)))
+  if (runTeam(context, body, captured, count, static_cast<int>(team)))
     rt::jumpToFrame();
 }

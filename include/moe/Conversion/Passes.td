@@ -425,7 +425,7 @@ def ConvertForallToRuntimePass
   let summary = "Run the iterations of scf.forall through the runtime";
   let description = [{
     The body of each `scf.forall` in buffers becomes a function of an index and
-    a context, which `moe_rt_parallel_for` calls with a dynamic schedule.
+    of what it captures, which `moe_rt_parallel_for` calls with a dynamic schedule.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
@@ -509,6 +509,39 @@ def ConvertGPUToRuntimePass
     kernel's record `@moe.kernel.MODULE.KERNEL`, and a global the result of
     `moe_rt_device_constant`, which uploads it when it is first used. Everything
     else of the memref dialect becomes what upstream makes of it.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def ThreadContextPass : Pass<"moe-thread-context", "::mlir::ModuleOp"> {
+  let summary = "Give compiled functions the context that they run in";
+  let description = [{
+    Every function of the host gets a context as its first argument, passes it on
+    to the functions that it calls, and begins every call of the runtime
+    (`moe_rt_*`) with it. Functions of which the runtime gets the address, the
+    bodies of parallel loops, get it from there. A variable without a value is
+    data that the context has: its address is loaded from the table that the
+    context begins with, and the attribute `moe.data` of the module lists the
+    names in the order of that table. Allocations of upstream become the
+    runtime's.
+
+    ```mlir
+    llvm.mlir.global external @moe.weight.w() : !llvm.array<4 x f32>
+    llvm.func @main() {
+      %w = llvm.mlir.addressof @moe.weight.w : !llvm.ptr
+      %x = llvm.call @_mlir_memref_to_llvm_alloc(%bytes) : (i64) -> !llvm.ptr
+      ...
+    ==>
+    module attributes {moe.data = ["moe.weight.w"]} {
+    llvm.func @main(%context: !llvm.ptr) {
+      %table = llvm.load %context invariant : !llvm.ptr -> !llvm.ptr
+      %w = llvm.load %table[0] invariant : !llvm.ptr -> !llvm.ptr
+      %x = llvm.call @moe_rt_alloc(%context, %bytes, %c64)
+         : (!llvm.ptr, i64, i64) -> !llvm.ptr
+      ...
+    ```
+
+    Records of kernels are no data: they are defined later, with the code.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }

@@ -1,5 +1,4 @@
-//===- Devices.h - The devices of a machine --------------------------*- C++
-//-*-===//
+//===- Devices.h - The devices of a machine ---------------------*- C++ -*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -23,20 +22,18 @@ enum class MachineKind { CPU, CUDA, Emulator };
 /// "cpu", "cuda", "cuda:N" or "cuda-emulator"; none for another name.
 std::optional<MachineKind> parseDevice(StringRef name);
 
-/// Makes the device of that name the current one as long as this lives.
-class DeviceSession {
+/// A device that is open as long as this lives; sessions on it end before.
+class OpenedDevice {
 public:
   /// Nothing for "cpu". An error says in one line why there is no such device.
-  static llvm::Expected<DeviceSession> open(StringRef name);
-  DeviceSession(DeviceSession &&) = default;
-  ~DeviceSession();
+  static llvm::Expected<OpenedDevice> open(StringRef name);
 
   MachineKind kind() const { return machine; }
   /// Null for the CPU.
   rt::Device *device() const { return opened.get(); }
 
 private:
-  DeviceSession(MachineKind machine, std::unique_ptr<rt::Device> opened);
+  OpenedDevice(MachineKind machine, std::unique_ptr<rt::Device> opened);
 
   MachineKind machine;
   std::unique_ptr<rt::Device> opened;

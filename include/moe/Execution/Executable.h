@@ -3,8 +3,8 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Links a lowered model against the runtime and its weights, and calls it with
-// tensors of the host.
+// Links a lowered model against the runtime. What it runs in, weights above
+// all, is a session's (Session.h), of which one executable may have several.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,17 +15,18 @@
 #include "moe/Execution/Devices.h"
 #include "moe/Execution/LazyJIT.h"
 #include "moe/Execution/Model.h"
+#include "moe/Runtime/Runtime.h"
 
 namespace mlir::moe {
 
 struct ExecutableOptions {
-  /// Weights and what comes with them; the runtime's functions are added.
-  llvm::StringMap<const void *> symbols;
   /// Where object files are written; empty: nowhere.
   std::string dumpObjectsDir;
   /// Whether the module may link nothing but the table even if it tries; a
   /// trusted one is not looked at, though it links no more.
   bool trusted = false;
+  /// Tensors that the code has copied to aligned memory before it reads them.
+  std::vector<std::string> misaligned;
   /// What the module was lowered to.
   MachineKind machine = MachineKind::CPU;
   /// Of LLVM, 0 to 3.
@@ -36,9 +37,12 @@ struct ExecutableOptions {
 /// have it. A function that is to run gets another one.
 bool isReservedName(StringRef name);
 
+/// Compiled code, which does not change. Functions may be called from several
+/// threads at a time.
 class Executable {
 public:
   /// `module` is in phase `machine`; `entry` is what it was when imported.
+  /// Compiles what is not compiled on first use.
   static llvm::Expected<std::unique_ptr<Executable>>
   create(ModuleOp module, EntryPoint entry, ExecutableOptions options);
 
@@ -46,41 +50,27 @@ public:
   static llvm::Error checkInputs(const EntryPoint &entry,
                                  ArrayRef<HostTensor> inputs);
 
-  /// Compiles what is not compiled on first use. run() does so if need be.
-  llvm::Error compile();
-
-  /// Calls the function once. Inputs are as checkInputs wants them.
-  llvm::Expected<std::vector<HostTensor>> run(ArrayRef<HostTensor> inputs);
-
-  /// A run that was captured on the current device, to be repeated at the price
-  /// of one launch. It ends with the device's session.
-  class Step;
-  /// The function must have run before. An error says why a run cannot be
-  /// captured, such as that the host must wait for the device in it.
-  llvm::Expected<std::unique_ptr<Step>> capture(ArrayRef<HostTensor> inputs);
-
+  /// The function as the host calls it: with a context, a pointer to each
+  /// argument, and one to the returned value if there is one.
+  using Function = void (*)(MoEContext *context, void **arguments);
+  Function function() const { return invoke; }
+  const EntryPoint &entryPoint() const { return entry; }
+  /// The data that the code reads, in the order in which a context has it.
+  ArrayRef<std::string> dataNames() const { return data; }
+  /// Whether the code copies a tensor to aligned memory before it reads it.
+  bool aligns(StringRef parameter) const {
+    return llvm::is_contained(misaligned, parameter);
+  }
   const LazyJIT &jit() const { return *code; }
 
 private:
   explicit Executable(EntryPoint entry) : entry(std::move(entry)) {}
 
   EntryPoint entry;
+  std::vector<std::string> data;
+  std::vector<std::string> misaligned;
   std::unique_ptr<LazyJIT> code;
-  void (*invoke)(void **) = nullptr;
-};
-
-class Executable::Step {
-public:
-  ~Step();
-  /// Runs the step so many times on the inputs of the capture, and waits.
-  llvm::Error replay(int64_t times = 1);
-
-private:
-  friend class Executable;
-  struct Frame;
-  explicit Step(std::unique_ptr<Frame> frame);
-
-  std::unique_ptr<Frame> frame;
+  Function invoke = nullptr;
 };
 
 } // namespace mlir::moe

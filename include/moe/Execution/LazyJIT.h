@@ -28,7 +28,7 @@ class Module;
 namespace mlir::moe {
 
 struct LazyJITOptions {
-  /// All that code may link: runtime functions, and weights where they lie.
+  /// All that code may link: functions of the runtime.
   llvm::StringMap<const void *> symbols;
   /// A function whose name begins so is compiled on its first call.
   std::vector<std::string> lazyPrefixes = {"moe_expert_"};

@@ -54,22 +54,35 @@ std::vector<std::string> findFaults(const Requirements &required,
                                     const Checkpoint *checkpoint,
                                     StringRef fileName);
 
-/// Weights where compiled code finds them.
+/// A tensor of which the place in its file is misaligned.
+struct MisalignedTensor {
+  const Checkpoint *checkpoint;
+  const Parameter *parameter;
+  /// Where code reads it, once it is copied there.
+  const void *address;
+
+  void copy() const { checkpoint->copyAligned(*parameter); }
+};
+
+/// Weights where compiled code finds them. They do not change, so that several
+/// sessions may use them.
 class BoundParameters {
 public:
-  /// On the current device, if there is one: families at once, other tensors
+  /// On `device`, if that is not null: families at once, other tensors
   /// when they are first used. An error for a parameter that is missing or of
   /// another type, and for a tensor of a file named by the user that the model
   /// does not use, unless that is allowed.
   static llvm::Expected<std::unique_ptr<BoundParameters>>
   bind(const Requirements &required, const Checkpoint *checkpoint,
-       StringRef fileName, bool allowUnused);
+       rt::Device *device, StringRef fileName, bool allowUnused);
   ~BoundParameters();
 
-  /// What compiled code links.
-  const llvm::StringMap<const void *> &symbols() const { return table; }
-  /// Names of the tensors to copy to aligned memory before they are used.
-  const std::vector<std::string> &misaligned() const { return toAlign; }
+  /// The device on which they are, or null.
+  rt::Device *device() const { return target; }
+  /// What compiled code reads, by name.
+  const llvm::StringMap<const void *> &data() const { return table; }
+  /// Tensors to copy to aligned memory before they are used.
+  ArrayRef<MisalignedTensor> misaligned() const { return toAlign; }
   /// Tensors at hand that the model does not use.
   int64_t numUnused() const { return unused; }
 
@@ -77,16 +90,15 @@ private:
   BoundParameters() = default;
   llvm::Error checkUnused(const Requirements &required,
                           const Checkpoint &checkpoint, bool allowUnused);
-  llvm::Error stack(rt::Device &device, const Requirements &required,
-                    const Checkpoint &checkpoint);
+  llvm::Error stack(const Requirements &required, const Checkpoint &checkpoint);
   llvm::Error add(const RequiredParameter &parameter,
                   const Checkpoint &checkpoint, const void *&address);
 
   llvm::StringMap<const void *> table;
   std::vector<std::vector<int64_t>> offsets;
-  std::vector<std::string> toAlign;
-  /// Where the stacks lie.
-  rt::Device *device = nullptr;
+  std::vector<MisalignedTensor> toAlign;
+  rt::Device *target = nullptr;
+  /// On the device.
   std::vector<void *> stacks;
   int64_t unused = 0;
 };

@@ -12,8 +12,7 @@
 #define MOE_EXECUTION_STATISTICS_H
 
 #include "mlir/IR/BuiltinOps.h"
-#include "moe/Execution/LazyJIT.h"
-#include "moe/Runtime/Runtime.h"
+#include "moe/Execution/Session.h"
 
 namespace mlir::moe {
 
@@ -67,8 +66,8 @@ struct Statistics {
 class StatisticsTable {
 public:
   explicit StatisticsTable(ModuleOp module);
-  /// Joined with the counters of the runtime.
-  Statistics collect(const LazyJIT &jit) const;
+  /// Joined with what a session counted.
+  Statistics collect(const Session &session) const;
   /// The place of each dispatch in the model, by its number.
   /// Of each dispatch, by the number of the layer that it ran for, if it stands
   /// for several.
@@ -85,7 +84,8 @@ private:
   };
   DispatchStatistics join(const Dispatch &dispatch,
                           rt::DispatchCounters counters) const;
-  std::vector<ConditionalStatistics> collectConditionals() const;
+  std::vector<ConditionalStatistics>
+  collectConditionals(const rt::Context &context) const;
 
   std::vector<Dispatch> dispatches;
   std::vector<ConditionalStatistics> conditionals;

@@ -4,9 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A device has memory of its own and runs kernels on it, in the order in which
-// they are launched. Compiled host code reaches the current device through the
+// they are launched. Compiled host code reaches that of its context through the
 // C functions (moe_rt_device_*, docs/RuntimeABI.md); the host opens one and
-// makes it current.
+// gives it to a context.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,8 +20,7 @@
 extern "C" {
 
 /// A kernel as the host code of a model holds it: a global of the type
-/// { ptr, ptr, i64, i64 } for each kernel. The device fills in `handle` when
-/// the kernel is first launched; 0 until then.
+/// { ptr, ptr, i64, i64 } for each kernel.
 struct MoEKernel {
   /// The name of the kernel in its image.
   const char *name;
@@ -30,7 +29,9 @@ struct MoEKernel {
   const void *image;
   /// Of the image; 0 for the emulator.
   int64_t imageBytes;
-  int64_t handle;
+  /// 0, and once it is launched a number that no other kernel of the process
+  /// has, by which devices know it.
+  int64_t number;
 };
 
 /// Bytes of a TMA descriptor (CUtensorMap), which is aligned to 64 bytes.
@@ -40,26 +41,29 @@ enum { MoETensorMapBytes = 128 };
 /// 0 gives an address that is good for nothing but to be freed. A failure ends
 /// the invocation with the kind "limit". Blocks that an invocation leaves are
 /// freed when it fails, and belong to the host when it ends well.
-void *moe_rt_device_alloc(int64_t bytes);
-void moe_rt_device_free(void *block);
+void *moe_rt_device_alloc(MoEContext *context, int64_t bytes);
+void moe_rt_device_free(MoEContext *context, void *block);
 /// Copies from the device to the host, after all that was launched before. What
 /// is read from a block of at most 16 KiB stays with the host until the next
 /// launch or write, so that reading such a block bit by bit waits once.
-void moe_rt_device_read(void *host, const void *device, int64_t bytes);
+void moe_rt_device_read(MoEContext *context, void *host, const void *device,
+                        int64_t bytes);
 /// Copies from the host to the device. The host's bytes may change afterwards.
-void moe_rt_device_write(void *device, const void *host, int64_t bytes);
+void moe_rt_device_write(MoEContext *context, void *device, const void *host,
+                         int64_t bytes);
 /// The copy on the device of `bytes` constant bytes of the host; they are
 /// uploaded when they are first asked for.
-const void *moe_rt_device_constant(const void *host, int64_t bytes);
+const void *moe_rt_device_constant(MoEContext *context, const void *host,
+                                   int64_t bytes);
 /// Starts a kernel on a grid of blocks of threads. `arguments` has the address
 /// of each argument; they are read before the call returns. An empty grid is
 /// not launched.
-void moe_rt_device_launch(MoEKernel *kernel, int64_t gridX, int64_t gridY,
-                          int64_t gridZ, int64_t blockX, int64_t blockY,
-                          int64_t blockZ, int64_t sharedBytes,
+void moe_rt_device_launch(MoEContext *context, MoEKernel *kernel, int64_t gridX,
+                          int64_t gridY, int64_t gridZ, int64_t blockX,
+                          int64_t blockY, int64_t blockZ, int64_t sharedBytes,
                           void **arguments);
 /// Multiprocessors of the device: the size of a persistent grid.
-int64_t moe_rt_device_multiprocessors();
+int64_t moe_rt_device_multiprocessors(MoEContext *context);
 /// Describes a tensor of the device for TMA: writes MoETensorMapBytes to `map`.
 /// `elementBytes` is 2 (bf16 or f16 alike) or 4 (f32), `rank` 1 to 5. Dimension
 /// 0 is the one that is contiguous. `sizes` and `box` have `rank` elements,
@@ -67,13 +71,14 @@ int64_t moe_rt_device_multiprocessors();
 /// 128 bytes if box[0] elements are 128 bytes, none otherwise. What a box
 /// covers beyond the tensor is read as zero. A size of 0 is described as 1:
 /// such a tensor may be mapped, but not be read.
-void moe_rt_device_tensor_map(void *map, const void *base, int64_t elementBytes,
-                              int64_t rank, const int64_t *sizes,
-                              const int64_t *strides, const int64_t *box);
+void moe_rt_device_tensor_map(MoEContext *context, void *map, const void *base,
+                              int64_t elementBytes, int64_t rank,
+                              const int64_t *sizes, const int64_t *strides,
+                              const int64_t *box);
 /// A word that kernels and the host see, for failures of kernels: a kernel that
 /// fails writes the address of the message (in the host, ended by a zero) to it
 /// in one access, and stops (trap). The address on the device.
-void *moe_rt_device_failure_word();
+void *moe_rt_device_failure_word(MoEContext *context);
 
 } // extern "C"
 
@@ -135,7 +140,7 @@ public:
   ///
   ///   run the step once as usual, so that kernels and constants are in place;
   ///   beginCapture(); run the step; graph = endCapture(problem);
-  ///   put new inputs where the old ones were; rt::replay(graph); read; ...
+  ///   put new inputs where the old ones were; context.replay(graph); read; ...
   ///
   /// Between beginCapture and endCapture nothing is executed. Whatever the host
   /// decides and passes (grids, arguments of kernels) is as it was in the
@@ -160,26 +165,14 @@ public:
     return 0;
   }
   virtual bool capturing() const { return false; }
-  /// Starts the graph. Compiled code that reads afterwards needs rt::replay.
+  /// Starts the graph. Compiled code that reads afterwards needs
+  /// Context::replay.
   virtual std::string replay(int64_t graph) {
     return "it cannot capture steps";
   }
   /// Waits for the graph and frees what was reserved for it.
   virtual void releaseGraph(int64_t graph) {}
 };
-
-/// Makes a device the one that compiled code uses, or none. Constants uploaded
-/// to the one before are freed first. Blocks of that one that are still alive
-/// are to be freed before it is closed.
-void setDevice(Device *device);
-Device *currentDevice();
-
-/// Device::replay and Device::synchronize for the current device, with what a
-/// kernel says of its failure as from `invoke`. Kernels that an invocation
-/// launched may fail after it has ended well: `synchronize` or the next read
-/// tells.
-Result replay(int64_t graph);
-Result synchronize();
 
 /// What the device functions did since the last reset. A captured launch counts
 /// once, in the capture, however often it is replayed.
@@ -192,13 +185,12 @@ struct DeviceCounters {
   int64_t bytesRead = 0, bytesWritten = 0, constantBytes = 0;
   int64_t reads = 0, writes = 0, replays = 0;
 };
-DeviceCounters deviceCounters();
-void resetDeviceCounters();
+
+/// The number of a kernel, which gets one now if it has none.
+int64_t numberOf(MoEKernel &kernel);
 
 /// What a program that runs kernels may link beside symbols(): the functions
-/// above, and under the names of _mlir_memref_to_llvm_free and moe_rt_dispatch
-/// what works with memory of the device too. A name in both tables has the
-/// meaning of this one.
+/// above.
 const std::vector<Symbol> &deviceSymbols();
 
 } // namespace mlir::moe::rt

@@ -60,7 +60,7 @@ struct ConvertForallToRuntimePass
     ImplicitLocOpBuilder b(loop.getLoc(), loop);
     Type pointer = LLVM::LLVMPointerType::get(&getContext());
 
-    // The body as a function (index, context).
+    // The body as a function (index, captured values).
     auto parent = loop->getParentOfType<func::FuncOp>();
     auto function = func::FuncOp::create(
         loop.getLoc(), ("tile_of_" + parent.getName()).str(),
@@ -77,7 +77,7 @@ struct ConvertForallToRuntimePass
     SmallVector<Type> fields;
     if (failed(converter.convertTypes(ValueRange(captured).getTypes(), fields)))
       return loop.emitError("captures a value that has no machine type");
-    auto context = LLVM::LLVMStructType::getLiteral(&getContext(), fields);
+    auto record = LLVM::LLVMStructType::getLiteral(&getContext(), fields);
 
     b.setInsertionPointToStart(entry);
     Block *block = &body.front();
@@ -85,7 +85,7 @@ struct ConvertForallToRuntimePass
         arith::IndexCastOp::create(b, b.getIndexType(), entry->getArgument(0))};
     for (auto [index, value] : llvm::enumerate(captured)) {
       Value address = LLVM::GEPOp::create(
-          b, pointer, context, entry->getArgument(1),
+          b, pointer, record, entry->getArgument(1),
           ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(index)});
       Value field = LLVM::LoadOp::create(b, fields[index], address);
       arguments.push_back(castTo(b, value.getType(), field));
@@ -96,11 +96,11 @@ struct ConvertForallToRuntimePass
     func::ReturnOp::create(b);
     symbols.insert(function);
 
-    return callRuntime(loop, function, context, captured, fields);
+    return callRuntime(loop, function, record, captured, fields);
   }
 
   LogicalResult callRuntime(scf::ForallOp loop, func::FuncOp function,
-                            LLVM::LLVMStructType context, ValueRange captured,
+                            LLVM::LLVMStructType record, ValueRange captured,
                             ArrayRef<Type> fields) {
     ImplicitLocOpBuilder b(loop.getLoc(), loop);
     Type pointer = LLVM::LLVMPointerType::get(&getContext());
@@ -110,17 +110,17 @@ struct ConvertForallToRuntimePass
                                LLVM::LLVMVoidType::get(&getContext()));
     if (failed(parallelFor))
       return failure();
-    // The context lives where the loop runs: a loop within this one is part of
-    // a body that several threads run at once, each with a context of its own.
+    // The record lives where the loop runs: a loop within this one is part of
+    // a body that several threads run at once, each with a record of its own.
     // It is given back right after, so that a loop around does not let the
     // stack grow.
     Value stack = LLVM::StackSaveOp::create(b, pointer);
     Value one =
         LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(1));
-    Value space = LLVM::AllocaOp::create(b, pointer, context, one);
+    Value space = LLVM::AllocaOp::create(b, pointer, record, one);
     for (auto [index, value] : llvm::enumerate(captured)) {
       Value address = LLVM::GEPOp::create(
-          b, pointer, context, space,
+          b, pointer, record, space,
           ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(index)});
       LLVM::StoreOp::create(b, castTo(b, fields[index], value), address);
     }

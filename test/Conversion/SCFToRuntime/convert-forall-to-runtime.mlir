@@ -19,14 +19,14 @@ func.func @loop(%m: memref<?xf32>, %n: index, %v: f32) {
 
 // -----
 
-// Each round of the outer loop, whichever thread does it, has a context of its own for the inner one.
+// Each round of the outer loop, whichever thread does it, has a record of its own for the inner one.
 // CHECK-LABEL: func.func @nested
 // CHECK: func.func private @tile_of_nested(
 // CHECK: memref.store
 // CHECK: func.func private @tile_of_nested{{.+}}(
 // CHECK: %[[STACK:.*]] = llvm.intr.stacksave
-// CHECK: %[[CONTEXT:.*]] = llvm.alloca
-// CHECK: llvm.call @moe_rt_parallel_for(%{{.*}}, %[[CONTEXT]], %{{.*}})
+// CHECK: %[[RECORD:.*]] = llvm.alloca
+// CHECK: llvm.call @moe_rt_parallel_for(%{{.*}}, %[[RECORD]], %{{.*}})
 // CHECK: llvm.intr.stackrestore %[[STACK]]
 func.func @nested(%m: memref<?x?xf32>, %n: index, %v: f32) {
   scf.forall (%i) in (%n) {

@@ -5,110 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/Execution/Executable.h"
-
-#include "../Support/TestFiles.h"
-#include "mlir/Pass/PassManager.h"
-#include "moe/Execution/Lowering.h"
-#include "moe/Execution/Parameters.h"
-#include "moe/Import/TensorSpec.h"
-#include "moe/InitAll.h"
-#include "moe/Runtime/Runtime.h"
+#include "../Support/CompiledModel.h"
 #include "moe/Tensor/Literal.h"
-#include "moe/Tensor/Random.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace mlir::moe;
-
-/// Without a model there is nothing to test.
-static const llvm::ExitOnError orExit("ExecutableTest: ");
-
-namespace {
-
-/// A model from a file, compiled for the current device, with random weights.
-class CompiledModel {
-public:
-  CompiledModel(const std::string &path, const DeviceSession &session)
-      : context(MLIRContext::Threading::DISABLED) {
-    // Lowering asks for what the command line says of passes.
-    registerPassManagerCLOptions();
-    registerAllDialects(registry);
-    context.appendDialectRegistry(registry);
-    source = orExit(findModel(path));
-    module = orExit(parseModel(source, context, /*trusted=*/false));
-    required = orExit(collectRequirements(*module, path));
-    if (!required.empty())
-      checkpoint.emplace(makeWeights());
-    bound = orExit(BoundParameters::bind(
-        required, checkpoint ? &*checkpoint : nullptr, path, false));
-    entry = orExit(findEntryPoint(*module, "main", path));
-    LoweringOptions lowering;
-    lowering.machine = session.kind();
-    orExit(lowerModule(*module, lowering, path));
-    orExit(embedKernels(*module, lowering, path));
-    ExecutableOptions linking;
-    linking.machine = session.kind();
-    for (const auto &symbol : bound->symbols())
-      linking.symbols[symbol.getKey()] = symbol.getValue();
-    executable = orExit(Executable::create(*module, entry, std::move(linking)));
-  }
-
-  /// Five rows of random numbers, and of numbers of the first two experts.
-  std::vector<HostTensor> makeInputs() const {
-    std::vector<HostTensor> inputs;
-    for (const ValueType &type : entry.inputs) {
-      SmallVector<int64_t> shape(type.shape);
-      for (int64_t &size : shape)
-        size = ShapedType::isDynamic(size) ? 5 : size;
-      HostTensor input = orExit(HostTensor::create(type.elementType, shape));
-      if (isFloat(type.elementType))
-        fillRandom(input, inputs.size());
-      else
-        for (int64_t i = 0; i < input.numElements(); ++i)
-          input.writeBits(i, i % 2);
-      inputs.push_back(std::move(input));
-    }
-    return inputs;
-  }
-
-  std::vector<HostTensor> run(ArrayRef<HostTensor> inputs) {
-    return orExit(executable->run(inputs));
-  }
-
-private:
-  Checkpoint makeWeights() {
-    std::string path = files.path("w.safetensors");
-    TensorWriter writer;
-    std::vector<HostTensor> tensors;
-    for (const RequiredParameter *parameter : required.all()) {
-      tensors.push_back(
-          orExit(HostTensor::create(parameter->elementType, parameter->shape)));
-      fillRandom(tensors.back(), tensors.size());
-    }
-    for (auto [parameter, tensor] : llvm::zip(required.all(), tensors))
-      orExit(writer.add("@" + path + "[" + parameter->name + "]", tensor));
-    OutputFiles output;
-    orExit(writer.write(output));
-    orExit(output.commit());
-    return orExit(Checkpoint::open({path}));
-  }
-
-  TestDirectory files;
-  DialectRegistry registry;
-  MLIRContext context;
-  ModelSource source;
-  OwningOpRef<ModuleOp> module;
-  Requirements required;
-  std::optional<Checkpoint> checkpoint;
-  std::unique_ptr<BoundParameters> bound;
-  EntryPoint entry;
-  std::unique_ptr<Executable> executable;
-};
-
-} // namespace
 
 static std::vector<std::string> contentsOf(ArrayRef<HostTensor> tensors) {
   std::vector<std::string> bytes;
@@ -141,7 +45,7 @@ static std::vector<HostTensor> runRepeatedly(CompiledModel &model,
 }
 
 TEST(Executable, RunsEveryExampleAgain) {
-  DeviceSession cpu = orExit(DeviceSession::open("cpu"));
+  OpenedDevice cpu = orExit(OpenedDevice::open("cpu"));
   std::error_code code;
   unsigned models = 0;
   std::string examples = std::string(MOE_DOCS_DIR) + "/examples";
@@ -236,11 +140,11 @@ static const std::vector<InPlace> inPlace = {
 };
 
 static void testInPlace(StringRef device) {
-  DeviceSession session = orExit(DeviceSession::open(device));
+  OpenedDevice opened = orExit(OpenedDevice::open(device));
   TestDirectory files;
   for (const InPlace &test : inPlace) {
     SCOPED_TRACE(test.name);
-    CompiledModel model(files.write("model.mlir", test.body), session);
+    CompiledModel model(files.write("model.mlir", test.body), opened);
     std::vector<HostTensor> inputs;
     for (const std::string &input : test.inputs)
       inputs.push_back(orExit(parseLiteral(input)));
@@ -248,8 +152,8 @@ static void testInPlace(StringRef device) {
     for (const HostTensor &result : runRepeatedly(model, inputs))
       results.push_back(print(result));
     EXPECT_EQ(results, test.results);
+    EXPECT_EQ(model.session->context().liveBytes(), 0);
   }
-  EXPECT_EQ(rt::liveBytes(), 0);
 }
 
 TEST(Executable, WritesIntoNoArgument) { testInPlace("cpu"); }

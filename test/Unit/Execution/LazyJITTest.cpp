@@ -28,8 +28,9 @@ using Names = std::vector<std::string>;
 /// expert 1 passes a local body to the parallel loop.
 const char *program = R"(
 @moe_w = external global [4 x float]
+@moe_context = external global ptr
 @a_constant = private constant float 0.5
-declare void @moe_rt_parallel_for(ptr, ptr, i64)
+declare void @moe_rt_parallel_for(ptr, ptr, ptr, i64)
 declare float @expf(float)
 
 define float @main(i32 %e, float %x) {
@@ -64,12 +65,12 @@ define internal float @helper_0(float %x) noinline {
 define float @moe_expert_1(float %x) {
   %p = alloca float
   store float %x, ptr %p
-  call void @moe_rt_parallel_for(ptr @body_1, ptr %p, i64 3)
+  call void @moe_rt_parallel_for(ptr @moe_context, ptr @body_1, ptr %p, i64 3)
   %a = load float, ptr %p
   %y = call float @shared(float %a)
   ret float %y
 }
-define internal void @body_1(i64 %i, ptr %p) {
+define internal void @body_1(ptr %context, i64 %i, ptr %p) {
   %o = atomicrmw fadd ptr %p, float 1.0 seq_cst
   ret void
 }
@@ -85,6 +86,7 @@ protected:
     for (const moe::rt::Symbol &symbol : moe::rt::symbols())
       options.symbols[symbol.name] = symbol.address;
     options.symbols["moe_w"] = weights;
+    options.symbols["moe_context"] = static_cast<MoEContext *>(&context);
   }
 
   /// A JIT with `text`.
@@ -110,6 +112,7 @@ protected:
 
   moe::LazyJITOptions options;
   float weights[4] = {2, 0, 0, 0};
+  moe::rt::Context context;
 };
 
 } // namespace
@@ -142,12 +145,12 @@ TEST_F(LazyJITTest, BodiesAreCompiledOnTheirFirstCall) {
 TEST_F(LazyJITTest, ThreadsCompileAtTheSameTime) {
   // Sixteen experts, each called first by some worker.
   std::string text = R"(
-    declare void @moe_rt_parallel_for(ptr, ptr, i64)
-    define void @main(ptr %out) {
-      call void @moe_rt_parallel_for(ptr @body, ptr %out, i64 64)
+    declare void @moe_rt_parallel_for(ptr, ptr, ptr, i64)
+    define void @main(ptr %context, ptr %out) {
+      call void @moe_rt_parallel_for(ptr %context, ptr @body, ptr %out, i64 64)
       ret void
     }
-    define internal void @body(i64 %i, ptr %out) {
+    define internal void @body(ptr %context, i64 %i, ptr %out) {
       %e = and i64 %i, 15
       %p = getelementptr [16 x ptr], ptr @table, i64 0, i64 %e
       %f = load ptr, ptr %p
@@ -164,18 +167,18 @@ TEST_F(LazyJITTest, ThreadsCompileAtTheSameTime) {
             "  %p = getelementptr i64, ptr %out, i64 %i\n"
             "  store i64 " +
             std::to_string(i) + ", ptr %p\n  ret void\n}\n";
-  moe::rt::setThreads(8);
+  moe::rt::Context context;
+  context.setThreads(8);
   for (int repetition = 0; repetition < 5; ++repetition) {
     std::unique_ptr<moe::LazyJIT> jit = create(text);
-    auto run =
-        reinterpret_cast<void (*)(int64_t *)>(cantFail(jit->lookup("main")));
+    auto run = reinterpret_cast<void (*)(MoEContext *, int64_t *)>(
+        cantFail(jit->lookup("main")));
     int64_t out[64] = {};
-    run(out);
+    run(&context, out);
     for (int i = 0; i < 64; ++i)
       EXPECT_EQ(out[i], i % 16);
     EXPECT_EQ(jit->compiledPartitions().size(), 17u);
   }
-  moe::rt::setThreads(0);
 }
 
 TEST_F(LazyJITTest, TheWorldIsClosed) {
@@ -205,7 +208,7 @@ TEST_F(LazyJITTest, AFailedBodyFailsTheInvocation) {
       ret float %y
     })");
   auto run = mainOf(*jit);
-  moe::rt::Result result = moe::rt::invoke([&] { run(0, 1); });
+  moe::rt::Result result = moe::rt::Context().invoke([&] { run(0, 1); });
   EXPECT_EQ(result.status, moe::rt::Status::Error);
   EXPECT_NE(result.message.find("nowhere"), std::string::npos)
       << result.message;

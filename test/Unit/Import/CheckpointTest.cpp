@@ -310,7 +310,7 @@ TEST(Checkpoint, NamesAFileThatIsShortenedWhileItIsRead) {
   Checkpoint checkpoint = llvm::cantFail(Checkpoint::open({name}));
   const char *data = checkpoint.lookup("w")->address;
   EXPECT_EQ(message(checkpoint.checkFiles()), "");
-  EXPECT_EQ(rt::invoke([] {}).message, "");
+  EXPECT_EQ(rt::Context().invoke([] {}).message, "");
 
   // Within its last page the rest reads as zeros, without a signal.
   ASSERT_EQ(::truncate(name.c_str(), 4 * page - 1), 0);
@@ -344,26 +344,25 @@ TEST(Checkpoint, FailsARunWhoseWeightsAreGone) {
     const char *data;
     int64_t page;
   } work = {data, page};
-  auto body = [](int64_t index, void *context) {
-    auto *work = static_cast<Work *>(context);
+  auto body = [](MoEContext *in, int64_t index, void *captured) {
+    auto *work = static_cast<Work *>(captured);
     if (work->data[index * work->page] == 0)
-      moe_rt_fail("no", 2);
+      moe_rt_fail(in, "no", 2);
   };
-  int64_t before = rt::liveBytes();
-  rt::setThreads(2);
-  rt::Result result = rt::invoke([&] {
-    moe_rt_alloc(100, 64);
-    moe_rt_parallel_for(body, &work, 64);
+  rt::Context context;
+  context.setThreads(2);
+  rt::Result result = context.invoke([&] {
+    moe_rt_alloc(&context, 100, 64);
+    moe_rt_parallel_for(&context, body, &work, 64);
   });
-  rt::setThreads(0);
   EXPECT_EQ(result.status, rt::Status::Error);
   EXPECT_ERROR(llvm::createStringError(result.message),
                "x.safetensors: cannot be read from byte ");
-  EXPECT_EQ(rt::liveBytes(), before);
+  EXPECT_EQ(context.liveBytes(), 0);
 
   // What is no read of a weight goes where it went before.
   auto *previous = ::signal(SIGBUS, [](int) { others = others + 1; });
-  EXPECT_EQ(rt::invoke([] { ::raise(SIGBUS); }).status, rt::Status::Error);
+  EXPECT_EQ(context.invoke([] { ::raise(SIGBUS); }).status, rt::Status::Error);
   EXPECT_EQ(others, 1);
   ::raise(SIGBUS);
   EXPECT_EQ(others, 2);

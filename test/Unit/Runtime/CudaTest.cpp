@@ -33,7 +33,7 @@ protected:
     behave("");
   }
   void TearDown() override {
-    rt::setDevice(nullptr);
+    context.setDevice(nullptr);
     device.reset();
     unsetenv("MOE_CUDA_DRIVER");
     unsetenv("MOE_FAKE_CUDA_LOG");
@@ -77,6 +77,7 @@ protected:
 
   std::string logPath;
   std::unique_ptr<rt::Device> device;
+  rt::Context context;
 };
 
 constexpr const char nothingAlive[] =
@@ -259,8 +260,9 @@ TEST_F(CudaTest, CachedBlocksAreGivenBackFirst) {
   EXPECT_EQ(device->write(b, &value, 8), "");
   EXPECT_EQ(readWord(*device, b), 5);
 
-  rt::setDevice(device.get());
-  rt::Result result = rt::invoke([] { moe_rt_device_alloc(5000); });
+  context.setDevice(device.get());
+  rt::Result result =
+      context.invoke([&] { moe_rt_device_alloc(&context, 5000); });
   EXPECT_EQ(result.status, rt::Status::Limit);
   EXPECT_EQ(result.message, "cannot allocate 5000 bytes on cuda:0: cuMemAlloc: "
                             "CUDA_ERROR_OUT_OF_MEMORY (out of memory)");
@@ -317,13 +319,12 @@ TEST_F(CudaTest, ModulesAreLoadedOnce) {
                    "cuLaunchKernel up grid 4 2 1 block 128 1 1 shared 0",
                    "cuModuleGetFunction down",
                    "cuLaunchKernel down grid 4 2 1 block 128 1 1 shared 0"}));
-  EXPECT_NE(up.handle, 0);
-  EXPECT_NE(up.handle, down.handle);
+  EXPECT_NE(up.number, down.number);
   EXPECT_EQ(device->synchronize(), "");
   EXPECT_EQ(calls().back(), "run down");
   EXPECT_EQ(close(), nothingAlive);
 
-  // Handles of a device that was closed mean nothing to the next.
+  // What a device that was closed had loaded means nothing to the next.
   ASSERT_EQ(open(), "");
   EXPECT_EQ(device->launch(down, launchOf()), "");
   EXPECT_EQ(calls().front(), "cuModuleLoadDataEx");
@@ -367,7 +368,6 @@ TEST_F(CudaTest, ImagesThatTheDriverRefuses) {
   EXPECT_EQ(device->launch(up, launchOf()),
             "kernel up: cuModuleLoadDataEx: CUDA_ERROR_NO_BINARY_FOR_GPU (no "
             "kernel image)");
-  EXPECT_EQ(up.handle, 0);
   EXPECT_EQ(device->launch(up, launchOf()), "");
   MoEKernel missing = kernelOf("sideways");
   EXPECT_EQ(device->launch(missing, launchOf()),
@@ -381,25 +381,25 @@ TEST_F(CudaTest, ImagesThatTheDriverRefuses) {
 TEST_F(CudaTest, KernelsThatFail) {
   behave("fail=cuStreamSynchronize:719:1");
   ASSERT_EQ(open(), "");
-  rt::setDevice(device.get());
+  context.setDevice(device.get());
   EXPECT_EQ(device->failureWord(), device->failureWordOnDevice());
   static MoEKernel up = kernelOf("up");
   static const char message[] = "token 3: expert 9 of 8";
-  rt::Result result = rt::invoke([&] {
+  rt::Result result = context.invoke([&] {
     int64_t value;
-    void *block = moe_rt_device_alloc(8);
-    moe_rt_device_launch(&up, 1, 1, 1, 32, 1, 1, 0, nullptr);
+    void *block = moe_rt_device_alloc(&context, 8);
+    moe_rt_device_launch(&context, &up, 1, 1, 1, 32, 1, 1, 0, nullptr);
     *device->failureWord() = reinterpret_cast<int64_t>(message);
-    moe_rt_device_read(&value, block, 8);
+    moe_rt_device_read(&context, &value, block, 8);
   });
   EXPECT_EQ(result.status, rt::Status::Error);
   EXPECT_EQ(result.message, message);
   // From now on nothing works.
-  EXPECT_EQ(rt::synchronize().message,
+  EXPECT_EQ(context.synchronize().message,
             "device cuda:0: cuStreamSynchronize: CUDA_ERROR_LAUNCH_FAILED "
             "(unspecified launch failure)");
+  context.setDevice(nullptr);
   device.reset();
-  EXPECT_EQ(rt::currentDevice(), nullptr);
   // Until it is opened again.
   behave("");
   ASSERT_EQ(open(), "");
@@ -452,28 +452,28 @@ struct Step {
   void *result = nullptr;
   MoEKernel up = kernelOf("up");
 
-  void run() {
-    void *between = moe_rt_device_alloc(512);
-    result = moe_rt_device_alloc(2000);
-    moe_rt_device_write(result, &input, sizeof(input));
+  void run(MoEContext *context) {
+    void *between = moe_rt_device_alloc(context, 512);
+    result = moe_rt_device_alloc(context, 2000);
+    moe_rt_device_write(context, result, &input, sizeof(input));
     // On the real stack, also under sanitizers.
     auto *temporary = static_cast<int64_t *>(__builtin_alloca(sizeof(int64_t)));
     *temporary = 77;
-    moe_rt_device_write(static_cast<char *>(result) + 8, temporary, 8);
+    moe_rt_device_write(context, static_cast<char *>(result) + 8, temporary, 8);
     *temporary = 78;
-    moe_rt_device_launch(&up, 1, 1, 1, 32, 1, 1, 0, nullptr);
-    moe_rt_device_free(between);
+    moe_rt_device_launch(context, &up, 1, 1, 1, 32, 1, 1, 0, nullptr);
+    moe_rt_device_free(context, between);
   }
 };
 } // namespace
 
 TEST_F(CudaTest, StepsAreReplayed) {
   ASSERT_EQ(open(), "");
-  rt::setDevice(device.get());
+  context.setDevice(device.get());
   Step step;
-  EXPECT_EQ(rt::invoke([&] { step.run(); }).message, "");
-  moe_rt_device_free(step.result);
-  EXPECT_EQ(rt::synchronize().message, "");
+  EXPECT_EQ(context.invoke([&] { step.run(&context); }).message, "");
+  moe_rt_device_free(&context, step.result);
+  EXPECT_EQ(context.synchronize().message, "");
   EXPECT_EQ(countCalls("run up"), 1);
 
   EXPECT_EQ(device->beginCapture(), "");
@@ -481,7 +481,7 @@ TEST_F(CudaTest, StepsAreReplayed) {
   EXPECT_EQ(device->beginCapture(), "a step is being captured already");
   forget();
   step.input = 1;
-  EXPECT_EQ(rt::invoke([&] { step.run(); }).message, "");
+  EXPECT_EQ(context.invoke([&] { step.run(&context); }).message, "");
   // Nothing waited, and memory came from what was there.
   EXPECT_EQ(countCalls("cuMemAlloc"), 0);
   EXPECT_EQ(countCalls("cuStreamSynchronize"), 0);
@@ -497,11 +497,11 @@ TEST_F(CudaTest, StepsAreReplayed) {
   for (int64_t input : {5, 6, 7}) {
     step.input = input;
     forget();
-    EXPECT_EQ(rt::replay(graph).message, "");
+    EXPECT_EQ(context.replay(graph).message, "");
     step.input = -1;
     EXPECT_EQ(countCalls("cuLaunchKernel"), 0);
     int64_t got[2] = {};
-    moe_rt_device_read(got, step.result, 16);
+    moe_rt_device_read(&context, got, step.result, 16);
     EXPECT_EQ(countCalls("run up"), 1);
     EXPECT_EQ(got[0], input);
     EXPECT_EQ(got[1], 77);
@@ -510,12 +510,12 @@ TEST_F(CudaTest, StepsAreReplayed) {
   // What the graph writes to is given to nobody else while it lives.
   auto allocate = [&] { return device->allocate(2000, problem); };
   void *result = step.result;
-  moe_rt_device_free(result);
+  moe_rt_device_free(&context, result);
   void *other = allocate();
   EXPECT_NE(other, result);
   device->releaseGraph(graph);
   EXPECT_EQ(allocate(), result);
-  EXPECT_EQ(rt::replay(graph).message,
+  EXPECT_EQ(context.replay(graph).message,
             "device cuda:0: there is no graph " + std::to_string(graph));
   device->releaseGraph(graph);
   EXPECT_EQ(close(), nothingAlive);
@@ -580,19 +580,19 @@ TEST_F(CudaTest, BlocksReleasedInACaptureAreReserved) {
 
 TEST_F(CudaTest, StepsThatReadAreNotCaptured) {
   ASSERT_EQ(open(), "");
-  rt::setDevice(device.get());
+  context.setDevice(device.get());
   Step step;
   const std::string waits = "the host would have to wait for the device, which "
                             "it cannot while a step is captured";
   int64_t value = 0;
-  void *known = moe_rt_device_alloc(8);
-  moe_rt_device_read(&value, known, 8);
+  void *known = moe_rt_device_alloc(&context, 8);
+  moe_rt_device_read(&context, &value, known, 8);
   std::string problem;
   for (bool copied : {false, true}) {
     EXPECT_EQ(device->beginCapture(), "");
-    rt::Result result = rt::invoke([&] {
-      step.run();
-      moe_rt_device_read(&value, copied ? known : step.result, 8);
+    rt::Result result = context.invoke([&] {
+      step.run(&context);
+      moe_rt_device_read(&context, &value, copied ? known : step.result, 8);
     });
     EXPECT_EQ(result.message, "device cuda:0: " + waits);
     EXPECT_EQ(device->endCapture(problem), 0);
@@ -606,10 +606,10 @@ TEST_F(CudaTest, StepsThatReadAreNotCaptured) {
 
   // The device works as before, and has its memory.
   forget();
-  EXPECT_EQ(rt::invoke([&] { step.run(); }).message, "");
+  EXPECT_EQ(context.invoke([&] { step.run(&context); }).message, "");
   EXPECT_EQ(countCalls("cuMemAlloc"), 0);
-  moe_rt_device_free(step.result);
-  moe_rt_device_free(known);
+  moe_rt_device_free(&context, step.result);
+  moe_rt_device_free(&context, known);
   EXPECT_EQ(close(), nothingAlive);
 }
 
@@ -619,7 +619,7 @@ TEST_F(CudaTest, EveryCallOfCapturingMayFail) {
                            "cuStreamEndCapture", "cuGraphInstantiate",
                            "cuEventCreate", "cuGraphLaunch", "cuEventRecord"}) {
     ASSERT_EQ(open(), "");
-    rt::setDevice(device.get());
+    context.setDevice(device.get());
     auto failNext = [&] {
       // Opening has called it up to three times.
       std::string how;
@@ -630,7 +630,7 @@ TEST_F(CudaTest, EveryCallOfCapturingMayFail) {
     Step step;
     failNext();
     std::string problem = device->beginCapture();
-    rt::Result result = rt::invoke([&] { step.run(); });
+    rt::Result result = context.invoke([&] { step.run(&context); });
     int64_t graph = 0;
     std::string ended;
     if (problem.empty())
@@ -643,7 +643,7 @@ TEST_F(CudaTest, EveryCallOfCapturingMayFail) {
         << name << ": " << problem;
     behave("");
     if (result.status == rt::Status::Ok)
-      moe_rt_device_free(step.result);
+      moe_rt_device_free(&context, step.result);
     EXPECT_EQ(close(), nothingAlive) << name;
     forget();
   }

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -101,20 +102,14 @@ public:
 
 class DeviceTest : public ::testing::Test {
 protected:
-  void SetUp() override {
-    alive = rt::liveBytes();
-    rt::setDevice(&device);
-    rt::resetDeviceCounters();
-  }
+  void SetUp() override { context.setDevice(&device); }
   void TearDown() override {
-    rt::setDevice(nullptr);
-    rt::setMemoryLimit(0);
-    rt::setThreads(0);
-    EXPECT_EQ(rt::liveBytes(), alive);
+    context.setDevice(nullptr);
+    EXPECT_EQ(context.liveBytes(), 0);
   }
 
   HostDevice device;
-  int64_t alive = 0;
+  rt::Context context;
 };
 
 MoEKernel kernelOf(const char *name, HostDevice::Body body) {
@@ -126,16 +121,10 @@ std::string addOne(HostDevice &, void **arguments) {
   return "";
 }
 
-void launch(MoEKernel &kernel, void *block, int64_t gridX = 1) {
+void launch(MoEContext *context, MoEKernel &kernel, void *block,
+            int64_t gridX = 1) {
   void *arguments[] = {&block};
-  moe_rt_device_launch(&kernel, gridX, 2, 3, 32, 4, 1, 100, arguments);
-}
-
-void *deviceSymbol(const char *name) {
-  for (const rt::Symbol &entry : rt::deviceSymbols())
-    if (std::strcmp(entry.name, name) == 0)
-      return entry.address;
-  return nullptr;
+  moe_rt_device_launch(context, &kernel, gridX, 2, 3, 32, 4, 1, 100, arguments);
 }
 
 } // namespace
@@ -146,72 +135,74 @@ void *deviceSymbol(const char *name) {
 
 TEST_F(DeviceTest, BlocksBelongToTheInvocation) {
   void *kept = nullptr;
-  rt::Result result = rt::invoke([&] {
-    kept = moe_rt_device_alloc(100);
-    moe_rt_device_free(moe_rt_device_alloc(200));
-    moe_rt_device_free(nullptr);
+  rt::Result result = context.invoke([&] {
+    kept = moe_rt_device_alloc(&context, 100);
+    moe_rt_device_free(&context, moe_rt_device_alloc(&context, 200));
+    moe_rt_device_free(&context, nullptr);
   });
   EXPECT_EQ(result.status, rt::Status::Ok);
   EXPECT_EQ(device.alive, std::set<void *>{kept});
-  EXPECT_EQ(rt::liveBytes(), alive + 100);
+  EXPECT_EQ(context.liveBytes(), 100);
 
-  result = rt::invoke([&] {
-    moe_rt_device_alloc(300);
-    moe_rt_device_alloc(0);
-    rt::Result inner = rt::invoke([] {
-      moe_rt_device_alloc(400);
-      moe_rt_fail("inner", 5);
+  result = context.invoke([&] {
+    moe_rt_device_alloc(&context, 300);
+    moe_rt_device_alloc(&context, 0);
+    rt::Result inner = context.invoke([&] {
+      moe_rt_device_alloc(&context, 400);
+      moe_rt_fail(&context, "inner", 5);
     });
     EXPECT_EQ(inner.message, "inner");
-    EXPECT_EQ(rt::liveBytes(), alive + 100 + 300);
-    moe_rt_fail("outer", 5);
+    EXPECT_EQ(context.liveBytes(), 100 + 300);
+    moe_rt_fail(&context, "outer", 5);
   });
   EXPECT_EQ(result.message, "outer");
   EXPECT_EQ(device.alive, std::set<void *>{kept});
-  EXPECT_EQ(rt::liveBytes(), alive + 100);
-  moe_rt_device_free(kept);
+  EXPECT_EQ(context.liveBytes(), 100);
+  moe_rt_device_free(&context, kept);
 }
 
 TEST_F(DeviceTest, EmptyBlocksDiffer) {
-  void *a = moe_rt_device_alloc(0), *b = moe_rt_device_alloc(0);
+  void *a = moe_rt_device_alloc(&context, 0),
+       *b = moe_rt_device_alloc(&context, 0);
   EXPECT_NE(a, b);
-  EXPECT_EQ(rt::liveBytes(), alive);
-  moe_rt_device_free(a);
-  moe_rt_device_free(b);
+  EXPECT_EQ(context.liveBytes(), 0);
+  moe_rt_device_free(&context, a);
+  moe_rt_device_free(&context, b);
 }
 
 TEST_F(DeviceTest, LimitCountsDeviceAndHostAlike) {
-  rt::setMemoryLimit(alive + 1000);
-  rt::Result result = rt::invoke([] {
-    moe_rt_alloc(600, 64);
-    moe_rt_device_alloc(600);
+  context.setMemoryLimit(1000);
+  rt::Result result = context.invoke([&] {
+    moe_rt_alloc(&context, 600, 64);
+    moe_rt_device_alloc(&context, 600);
   });
   EXPECT_EQ(result.status, rt::Status::Limit);
   EXPECT_EQ(result.message,
-            "cannot allocate 600 bytes: " + std::to_string(alive + 600) +
-                " bytes are in use, and the limit is " +
-                std::to_string(alive + 1000) + " bytes");
+            "cannot allocate 600 bytes: 600 bytes are in use, and the limit "
+            "is 1000 bytes");
   EXPECT_TRUE(device.alive.empty());
 }
 
 TEST_F(DeviceTest, RefusedBlocksAreLimits) {
-  rt::Result result = rt::invoke([] { moe_rt_device_alloc(2 << 20); });
+  rt::Result result =
+      context.invoke([&] { moe_rt_device_alloc(&context, 2 << 20); });
   EXPECT_EQ(result.status, rt::Status::Limit);
   EXPECT_EQ(result.message,
             "cannot allocate 2097152 bytes on host:7: no such block");
-  result = rt::invoke([] { moe_rt_device_alloc(-1); });
+  result = context.invoke([&] { moe_rt_device_alloc(&context, -1); });
   EXPECT_EQ(result.status, rt::Status::Limit);
   EXPECT_EQ(result.message, "cannot allocate -1 bytes: a block has between 0 "
                             "and 281474976710656 bytes");
-  result = rt::invoke(
-      [] { moe_rt_device_alloc(std::numeric_limits<int64_t>::max()); });
+  result = context.invoke([&] {
+    moe_rt_device_alloc(&context, std::numeric_limits<int64_t>::max());
+  });
   EXPECT_EQ(result.status, rt::Status::Limit);
 }
 
 TEST_F(DeviceTest, WhatIsNoBlockIsNotFreed) {
-  rt::Result result = rt::invoke([] {
-    char *block = static_cast<char *>(moe_rt_device_alloc(100));
-    moe_rt_device_free(block + 1);
+  rt::Result result = context.invoke([&] {
+    char *block = static_cast<char *>(moe_rt_device_alloc(&context, 100));
+    moe_rt_device_free(&context, block + 1);
   });
   EXPECT_EQ(result.message,
             "an address is freed that is no block of the device");
@@ -219,20 +210,21 @@ TEST_F(DeviceTest, WhatIsNoBlockIsNotFreed) {
 }
 
 TEST_F(DeviceTest, ThreadsShareTheDevice) {
-  rt::setThreads(4);
-  rt::Result result = rt::invoke([] {
+  context.setThreads(4);
+  rt::Result result = context.invoke([&] {
     moe_rt_parallel_for(
-        [](int64_t index, void *) {
+        &context,
+        [](MoEContext *in, int64_t index, void *) {
           int64_t value = 0;
-          void *block = moe_rt_device_alloc(8);
-          moe_rt_device_write(block, &index, 8);
-          moe_rt_device_read(&value, block, 8);
+          void *block = moe_rt_device_alloc(in, 8);
+          moe_rt_device_write(in, block, &index, 8);
+          moe_rt_device_read(in, &value, block, 8);
           if (value != index)
-            moe_rt_fail("mixed up", 8);
+            moe_rt_fail(in, "mixed up", 8);
           if (index % 2)
-            moe_rt_device_free(block);
+            moe_rt_device_free(in, block);
           if (index == 199)
-            moe_rt_fail("at the end", 10);
+            moe_rt_fail(in, "at the end", 10);
         },
         nullptr, 200);
   });
@@ -242,47 +234,52 @@ TEST_F(DeviceTest, ThreadsShareTheDevice) {
 
 TEST_F(DeviceTest, ConstantsAreUploadedOnce) {
   const int64_t values[4] = {1, 2, 3, 4};
-  EXPECT_EQ(
-      *static_cast<const int64_t *>(moe_rt_device_constant(values + 3, 8)), 4);
-  const void *copy = moe_rt_device_constant(values, 32);
+  EXPECT_EQ(*static_cast<const int64_t *>(
+                moe_rt_device_constant(&context, values + 3, 8)),
+            4);
+  const void *copy = moe_rt_device_constant(&context, values, 32);
   EXPECT_EQ(std::memcmp(copy, values, 32), 0);
-  EXPECT_EQ(moe_rt_device_constant(values, 32), copy);
+  EXPECT_EQ(moe_rt_device_constant(&context, values, 32), copy);
   // The beginning of what is there already.
-  EXPECT_EQ(moe_rt_device_constant(values, 8), copy);
-  const void *other = moe_rt_device_constant(values + 1, 8);
+  EXPECT_EQ(moe_rt_device_constant(&context, values, 8), copy);
+  const void *other = moe_rt_device_constant(&context, values + 1, 8);
   EXPECT_NE(other, copy);
   EXPECT_EQ(*static_cast<const int64_t *>(other), 2);
-  EXPECT_NE(moe_rt_device_constant(values + 4, 0), nullptr);
-  rt::DeviceCounters counters = rt::deviceCounters();
+  EXPECT_NE(moe_rt_device_constant(&context, values + 4, 0), nullptr);
+  rt::DeviceCounters counters = context.deviceCounters();
   EXPECT_EQ(counters.constantBytes, 48);
   EXPECT_EQ(counters.bytesWritten, 0);
-  EXPECT_EQ(rt::liveBytes(), alive);
+  EXPECT_EQ(context.liveBytes(), 0);
   EXPECT_EQ(device.alive.size(), 4u);
 
-  rt::setDevice(nullptr);
+  context.setDevice(nullptr);
   EXPECT_TRUE(device.alive.empty());
 }
 
 TEST_F(DeviceTest, ConstantsThatFailLeaveNothing) {
   static const int64_t values[4] = {1, 2, 3, 4};
   device.problem = "cuFake: broken";
-  rt::Result result = rt::invoke([] { moe_rt_device_constant(values, 32); });
+  rt::Result result =
+      context.invoke([&] { moe_rt_device_constant(&context, values, 32); });
   EXPECT_EQ(result.message, "device host:7: cuFake: broken");
   EXPECT_TRUE(device.alive.empty());
   static const std::vector<char> large(2 << 20);
-  result = rt::invoke([] { moe_rt_device_constant(large.data(), 2 << 20); });
+  result = context.invoke(
+      [&] { moe_rt_device_constant(&context, large.data(), 2 << 20); });
   EXPECT_EQ(result.status, rt::Status::Limit);
   EXPECT_EQ(result.message,
             "cannot allocate 2097152 bytes on host:7: no such block");
-  result = rt::invoke([] { moe_rt_device_constant(values, -32); });
+  result =
+      context.invoke([&] { moe_rt_device_constant(&context, values, -32); });
   EXPECT_EQ(result.message, "device host:7: a constant of -32 bytes");
   device.problem.clear();
   device.isCapturing = true;
-  result = rt::invoke([] { moe_rt_device_constant(values, 32); });
+  result =
+      context.invoke([&] { moe_rt_device_constant(&context, values, 32); });
   EXPECT_EQ(result.message, "device host:7: a constant is uploaded while a "
                             "step is captured; the step must have run before");
   device.isCapturing = false;
-  EXPECT_NE(moe_rt_device_constant(values, 32), nullptr);
+  EXPECT_NE(moe_rt_device_constant(&context, values, 32), nullptr);
 }
 
 //===----------------------------------------------------------------------===//
@@ -290,16 +287,17 @@ TEST_F(DeviceTest, ConstantsThatFailLeaveNothing) {
 //===----------------------------------------------------------------------===//
 
 TEST_F(DeviceTest, SmallBlocksAreReadOnce) {
-  auto *block = static_cast<int64_t *>(moe_rt_device_alloc(16 << 10));
-  auto *large = static_cast<int64_t *>(moe_rt_device_alloc((16 << 10) + 1));
+  auto *block = static_cast<int64_t *>(moe_rt_device_alloc(&context, 16 << 10));
+  auto *large =
+      static_cast<int64_t *>(moe_rt_device_alloc(&context, (16 << 10) + 1));
   std::vector<int64_t> values(2048);
   std::iota(values.begin(), values.end(), 0);
-  moe_rt_device_write(block, values.data(), 16 << 10);
+  moe_rt_device_write(&context, block, values.data(), 16 << 10);
   auto sumOf = [&] {
     int64_t sum = 0;
     for (int i = 0; i < 2048; ++i) {
       int64_t value = 0;
-      moe_rt_device_read(&value, block + i, 8);
+      moe_rt_device_read(&context, &value, block + i, 8);
       sum += value;
     }
     return sum;
@@ -308,63 +306,63 @@ TEST_F(DeviceTest, SmallBlocksAreReadOnce) {
   EXPECT_EQ(device.reads, 1);
 
   MoEKernel kernel = kernelOf("add", addOne);
-  launch(kernel, block + 5);
+  launch(&context, kernel, block + 5);
   EXPECT_EQ(sumOf(), 2047 * 1024 + 1);
   EXPECT_EQ(device.reads, 2);
   int64_t value = 100;
-  moe_rt_device_write(block, &value, 8);
+  moe_rt_device_write(&context, block, &value, 8);
   EXPECT_EQ(sumOf(), 2047 * 1024 + 101);
   EXPECT_EQ(device.reads, 3);
   block[1] = 11;
-  EXPECT_EQ(rt::replay(4).status, rt::Status::Ok);
+  EXPECT_EQ(context.replay(4).status, rt::Status::Ok);
   EXPECT_EQ(sumOf(), 2047 * 1024 + 111);
   EXPECT_EQ(device.reads, 4);
 
   // A step that is captured must not go by old values.
   device.isCapturing = true;
-  moe_rt_device_read(&value, block, 8);
+  moe_rt_device_read(&context, &value, block, 8);
   EXPECT_EQ(device.reads, 5);
   device.isCapturing = false;
 
   for (int i = 0; i < 3; ++i)
-    moe_rt_device_read(&value, large, 8);
+    moe_rt_device_read(&context, &value, large, 8);
   EXPECT_EQ(device.reads, 8);
-  moe_rt_device_read(&value, large, 0);
+  moe_rt_device_read(&context, &value, large, 0);
   EXPECT_EQ(device.reads, 8);
 
-  rt::DeviceCounters counters = rt::deviceCounters();
+  rt::DeviceCounters counters = context.deviceCounters();
   EXPECT_EQ(counters.reads, 8);
   EXPECT_EQ(counters.bytesRead, 4 * (16 << 10) + 4 * 8);
   EXPECT_EQ(counters.writes, 2);
   EXPECT_EQ(counters.bytesWritten, (16 << 10) + 8);
   EXPECT_EQ(counters.replays, 1);
-  moe_rt_device_free(block);
-  moe_rt_device_free(large);
+  moe_rt_device_free(&context, block);
+  moe_rt_device_free(&context, large);
 }
 
 TEST_F(DeviceTest, CopiesOfFreedBlocksAreForgotten) {
   int64_t value = 1;
-  void *block = moe_rt_device_alloc(8);
-  moe_rt_device_read(&value, block, 8);
+  void *block = moe_rt_device_alloc(&context, 8);
+  moe_rt_device_read(&context, &value, block, 8);
   EXPECT_EQ(value, 0);
-  moe_rt_device_free(block);
-  void *next = moe_rt_device_alloc(8);
+  moe_rt_device_free(&context, block);
+  void *next = moe_rt_device_alloc(&context, 8);
   ASSERT_EQ(next, block);
   *static_cast<int64_t *>(next) = 9;
-  moe_rt_device_read(&value, next, 8);
+  moe_rt_device_read(&context, &value, next, 8);
   EXPECT_EQ(value, 9);
-  moe_rt_device_free(next);
+  moe_rt_device_free(&context, next);
 }
 
 TEST_F(DeviceTest, CopiesOfNegativeSizeFail) {
-  rt::Result result = rt::invoke([] {
+  rt::Result result = context.invoke([&] {
     int64_t value;
-    moe_rt_device_read(&value, moe_rt_device_alloc(8), -8);
+    moe_rt_device_read(&context, &value, moe_rt_device_alloc(&context, 8), -8);
   });
   EXPECT_EQ(result.message, "device host:7: a copy of -8 bytes");
-  result = rt::invoke([] {
+  result = context.invoke([&] {
     int64_t value = 0;
-    moe_rt_device_write(moe_rt_device_alloc(8), &value, -1);
+    moe_rt_device_write(&context, moe_rt_device_alloc(&context, 8), &value, -1);
   });
   EXPECT_EQ(result.message, "device host:7: a copy of -1 bytes");
 }
@@ -374,28 +372,28 @@ TEST_F(DeviceTest, CopiesOfNegativeSizeFail) {
 //===----------------------------------------------------------------------===//
 
 TEST_F(DeviceTest, LaunchesAreCountedByName) {
-  auto *block = static_cast<int64_t *>(moe_rt_device_alloc(8));
+  auto *block = static_cast<int64_t *>(moe_rt_device_alloc(&context, 8));
   MoEKernel gate = kernelOf("gate", addOne), down = kernelOf("down", addOne);
-  launch(gate, block, 4);
+  launch(&context, gate, block, 4);
   EXPECT_EQ(device.last.grid[0], 4);
   EXPECT_EQ(device.last.grid[2], 3);
   EXPECT_EQ(device.last.block[1], 4);
   EXPECT_EQ(device.last.sharedBytes, 100);
-  launch(down, block);
-  launch(gate, block);
+  launch(&context, down, block);
+  launch(&context, gate, block);
   // An empty grid is not launched.
-  launch(gate, block, 0);
+  launch(&context, gate, block, 0);
   EXPECT_EQ(*block, 3);
-  rt::DeviceCounters counters = rt::deviceCounters();
+  rt::DeviceCounters counters = context.deviceCounters();
   EXPECT_EQ(counters.kernelsLaunched, 3);
   using Launches = std::vector<std::pair<std::string, int64_t>>;
   EXPECT_EQ(counters.launches, (Launches{{"down", 1}, {"gate", 2}}));
-  rt::resetDeviceCounters();
-  EXPECT_TRUE(rt::deviceCounters().launches.empty());
-  EXPECT_EQ(rt::deviceCounters().kernelsLaunched, 0);
-  EXPECT_EQ(moe_rt_device_multiprocessors(), 5);
-  EXPECT_EQ(moe_rt_device_failure_word(), &device.word);
-  moe_rt_device_free(block);
+  context.resetCounters();
+  EXPECT_TRUE(context.deviceCounters().launches.empty());
+  EXPECT_EQ(context.deviceCounters().kernelsLaunched, 0);
+  EXPECT_EQ(moe_rt_device_multiprocessors(&context), 5);
+  EXPECT_EQ(moe_rt_device_failure_word(&context), &device.word);
+  moe_rt_device_free(&context, block);
 }
 
 TEST_F(DeviceTest, ImpossibleSizesAreRefused) {
@@ -416,14 +414,15 @@ TEST_F(DeviceTest, ImpossibleSizesAreRefused) {
       {1, 1, 32, 1, -4, "-4 bytes of shared memory"},
   };
   for (auto &each : cases) {
-    rt::Result result = rt::invoke([&] {
-      moe_rt_device_launch(&kernel, each.gridX, 1, each.gridZ, each.blockX, 1,
-                           each.blockZ, each.sharedBytes, nullptr);
+    rt::Result result = context.invoke([&] {
+      moe_rt_device_launch(&context, &kernel, each.gridX, 1, each.gridZ,
+                           each.blockX, 1, each.blockZ, each.sharedBytes,
+                           nullptr);
     });
     EXPECT_EQ(result.message,
               std::string("device host:7: kernel k: ") + each.problem);
   }
-  EXPECT_EQ(rt::deviceCounters().kernelsLaunched, 0);
+  EXPECT_EQ(context.deviceCounters().kernelsLaunched, 0);
 }
 
 TEST_F(DeviceTest, KernelsSayWhatIsWrong) {
@@ -435,62 +434,64 @@ TEST_F(DeviceTest, KernelsSayWhatIsWrong) {
   static MoEKernel silent = kernelOf("silent", [](HostDevice &, void **) {
     return std::string("kernel silent: trapped");
   });
-  rt::Result result = rt::invoke([] {
-    moe_rt_device_alloc(8);
-    launch(says, nullptr);
+  rt::Result result = context.invoke([&] {
+    moe_rt_device_alloc(&context, 8);
+    launch(&context, says, nullptr);
   });
   EXPECT_EQ(result.status, rt::Status::Error);
   EXPECT_EQ(result.message, "token 3: expert 9 of 8");
   EXPECT_EQ(device.word, 0);
   // The word of one failure is not that of the next.
-  result = rt::invoke([] { launch(silent, nullptr); });
+  result = context.invoke([&] { launch(&context, silent, nullptr); });
   EXPECT_EQ(result.message, "device host:7: kernel silent: trapped");
-  EXPECT_EQ(rt::deviceCounters().kernelsLaunched, 0);
+  EXPECT_EQ(context.deviceCounters().kernelsLaunched, 0);
 }
 
 TEST_F(DeviceTest, LateFailuresAreOfKernels) {
   static const char message[] = "index 4 of 4";
-  rt::Result result = rt::invoke([&] {
+  rt::Result result = context.invoke([&] {
     int64_t value;
-    void *block = moe_rt_device_alloc(8);
+    void *block = moe_rt_device_alloc(&context, 8);
     device.problem = "cuStreamSynchronize: CUDA_ERROR_LAUNCH_FAILED";
     device.failWith(message);
-    moe_rt_device_read(&value, block, 8);
+    moe_rt_device_read(&context, &value, block, 8);
   });
   EXPECT_EQ(result.status, rt::Status::Error);
   EXPECT_EQ(result.message, message);
 
   device.failWith(message);
-  EXPECT_EQ(rt::synchronize().message, message);
-  EXPECT_EQ(rt::synchronize().message, "device host:7: " + device.problem);
+  EXPECT_EQ(context.synchronize().message, message);
+  EXPECT_EQ(context.synchronize().message, "device host:7: " + device.problem);
   device.failWith(message);
-  EXPECT_EQ(rt::replay(1).message, message);
+  EXPECT_EQ(context.replay(1).message, message);
   // Not memory is what was lacking.
   device.failWith(message);
-  result = rt::invoke([] { moe_rt_device_alloc(2 << 20); });
+  result = context.invoke([&] { moe_rt_device_alloc(&context, 2 << 20); });
   EXPECT_EQ(result.status, rt::Status::Error);
   EXPECT_EQ(result.message, message);
   // A word that leads to no message.
   std::string endless(1 << 20, 'x');
   device.word = reinterpret_cast<int64_t>(endless.data());
-  EXPECT_EQ(rt::synchronize().message, "device host:7: " + device.problem);
+  EXPECT_EQ(context.synchronize().message, "device host:7: " + device.problem);
 }
 
 TEST_F(DeviceTest, WithoutDevice) {
-  rt::setDevice(nullptr);
-  EXPECT_EQ(rt::currentDevice(), nullptr);
+  context.setDevice(nullptr);
+  EXPECT_EQ(context.device(), nullptr);
   static MoEKernel kernel = kernelOf("k", addOne);
   static int64_t word;
-  for (auto body : {+[] { moe_rt_device_alloc(8); },
-                    +[] { moe_rt_device_read(&word, &word, 8); },
-                    +[] { moe_rt_device_constant(&word, 8); },
-                    +[] { moe_rt_device_multiprocessors(); },
-                    +[] { launch(kernel, nullptr); }}) {
-    rt::Result result = rt::invoke(body);
+  const std::function<void()> bodies[] = {
+      [&] { moe_rt_device_alloc(&context, 8); },
+      [&] { moe_rt_device_read(&context, &word, &word, 8); },
+      [&] { moe_rt_device_constant(&context, &word, 8); },
+      [&] { moe_rt_device_multiprocessors(&context); },
+      [&] { launch(&context, kernel, nullptr); }};
+  for (const std::function<void()> &body : bodies) {
+    rt::Result result = context.invoke(body);
     EXPECT_EQ(result.status, rt::Status::Error);
     EXPECT_EQ(result.message, "the program runs kernels, and no device is set");
   }
-  EXPECT_EQ(rt::synchronize().message, "no device is set");
+  EXPECT_EQ(context.synchronize().message, "no device is set");
 }
 
 TEST_F(DeviceTest, CapturingIsOptional) {
@@ -512,16 +513,16 @@ TEST_F(DeviceTest, CapturingIsOptional) {
 TEST_F(DeviceTest, TensorMapsAreChecked) {
   alignas(64) char base[64] = {}, map[MoETensorMapBytes] = {};
   const int64_t sizes[] = {128, 0}, strides[] = {256}, box[] = {64, 256};
-  moe_rt_device_tensor_map(map, base, 2, 2, sizes, strides, box);
+  moe_rt_device_tensor_map(&context, map, base, 2, 2, sizes, strides, box);
   EXPECT_EQ(map[127], 1);
 
   auto check = [&](int64_t elementBytes, int64_t rank, int64_t size,
                    int64_t stride, int64_t box0, int64_t box1, int offset = 0) {
     const int64_t sizes[] = {128, size}, strides[] = {stride},
                   box[] = {box0, box1};
-    rt::Result result = rt::invoke([&] {
-      moe_rt_device_tensor_map(map, base + offset, elementBytes, rank, sizes,
-                               strides, box);
+    rt::Result result = context.invoke([&] {
+      moe_rt_device_tensor_map(&context, map, base + offset, elementBytes, rank,
+                               sizes, strides, box);
     });
     const std::string prefix = "device host:7: tensor map: ";
     return result.message.compare(0, prefix.size(), prefix)
@@ -547,49 +548,48 @@ TEST_F(DeviceTest, TensorMapsAreChecked) {
 // The table
 //===----------------------------------------------------------------------===//
 
-TEST_F(DeviceTest, SymbolsReplaceThoseOfTheHost) {
+TEST_F(DeviceTest, SymbolsAreApartFromThoseOfTheHost) {
   std::set<std::string> names;
-  for (const rt::Symbol &entry : rt::deviceSymbols()) {
-    EXPECT_NE(entry.address, nullptr);
-    EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
-    for (const rt::Symbol &host : rt::symbols())
-      EXPECT_FALSE(std::strcmp(host.name, entry.name) == 0 &&
-                   host.address == entry.address)
-          << entry.name;
-  }
-  auto release = reinterpret_cast<void (*)(void *)>(
-      deviceSymbol("_mlir_memref_to_llvm_free"));
-  void *onDevice = moe_rt_device_alloc(100);
-  void *onHost = moe_rt_alloc(200, 64);
+  for (const std::vector<rt::Symbol> *table :
+       {&rt::symbols(), &rt::deviceSymbols()})
+    for (const rt::Symbol &entry : *table) {
+      EXPECT_NE(entry.address, nullptr);
+      EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
+    }
+}
+
+TEST_F(DeviceTest, FreesBlocksOfEither) {
+  void *onDevice = moe_rt_device_alloc(&context, 100);
+  void *onHost = moe_rt_alloc(&context, 200, 64);
   EXPECT_EQ(device.alive, (std::set<void *>{onDevice}));
-  EXPECT_EQ(rt::liveBytes(), alive + 300);
-  release(onDevice);
+  EXPECT_EQ(context.liveBytes(), 300);
+  moe_rt_free(&context, onDevice);
   EXPECT_TRUE(device.alive.empty());
-  EXPECT_EQ(rt::liveBytes(), alive + 200);
-  release(onHost);
-  EXPECT_EQ(rt::liveBytes(), alive);
+  EXPECT_EQ(context.liveBytes(), 200);
+  moe_rt_free(&context, onHost);
+  EXPECT_EQ(context.liveBytes(), 0);
 }
 
 TEST_F(DeviceTest, OffsetsAreReadFromTheDevice) {
-  auto dispatch = reinterpret_cast<decltype(&moe_rt_dispatch)>(
-      deviceSymbol("moe_rt_dispatch"));
   const int64_t offsets[] = {0, 3, 3, 8};
-  auto *copy = static_cast<int64_t *>(moe_rt_device_alloc(sizeof(offsets)));
-  moe_rt_device_write(copy, offsets, sizeof(offsets));
-  rt::Counters::reset();
-  dispatch(2, 1, 4, 3, copy);
-  std::vector<rt::DispatchCounters> counters = rt::Counters::read();
+  auto *copy =
+      static_cast<int64_t *>(moe_rt_device_alloc(&context, sizeof(offsets)));
+  moe_rt_device_write(&context, copy, offsets, sizeof(offsets));
+  context.resetCounters();
+  moe_rt_dispatch(&context, 2, 1, 4, 3, copy);
+  std::vector<rt::DispatchCounters> counters = context.dispatchCounters();
   ASSERT_EQ(counters.size(), 1u);
   EXPECT_EQ(counters[0].tokensPerExpert, (std::vector<int64_t>{3, 0, 5}));
   EXPECT_EQ(counters[0].assignments, 8);
   EXPECT_EQ(device.reads, 1);
 
-  moe_rt_device_write(copy, offsets, sizeof(offsets));
+  moe_rt_device_write(&context, copy, offsets, sizeof(offsets));
   device.problem = "broken";
-  EXPECT_EQ(rt::invoke([&] { dispatch(2, 1, 4, 3, copy); }).message,
+  EXPECT_EQ(context.invoke([&] { moe_rt_dispatch(&context, 2, 1, 4, 3, copy); })
+                .message,
             "device host:7: broken");
   device.problem.clear();
-  EXPECT_EQ(rt::Counters::read()[0].runs, 1);
-  rt::Counters::reset();
-  moe_rt_device_free(copy);
+  EXPECT_EQ(context.dispatchCounters()[0].runs, 1);
+  context.resetCounters();
+  moe_rt_device_free(&context, copy);
 }

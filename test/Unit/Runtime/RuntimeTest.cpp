@@ -20,20 +20,14 @@ using namespace mlir::moe;
 
 namespace {
 
-/// Restores the settings of the process.
 class RuntimeTest : public ::testing::Test {
 protected:
-  void SetUp() override { alive = rt::liveBytes(); }
-  void TearDown() override {
-    rt::setThreads(0);
-    rt::setMemoryLimit(0);
-    EXPECT_EQ(rt::liveBytes(), alive);
-  }
-  int64_t alive = 0;
+  void TearDown() override { EXPECT_EQ(context.liveBytes(), 0); }
+  rt::Context context;
 };
 
 void failWith(const char *message) {
-  moe_rt_fail(message, static_cast<int64_t>(std::strlen(message)));
+  moe_rt_fail(nullptr, message, static_cast<int64_t>(std::strlen(message)));
 }
 
 void *symbol(const char *name) {
@@ -64,64 +58,109 @@ float floatOf(uint32_t bits) {
 TEST_F(RuntimeTest, BlocksAreAlignedAndCounted) {
   for (int64_t alignment : {1, 8, 64, 256, 4096})
     for (int64_t bytes : {0, 1, 100, 1 << 20}) {
-      void *block = moe_rt_alloc(bytes, alignment);
+      void *block = moe_rt_alloc(&context, bytes, alignment);
       EXPECT_EQ(reinterpret_cast<uintptr_t>(block) %
                     std::max<int64_t>(64, alignment),
                 0u);
-      EXPECT_EQ(rt::liveBytes(), alive + bytes);
+      EXPECT_EQ(context.liveBytes(), bytes);
       std::memset(block, 1, bytes);
-      moe_rt_free(block);
+      moe_rt_free(&context, block);
     }
-  moe_rt_free(nullptr);
+  moe_rt_free(&context, nullptr);
 }
 
 TEST_F(RuntimeTest, PeakIsRemembered) {
-  rt::resetPeakBytes();
-  moe_rt_free(moe_rt_alloc(5000, 64));
-  EXPECT_EQ(rt::peakBytes(), alive + 5000);
-  rt::resetPeakBytes();
-  EXPECT_EQ(rt::peakBytes(), alive);
+  context.resetPeakBytes();
+  moe_rt_free(&context, moe_rt_alloc(&context, 5000, 64));
+  EXPECT_EQ(context.peakBytes(), 5000);
+  context.resetPeakBytes();
+  EXPECT_EQ(context.peakBytes(), 0);
 }
 
 TEST_F(RuntimeTest, LimitEndsTheInvocation) {
-  rt::setMemoryLimit(alive + 1000);
-  rt::Result result = rt::invoke([] {
-    moe_rt_alloc(600, 64);
-    moe_rt_alloc(600, 64);
+  context.setMemoryLimit(1000);
+  rt::Result result = context.invoke([&] {
+    moe_rt_alloc(&context, 600, 64);
+    moe_rt_alloc(&context, 600, 64);
     FAIL() << "went on";
   });
   EXPECT_EQ(result.status, rt::Status::Limit);
   EXPECT_EQ(result.message,
-            "cannot allocate 600 bytes: " + std::to_string(alive + 600) +
-                " bytes are in use, and the limit is " +
-                std::to_string(alive + 1000) + " bytes");
+            "cannot allocate 600 bytes: 600 bytes are in use, and the limit "
+            "is 1000 bytes");
 }
 
 TEST_F(RuntimeTest, AbsurdSizesAreLimits) {
   for (int64_t bytes : {int64_t(-1), std::numeric_limits<int64_t>::min(),
                         std::numeric_limits<int64_t>::max()}) {
-    rt::Result result = rt::invoke([&] { moe_rt_alloc(bytes, 64); });
+    rt::Result result =
+        context.invoke([&] { moe_rt_alloc(&context, bytes, 64); });
     EXPECT_EQ(result.status, rt::Status::Limit) << bytes;
   }
-  rt::Result result =
-      rt::invoke([] { _mlir_memref_to_llvm_alloc(~uint64_t(0)); });
+  rt::Result result = context.invoke([&] { moe_rt_alloc(&context, -1, 64); });
   EXPECT_EQ(result.message, "cannot allocate -1 bytes: a block has between 0 "
                             "and 281474976710656 bytes");
 }
 
 TEST_F(RuntimeTest, ResultsOutliveTheInvocation) {
   void *kept = nullptr;
-  rt::Result result = rt::invoke([&] {
-    kept = _mlir_memref_to_llvm_aligned_alloc(64, 10);
-    void *other = _mlir_memref_to_llvm_alloc(20);
-    _mlir_memref_to_llvm_free(other);
+  rt::Result result = context.invoke([&] {
+    kept = moe_rt_alloc(&context, 10, 64);
+    void *other = moe_rt_alloc(&context, 20, 64);
+    moe_rt_free(&context, other);
   });
   EXPECT_EQ(result.status, rt::Status::Ok);
-  EXPECT_EQ(rt::liveBytes(), alive + 10);
+  EXPECT_EQ(context.liveBytes(), 10);
   // A later failure leaves it alone.
-  EXPECT_EQ(rt::invoke([] { failWith("later"); }).message, "later");
-  EXPECT_EQ(rt::liveBytes(), alive + 10);
-  moe_rt_free(kept);
+  EXPECT_EQ(context.invoke([&] { failWith("later"); }).message, "later");
+  EXPECT_EQ(context.liveBytes(), 10);
+  moe_rt_free(&context, kept);
+}
+
+TEST_F(RuntimeTest, ContextsAreApart) {
+  rt::Context other;
+  other.setMemoryLimit(100);
+  other.setThreads(3);
+  void *block = moe_rt_alloc(&context, 1000, 64);
+  EXPECT_EQ(other.liveBytes(), 0);
+  EXPECT_EQ(other.invoke([&] { moe_rt_alloc(&other, 200, 64); }).status,
+            rt::Status::Limit);
+  EXPECT_EQ(moe_rt_threads(&other), 3);
+  context.setThreads(2);
+  EXPECT_EQ(moe_rt_threads(&other), 3);
+  moe_rt_free(&context, block);
+  EXPECT_EQ(context.liveBytes(), 0);
+}
+
+TEST_F(RuntimeTest, AnotherContextRunsInside) {
+  // Its failure, its blocks and its counters are its own.
+  context.setThreads(4);
+  rt::Result result = context.invoke([&] {
+    moe_rt_parallel_for(
+        &context,
+        [](MoEContext *in, int64_t index, void *) {
+          void *mine = moe_rt_alloc(in, 64, 64);
+          {
+            const int64_t offsets[] = {0, 1};
+            rt::Context inner;
+            rt::Result failed = inner.invoke([&] {
+              moe_rt_dispatch(&inner, 0, 0, 1, 1, offsets);
+              moe_rt_touch_weight(&inner, 0, 0, offsets, 8);
+              moe_rt_alloc(&inner, 100, 64);
+              failWith("inside");
+            });
+            EXPECT_EQ(failed.message, "inside");
+            EXPECT_EQ(inner.liveBytes(), 0);
+            auto counters = inner.dispatchCounters();
+            ASSERT_EQ(counters.size(), 1u);
+            EXPECT_EQ(counters[0].weightBytes, 8);
+          }
+          moe_rt_free(in, mine);
+        },
+        nullptr, 20);
+  });
+  EXPECT_EQ(result.status, rt::Status::Ok);
+  EXPECT_TRUE(context.dispatchCounters().empty());
 }
 
 //===----------------------------------------------------------------------===//
@@ -129,10 +168,10 @@ TEST_F(RuntimeTest, ResultsOutliveTheInvocation) {
 //===----------------------------------------------------------------------===//
 
 TEST_F(RuntimeTest, FailureComesBackAndFreesBlocks) {
-  rt::Result result = rt::invoke([] {
-    moe_rt_alloc(100, 64);
-    moe_rt_free(moe_rt_alloc(100, 64));
-    moe_rt_alloc(300, 64);
+  rt::Result result = context.invoke([&] {
+    moe_rt_alloc(&context, 100, 64);
+    moe_rt_free(&context, moe_rt_alloc(&context, 100, 64));
+    moe_rt_alloc(&context, 300, 64);
     failWith("index 9 of 4");
   });
   EXPECT_EQ(result.status, rt::Status::Error);
@@ -141,13 +180,13 @@ TEST_F(RuntimeTest, FailureComesBackAndFreesBlocks) {
 
 TEST_F(RuntimeTest, InnerInvocationFailsAlone) {
   rt::Result inner;
-  rt::Result outer = rt::invoke([&] {
-    void *block = moe_rt_alloc(10, 64);
-    inner = rt::invoke([] {
-      moe_rt_alloc(10, 64);
+  rt::Result outer = context.invoke([&] {
+    void *block = moe_rt_alloc(&context, 10, 64);
+    inner = context.invoke([&] {
+      moe_rt_alloc(&context, 10, 64);
       failWith("inner");
     });
-    moe_rt_free(block);
+    moe_rt_free(&context, block);
   });
   EXPECT_EQ(inner.message, "inner");
   EXPECT_EQ(outer.status, rt::Status::Ok);
@@ -160,75 +199,87 @@ TEST_F(RuntimeTest, InnerInvocationFailsAlone) {
 TEST_F(RuntimeTest, EveryIndexRunsOnce) {
   for (int threads : {0, 1, 3, 8})
     for (int64_t count : {0, 1, 2, 1000}) {
-      rt::setThreads(threads);
+      context.setThreads(threads);
       std::vector<std::atomic<int>> seen(count);
       moe_rt_parallel_for(
-          [](int64_t index, void *context) {
-            ++(*static_cast<std::vector<std::atomic<int>> *>(context))[index];
+          &context,
+          [](MoEContext *, int64_t index, void *captured) {
+            ++(*static_cast<std::vector<std::atomic<int>> *>(captured))[index];
           },
           &seen, count);
       for (std::atomic<int> &times : seen)
         EXPECT_EQ(times, 1);
     }
-  moe_rt_parallel_for([](int64_t, void *) { FAIL(); }, nullptr, -3);
+  moe_rt_parallel_for(
+      &context, [](MoEContext *, int64_t, void *) { FAIL(); }, nullptr, -3);
 }
 
 TEST_F(RuntimeTest, NestedLoopsRunInline) {
-  rt::setThreads(4);
+  context.setThreads(4);
   std::atomic<int> total{0};
   moe_rt_parallel_for(
-      [](int64_t, void *context) {
+      &context,
+      [](MoEContext *in, int64_t, void *sum) {
         // No two threads work on the inner loop: its sum needs no atomic.
         int inner = 0;
         moe_rt_parallel_for(
-            [](int64_t index, void *sum) { *static_cast<int *>(sum) += index; },
+            in,
+            [](MoEContext *, int64_t index, void *sum) {
+              *static_cast<int *>(sum) += index;
+            },
             &inner, 5);
-        *static_cast<std::atomic<int> *>(context) += inner;
+        *static_cast<std::atomic<int> *>(sum) += inner;
       },
       &total, 20);
   EXPECT_EQ(total, 200);
 }
 
 TEST_F(RuntimeTest, LowestFailingIndexIsReported) {
-  auto body = [](int64_t index, void *) {
-    moe_rt_alloc(64, 64);
+  auto body = [](MoEContext *in, int64_t index, void *) {
+    moe_rt_alloc(in, 64, 64);
     if (index % 10 == 7)
       failWith(("index " + std::to_string(index)).c_str());
   };
   for (int threads : {1, 2, 8})
     for (int repetition = 0; repetition < 20; ++repetition) {
-      rt::setThreads(threads);
-      rt::Result result =
-          rt::invoke([&] { moe_rt_parallel_for(body, nullptr, 100); });
+      context.setThreads(threads);
+      rt::Result result = context.invoke(
+          [&] { moe_rt_parallel_for(&context, body, nullptr, 100); });
       EXPECT_EQ(result.status, rt::Status::Error);
       EXPECT_EQ(result.message, "index 7") << threads;
     }
   // The team works after a failure.
-  rt::Result result = rt::invoke(
-      [] { moe_rt_parallel_for([](int64_t, void *) {}, nullptr, 100); });
+  rt::Result result = context.invoke([&] {
+    moe_rt_parallel_for(
+        &context, [](MoEContext *, int64_t, void *) {}, nullptr, 100);
+  });
   EXPECT_EQ(result.status, rt::Status::Ok);
 }
 
 TEST_F(RuntimeTest, WorkersMeetTheLimit) {
-  rt::setThreads(4);
-  rt::setMemoryLimit(alive + 10000);
-  rt::Result result = rt::invoke([] {
-    moe_rt_parallel_for([](int64_t, void *) { moe_rt_alloc(1000, 64); },
-                        nullptr, 64);
+  context.setThreads(4);
+  context.setMemoryLimit(10000);
+  rt::Result result = context.invoke([&] {
+    moe_rt_parallel_for(
+        &context,
+        [](MoEContext *in, int64_t, void *) { moe_rt_alloc(in, 1000, 64); },
+        nullptr, 64);
   });
   EXPECT_EQ(result.status, rt::Status::Limit);
 }
 
 TEST_F(RuntimeTest, BlocksMayBeFreedByAnotherThread) {
-  rt::setThreads(4);
-  rt::Result result = rt::invoke([] {
+  context.setThreads(4);
+  rt::Result result = context.invoke([&] {
     static void *blocks[64];
-    auto take = [](int64_t index, void *) {
-      blocks[index] = moe_rt_alloc(index, 64);
+    auto take = [](MoEContext *in, int64_t index, void *) {
+      blocks[index] = moe_rt_alloc(in, index, 64);
     };
-    auto give = [](int64_t index, void *) { moe_rt_free(blocks[63 - index]); };
-    moe_rt_parallel_for(take, nullptr, 64);
-    moe_rt_parallel_for(give, nullptr, 64);
+    auto give = [](MoEContext *in, int64_t index, void *) {
+      moe_rt_free(in, blocks[63 - index]);
+    };
+    moe_rt_parallel_for(&context, take, nullptr, 64);
+    moe_rt_parallel_for(&context, give, nullptr, 64);
   });
   EXPECT_EQ(result.status, rt::Status::Ok);
 }

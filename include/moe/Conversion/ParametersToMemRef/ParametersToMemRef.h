@@ -12,16 +12,14 @@
 #define MOE_CONVERSION_PARAMETERSTOMEMREF_PARAMETERSTOMEMREF_H
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "moe/Conversion/DataTable.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
 namespace mlir::moe {
 
-/// Before the name of a weight in the checkpoint: the symbol of its data.
-inline constexpr llvm::StringLiteral weightPrefix = "moe.weight.";
-/// Before the symbol of a family: the table of its byte offsets.
-inline constexpr llvm::StringLiteral offsetsPrefix = "moe.offsets.";
-/// On that table, the names and the type of the tensors, which the loader needs
-/// when it is given a module in this or a later phase.
+/// On the table of the offsets of a family, the names and the type of the
+/// tensors, which the loader needs when it is given a module in this or a later
+/// phase.
 inline constexpr llvm::StringLiteral parameterPatternAttr = "parameter_pattern";
 inline constexpr llvm::StringLiteral parameterTypeAttr = "parameter_type";
 
