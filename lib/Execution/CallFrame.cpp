@@ -38,35 +38,51 @@ static SmallVector<int64_t> layOut(ArrayRef<ValueType> types) {
   return offsets;
 }
 
-static std::vector<int64_t> describe(const HostTensor &tensor) {
-  int64_t address = reinterpret_cast<int64_t>(tensor.data());
+std::vector<int64_t> moe::describeBuffer(const void *data,
+                                         ArrayRef<int64_t> shape) {
+  int64_t address = reinterpret_cast<int64_t>(data);
   std::vector<int64_t> descriptor = {address, address, 0};
-  llvm::append_range(descriptor, tensor.shape());
-  SmallVector<int64_t> strides(tensor.rank(), 1);
-  for (int64_t dim = tensor.rank() - 1; dim > 0; --dim)
-    strides[dim - 1] = strides[dim] * tensor.shape()[dim];
+  llvm::append_range(descriptor, shape);
+  SmallVector<int64_t> strides(shape.size(), 1);
+  for (int64_t dim = static_cast<int64_t>(shape.size()) - 1; dim > 0; --dim)
+    strides[dim - 1] = strides[dim] * shape[dim];
   llvm::append_range(descriptor, strides);
   return descriptor;
 }
 
-CallFrame::CallFrame(const EntryPoint &entry, ArrayRef<HostTensor> inputs,
-                     rt::Context &context)
-    : entry(entry), context(context), device(context.device()) {
-  results.resize(llvm::divideCeil(layOut(entry.results).back(), 8) + 1);
+/// The results of a function, those that are states behind the others.
+static SmallVector<ValueType> resultTypes(const Executable &code) {
+  auto types = llvm::to_vector(code.entryPoint().results);
+  for (const StateType &state : code.states())
+    types.push_back(state.type);
+  return types;
+}
+
+CallFrame::CallFrame(const Executable &code, ArrayRef<HostTensor> inputs,
+                     rt::Context &context,
+                     std::vector<std::vector<int64_t>> &states)
+    : code(code), entry(code.entryPoint()), context(context), states(states),
+      device(context.device()) {
+  SmallVector<ValueType> types = resultTypes(code);
+  results.resize(llvm::divideCeil(layOut(types).back(), 8) + 1);
   resultsAddress = results.data();
-  bool returnsValue = entry.results.size() == 1 && !entry.results[0].isTensor;
+  bool returnsValue = types.size() == 1 && !types[0].isTensor;
   // Addresses are taken once nothing grows any more.
   descriptors.reserve(inputs.size());
-  values.reserve(inputs.size());
-  if (!returnsValue && !entry.results.empty())
+  values.reserve(inputs.size() + states.size());
+  if (!returnsValue && !types.empty())
     pointers.push_back(&resultsAddress);
   for (auto [type, input] : llvm::zip_equal(entry.inputs, inputs)) {
     if (!type.isTensor) {
       pointers.push_back(const_cast<char *>(input.data()));
       continue;
     }
-    descriptors.push_back(describe(input));
+    descriptors.push_back(describeBuffer(input.data(), input.shape()));
     values.push_back(descriptors.back().data());
+    pointers.push_back(&values.back());
+  }
+  for (std::vector<int64_t> &state : states) {
+    values.push_back(state.data());
     pointers.push_back(&values.back());
   }
   if (returnsValue)
@@ -76,14 +92,60 @@ CallFrame::CallFrame(const EntryPoint &entry, ArrayRef<HostTensor> inputs,
 CallFrame::~CallFrame() {
   for (void *block : uploaded)
     device->release(block);
+  for (void *block : given)
+    moe_rt_free(&context, block);
+}
+
+llvm::Expected<void *> moe::allocateBuffer(rt::Context &context,
+                                           int64_t bytes) {
+  void *block = nullptr;
+  rt::Result result = context.invoke([&] {
+    block = context.device() ? moe_rt_device_alloc(&context, bytes)
+                             : moe_rt_alloc(&context, bytes, 64);
+  });
+  if (result.status != rt::Status::Ok)
+    return limitError(result.message);
+  return block;
+}
+
+llvm::Error moe::writeBuffer(rt::Context &context, void *block,
+                             const void *source, int64_t bytes) {
+  if (!context.device()) {
+    std::memcpy(block, source, bytes);
+    return llvm::Error::success();
+  }
+  rt::Result result = context.invoke(
+      [&] { moe_rt_device_write(&context, block, source, bytes); });
+  return result.status == rt::Status::Ok ? llvm::Error::success()
+                                         : makeError(result.message);
+}
+
+llvm::Expected<void *> CallFrame::give(const HostTensor &input) {
+  auto block = allocateBuffer(context, input.sizeInBytes());
+  if (!block)
+    return block;
+  given.push_back(*block);
+  if (llvm::Error error =
+          writeBuffer(context, *block, input.data(), input.sizeInBytes()))
+    return error;
+  return block;
 }
 
 llvm::Error CallFrame::upload(ArrayRef<HostTensor> inputs) {
-  if (!device)
-    return llvm::Error::success();
   auto descriptor = descriptors.begin();
-  for (auto [type, input] : llvm::zip_equal(entry.inputs, inputs)) {
-    if (!type.isTensor)
+  for (size_t index = 0; index < inputs.size(); ++index) {
+    const HostTensor &input = inputs[index];
+    if (!entry.inputs[index].isTensor)
+      continue;
+    std::vector<int64_t> &words = *descriptor++;
+    if (entry.inputNames[index].donated) {
+      auto block = give(input);
+      if (!block)
+        return block.takeError();
+      words[0] = words[1] = reinterpret_cast<int64_t>(*block);
+      continue;
+    }
+    if (!device)
       continue;
     std::string problem;
     int64_t bytes = input.sizeInBytes();
@@ -97,15 +159,15 @@ llvm::Error CallFrame::upload(ArrayRef<HostTensor> inputs) {
       problem = device->write(block, input.data(), bytes);
     if (!problem.empty())
       return makeError("device " + device->name() + ": " + problem);
-    (*descriptor)[0] = (*descriptor)[1] = reinterpret_cast<int64_t>(block);
-    ++descriptor;
+    words[0] = words[1] = reinterpret_cast<int64_t>(block);
   }
   return llvm::Error::success();
 }
 
-rt::Result CallFrame::call(Executable::Function function) {
+rt::Result CallFrame::call() {
   void **arguments = pointers.data();
   MoEContext *passed = &context;
+  Executable::Function function = code.function();
   return context.invoke([=] { function(passed, arguments); });
 }
 
@@ -139,9 +201,58 @@ llvm::Expected<HostTensor> CallFrame::readResult(const ValueType &type,
   return tensor;
 }
 
+/// Moves the buffer that `state` describes to a block of its own.
+static llvm::Error moveBuffer(rt::Context &context, const ValueType &type,
+                              std::vector<int64_t> &state) {
+  size_t rank = type.shape.size();
+  auto shape = ArrayRef<int64_t>(state).slice(3, rank);
+  auto bytes = checkedSizeInBytes(type.elementType, shape).value_or(0);
+  auto *source = reinterpret_cast<char *>(state[1]) +
+                 state[2] * bitWidth(type.elementType) / 8;
+  std::vector<char> copy;
+  if (context.device()) {
+    copy.resize(bytes);
+    rt::Result result = context.invoke(
+        [&] { moe_rt_device_read(&context, copy.data(), source, bytes); });
+    if (result.status != rt::Status::Ok)
+      return makeError(result.message);
+    source = copy.data();
+  }
+  auto block = allocateBuffer(context, bytes);
+  if (!block)
+    return block.takeError();
+  state = describeBuffer(*block, SmallVector<int64_t>(shape));
+  return writeBuffer(context, *block, source, bytes);
+}
+
+llvm::Error CallFrame::takeStates(ArrayRef<int64_t> offsets,
+                                  llvm::SmallPtrSetImpl<void *> &blocks) {
+  const char *base = reinterpret_cast<const char *>(results.data());
+  auto blockOf = [](const std::vector<int64_t> &descriptor) {
+    return reinterpret_cast<void *>(descriptor[0]);
+  };
+  for (const std::vector<int64_t> &state : states)
+    blocks.insert(blockOf(state));
+  // What a state has now is in the place of what another had, or new.
+  for (auto [state, offset] : llvm::zip_equal(states, offsets))
+    std::memcpy(state.data(), base + offset, 8 * state.size());
+  llvm::Error problem = llvm::Error::success();
+  llvm::SmallPtrSet<void *, 8> taken;
+  for (auto [type, state] : llvm::zip_equal(code.states(), states)) {
+    // Of one value in two states each has a copy.
+    if (!taken.insert(blockOf(state)).second)
+      problem = llvm::joinErrors(std::move(problem),
+                                 moveBuffer(context, type.type, state));
+    blocks.erase(blockOf(state));
+    llvm::erase(given, blockOf(state));
+  }
+  return problem;
+}
+
 llvm::Expected<std::vector<HostTensor>> CallFrame::takeResults() {
   const char *base = reinterpret_cast<const char *>(results.data());
-  SmallVector<int64_t> offsets = layOut(entry.results);
+  SmallVector<int64_t> offsets = layOut(resultTypes(code));
+  offsets.pop_back();
   std::vector<HostTensor> tensors;
   llvm::Error problem = llvm::Error::success();
   llvm::SmallPtrSet<void *, 8> blocks;
@@ -160,6 +271,10 @@ llvm::Expected<std::vector<HostTensor>> CallFrame::takeResults() {
     else
       problem = tensor.takeError();
   }
+  problem = llvm::joinErrors(
+      std::move(problem),
+      takeStates(ArrayRef<int64_t>(offsets).drop_front(entry.results.size()),
+                 blocks));
   // An argument that is a result as well belongs to the caller.
   for (const std::vector<int64_t> &descriptor : descriptors)
     blocks.erase(reinterpret_cast<void *>(descriptor[0]));

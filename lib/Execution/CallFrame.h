@@ -14,21 +14,30 @@
 
 #include "moe/Execution/Executable.h"
 #include "moe/Runtime/Device.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 namespace mlir::moe {
+
+/// The words of a memref: allocated, aligned, offset, sizes, strides.
+std::vector<int64_t> describeBuffer(const void *data, ArrayRef<int64_t> shape);
+/// A block on the context's device, if it has one, else of the host.
+llvm::Expected<void *> allocateBuffer(rt::Context &context, int64_t bytes);
+llvm::Error writeBuffer(rt::Context &context, void *block, const void *source,
+                        int64_t bytes);
 
 class CallFrame {
 public:
   /// Tensors are arguments and results on the context's device, if it has one.
-  CallFrame(const EntryPoint &entry, ArrayRef<HostTensor> inputs,
-            rt::Context &context);
+  /// `states` are their descriptors, which a call may change.
+  CallFrame(const Executable &code, ArrayRef<HostTensor> inputs,
+            rt::Context &context, std::vector<std::vector<int64_t>> &states);
   CallFrame(const CallFrame &) = delete;
   ~CallFrame();
 
-  /// Copies the inputs to the device.
+  /// Copies the inputs to the device, and those that are given away.
   llvm::Error upload(ArrayRef<HostTensor> inputs);
 
-  rt::Result call(Executable::Function function);
+  rt::Result call();
 
   /// Copies the results out of what a call has returned, and frees that.
   llvm::Expected<std::vector<HostTensor>> takeResults();
@@ -37,11 +46,21 @@ private:
   llvm::Expected<HostTensor> readResult(const ValueType &type,
                                         const char *place) const;
 
+  /// Memory of the context for `input`.
+  llvm::Expected<void *> give(const HostTensor &input);
+  /// The new states, and who of `blocks` is to be freed.
+  llvm::Error takeStates(ArrayRef<int64_t> offsets,
+                         llvm::SmallPtrSetImpl<void *> &blocks);
+
+  const Executable &code;
   const EntryPoint &entry;
   rt::Context &context;
+  std::vector<std::vector<int64_t>> &states;
   rt::Device *device;
-  /// Copies of the inputs.
+  /// Copies of the inputs on the device.
   std::vector<void *> uploaded;
+  /// Those of inputs that are given away, blocks of the context.
+  std::vector<void *> given;
   /// allocated, aligned, offset, sizes, strides of each tensor argument.
   std::vector<std::vector<int64_t>> descriptors;
   /// What a pointer argument points to.

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Execution/Executable.h"
+#include "StateTypes.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -106,6 +107,9 @@ Executable::create(ModuleOp module, EntryPoint entry,
   auto data = readDataNames(module);
   if (!data)
     return data.takeError();
+  auto states = readStates(module, entry.symbol);
+  if (!states)
+    return states.takeError();
   auto context = std::make_unique<llvm::LLVMContext>();
   auto translated = translate(module, entry, *context);
   if (!translated)
@@ -129,6 +133,7 @@ Executable::create(ModuleOp module, EntryPoint entry,
       return error;
 
   std::unique_ptr<Executable> executable(new Executable(std::move(entry)));
+  executable->stateTypes = std::move(*states);
   executable->data = std::move(*data);
   executable->misaligned = std::move(options.misaligned);
   auto code = LazyJIT::create(std::move(jit));

@@ -10,6 +10,7 @@
 #include "Interface.h"
 #include "mlir/IR/Builders.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/IR/State.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -36,6 +37,7 @@ static std::vector<ValueName> readNames(ArrayAttr list, size_t count) {
     if (auto text = dictionary.getAs<StringAttr>(nameAttr))
       name.text = text.str();
     name.keywordOnly = dictionary.contains(keywordOnlyAttr);
+    name.donated = dictionary.contains(donatedAttr);
   }
   return names;
 }
@@ -48,6 +50,8 @@ static ArrayAttr writeNames(ArrayRef<ValueName> names, Builder &b) {
       attributes.set(nameAttr, b.getStringAttr(name.text));
     if (name.keywordOnly)
       attributes.set(keywordOnlyAttr, b.getUnitAttr());
+    if (name.donated)
+      attributes.set(donatedAttr, b.getUnitAttr());
     return Attribute(attributes.getDictionary(b.getContext()));
   });
   return b.getArrayAttr(lists);
@@ -104,12 +108,37 @@ static Signature makeSignature(StringRef name, FunctionType type,
           readNames(results, type.getNumResults())};
 }
 
+/// The first `count` of a list that may be null.
+static ArrayAttr takeFront(ArrayAttr list, size_t count) {
+  return list && list.size() >= count
+             ? ArrayAttr::get(list.getContext(),
+                              list.getValue().take_front(count))
+             : list;
+}
+
+/// Of a function as callers see it: without the arguments and results that are
+/// its states.
+static Signature makeSignature(ModuleOp module, func::FuncOp function) {
+  auto all = module->getAttrOfType<DictionaryAttr>(stateAttr);
+  auto list = all ? all.getAs<ArrayAttr>(function.getName()) : ArrayAttr();
+  FunctionType type = function.getFunctionType();
+  size_t states = list ? list.size() : 0;
+  states =
+      std::min<size_t>({states, type.getNumInputs(), type.getNumResults()});
+  size_t inputs = type.getNumInputs() - states;
+  size_t results = type.getNumResults() - states;
+  type = FunctionType::get(module.getContext(),
+                           type.getInputs().take_front(inputs),
+                           type.getResults().take_front(results));
+  return makeSignature(function.getName(), type,
+                       takeFront(function.getArgAttrsAttr(), inputs),
+                       takeFront(function.getResAttrsAttr(), results));
+}
+
 SmallVector<Signature> moe::getSignatures(ModuleOp module) {
   SmallVector<Signature> signatures;
   for (func::FuncOp function : getEntryPoints(module))
-    signatures.push_back(
-        makeSignature(function.getName(), function.getFunctionType(),
-                      function.getArgAttrsAttr(), function.getResAttrsAttr()));
+    signatures.push_back(makeSignature(module, function));
   if (!signatures.empty())
     return signatures;
   for (NamedAttribute entry : getRecorded(module, "functions")) {

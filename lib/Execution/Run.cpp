@@ -12,6 +12,7 @@
 #include "NamedSpecs.h"
 #include "Places.h"
 #include "Results.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Execution/Benchmark.h"
 #include "moe/Execution/Error.h"
@@ -146,6 +147,10 @@ llvm::Error Run::describe() {
   auto print = [&](raw_ostream &os) {
     for (func::FuncOp function : getEntryPoints(*module))
       describeFunction(os, *module, function.getName(), source.path);
+    for (auto global : module->getOps<ml_program::GlobalOp>())
+      if (auto type = getValueType(global.getType());
+          type && global.getIsMutable())
+        os << "state " << global.getSymName() << ": " << type->str() << "\n";
     for (const RequiredParameter &parameter : required.parameters)
       os << "parameter " << parameter.name << ": "
          << stringifyTensorType(parameter.elementType, parameter.shape) << "\n";
@@ -360,6 +365,9 @@ llvm::Error Run::measureRuns(std::vector<HostTensor> &results) {
   auto first = measure(once);
   if (!first)
     return first.takeError();
+  for (int64_t call = 1; call < options.calls; ++call)
+    if (llvm::Error error = once())
+      return error;
   if (!benchmark)
     return llvm::Error::success();
   benchmark->setFirst(*first);

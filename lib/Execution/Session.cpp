@@ -31,7 +31,46 @@ Session::create(const Executable &executable, const BoundParameters &weights,
   session->runtime.setDevice(weights.device());
   if (llvm::Error error = session->bind(weights))
     return error;
+  for (const StateType &state : executable.states())
+    session->states.push_back(describeBuffer(
+        nullptr, SmallVector<int64_t>(state.type.shape.size(), 0)));
+  if (llvm::Error error = session->resetStates())
+    return error;
   return session;
+}
+
+Session::~Session() {
+  for (const std::vector<int64_t> &state : states)
+    moe_rt_free(&runtime, reinterpret_cast<void *>(state[0]));
+}
+
+llvm::Error Session::beginState(const StateType &type,
+                                std::vector<int64_t> &descriptor) {
+  std::optional<HostTensor> zeros;
+  const HostTensor *value = type.initial ? &*type.initial : nullptr;
+  if (!value) {
+    SmallVector<int64_t> shape(type.type.shape);
+    for (int64_t &size : shape)
+      size = ShapedType::isDynamic(size) ? 0 : size;
+    auto created = HostTensor::create(type.type.elementType, shape);
+    if (!created)
+      return created.takeError();
+    value = &zeros.emplace(std::move(*created));
+  }
+  auto block = allocateBuffer(runtime, value->sizeInBytes());
+  if (!block)
+    return block.takeError();
+  moe_rt_free(&runtime, reinterpret_cast<void *>(descriptor[0]));
+  descriptor = describeBuffer(*block, value->shape());
+  return writeBuffer(runtime, *block, value->data(), value->sizeInBytes());
+}
+
+llvm::Error Session::resetStates() {
+  std::lock_guard<std::mutex> guard(running);
+  for (auto [type, descriptor] : llvm::zip_equal(code.states(), states))
+    if (llvm::Error error = beginState(type, descriptor))
+      return error;
+  return llvm::Error::success();
 }
 
 llvm::Error Session::bind(const BoundParameters &weights) {
@@ -54,18 +93,18 @@ llvm::Error Session::bind(const BoundParameters &weights) {
 llvm::Expected<std::vector<HostTensor>>
 Session::run(ArrayRef<HostTensor> inputs) {
   std::lock_guard<std::mutex> guard(running);
-  CallFrame frame(code.entryPoint(), inputs, runtime);
+  CallFrame frame(code, inputs, runtime, states);
   if (llvm::Error error = frame.upload(inputs))
     return error;
-  if (llvm::Error error = toError(frame.call(code.function())))
+  if (llvm::Error error = toError(frame.call()))
     return error;
   return frame.takeResults();
 }
 
 struct Session::Step::Frame {
-  Frame(const EntryPoint &entry, ArrayRef<HostTensor> inputs,
-        rt::Context &context)
-      : call(entry, inputs, context), context(context),
+  Frame(const Executable &code, ArrayRef<HostTensor> inputs,
+        rt::Context &context, std::vector<std::vector<int64_t>> &states)
+      : call(code, inputs, context, states), context(context),
         device(*context.device()) {}
   ~Frame() {
     if (ran)
@@ -94,13 +133,15 @@ llvm::Error Session::Step::replay(int64_t times) {
 llvm::Expected<std::unique_ptr<Session::Step>>
 Session::capture(ArrayRef<HostTensor> inputs) {
   std::lock_guard<std::mutex> guard(running);
-  auto frame =
-      std::make_unique<Step::Frame>(code.entryPoint(), inputs, runtime);
+  // A state is in another place after a step that makes it larger.
+  if (!states.empty())
+    return makeError("the function has state");
+  auto frame = std::make_unique<Step::Frame>(code, inputs, runtime, states);
   if (llvm::Error error = frame->call.upload(inputs))
     return error;
   if (std::string problem = frame->device.beginCapture(); !problem.empty())
     return makeError("device " + frame->device.name() + ": " + problem);
-  rt::Result result = frame->call.call(code.function());
+  rt::Result result = frame->call.call();
   std::string problem;
   frame->graph = frame->device.endCapture(problem);
   if (llvm::Error error = toError(std::move(result)))

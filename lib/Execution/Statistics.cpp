@@ -187,6 +187,7 @@ Statistics StatisticsTable::collect(const Session &session) const {
       bodies.insert(body);
   statistics.functionsCompiled = bodies.size();
   statistics.functionsTotal = functionsTotal;
+  statistics.copiedBytes = context.copiedBytes();
   return statistics;
 }
 
@@ -260,6 +261,7 @@ void Statistics::printJSON(raw_ostream &os) const {
     });
     json.attribute("functions_compiled", functionsCompiled);
     json.attribute("functions_total", functionsTotal);
+    json.attribute("copied_bytes", copiedBytes);
     json.attribute("aligned_copies", alignedCopies);
     json.attribute("unused_parameters", unusedParameters);
   });

@@ -59,7 +59,8 @@ static bool isAllowedOperation(Operation *op) {
                                          "func.return",
                                          "ml_program.global",
                                          "ml_program.global_load",
-                                         "ml_program.global_load_const"};
+                                         "ml_program.global_load_const",
+                                         "ml_program.global_store"};
   static const llvm::StringSet<> never = {"tosa.custom", "tosa.variable",
                                           "tosa.variable_read",
                                           "tosa.variable_write"};

@@ -61,11 +61,15 @@ static void populateTiledPipeline(OpPassManager &pm,
   addSimplification(functions);
 }
 
-static void populateBuffersPipeline(OpPassManager &pm) {
+static void populateBuffersPipeline(OpPassManager &pm,
+                                    const CPUPipelineOptions &options) {
   addBufferization(pm);
   bufferization::BufferDeallocationPipelineOptions deallocate;
   bufferization::buildBufferDeallocationPipeline(pm, deallocate);
+  pm.addNestedPass<func::FuncOp>(createReturnDonatedPass());
   pm.addPass(createConvertBufferizationToMemRefPass());
+  if (options.stats)
+    pm.addPass(createCountCopiesPass());
   // In buffers, captures of a body are arguments that cost nothing.
   pm.addPass(createOutlineExpertsPass());
 }
@@ -99,7 +103,7 @@ void mlir::moe::buildCPUPipeline(OpPassManager &pm,
   });
   road.add(Phase::Regions, [&] { populateRegionsPipeline(pm, options); });
   road.add(Phase::Tiled, [&] { populateTiledPipeline(pm, options); });
-  road.add(Phase::Buffers, [&] { populateBuffersPipeline(pm); });
+  road.add(Phase::Buffers, [&] { populateBuffersPipeline(pm, options); });
   road.add(Phase::Machine, [&] { populateMachinePipeline(pm); });
 }
 

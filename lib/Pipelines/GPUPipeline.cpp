@@ -57,13 +57,17 @@ static void populateTiledPipeline(OpPassManager &pm) {
   addSimplification(functions);
 }
 
-static void populateBuffersPipeline(OpPassManager &pm) {
+static void populateBuffersPipeline(OpPassManager &pm,
+                                    const GPUPipelineOptions &options) {
   addBufferization(pm);
   pm.addPass(memref::createExpandReallocPass());
   addCanonicalization(pm);
   pm.addPass(bufferization::createOwnershipBasedBufferDeallocationPass());
   addCanonicalization(pm);
   pm.addPass(bufferization::createBufferDeallocationSimplificationPass());
+  pm.addNestedPass<func::FuncOp>(createReturnDonatedPass());
+  if (options.stats)
+    pm.addPass(createCountCopiesPass());
   // In buffers, captures of a body are arguments that cost nothing.
   pm.addPass(createOutlineExpertsPass());
   // Before deallocations are lowered: what they allocate is the host's.
@@ -129,7 +133,7 @@ void mlir::moe::buildGPUPipeline(OpPassManager &pm,
   });
   road.add(Phase::Regions, [&] { populateRegionsPipeline(pm, options); });
   road.add(Phase::Tiled, [&] { populateTiledPipeline(pm); });
-  road.add(Phase::Buffers, [&] { populateBuffersPipeline(pm); });
+  road.add(Phase::Buffers, [&] { populateBuffersPipeline(pm, options); });
   road.add(Phase::Machine, [&] { populateMachinePipeline(pm, options); });
 }
 

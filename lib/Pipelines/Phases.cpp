@@ -74,6 +74,7 @@ void mlir::moe::addMaskedPhase(OpPassManager &pm, bool checkAccesses,
   // Calls are inlined, so that a dispatch has one static call path.
   pm.addPass(createInlinerPass({}, addCanonicalization));
   pm.addPass(createSymbolDCEPass());
+  pm.addPass(createPromoteStatePass());
   addSimplification(pm);
   RaiseDensePassOptions raise;
   raise.assumeFinite = assumeFinite;

@@ -68,6 +68,7 @@ void rt::Counters::reset() {
   std::lock_guard<std::mutex> guard(lock);
   entries.clear();
   conditionals.clear();
+  copiedBytes = 0;
   generation = nextGeneration();
 }
 
@@ -224,4 +225,11 @@ extern "C" void moe_rt_branch(MoEContext *context, int64_t conditional,
   if (static_cast<size_t>(side) >= sides.size())
     sides.resize(side + 1);
   ++sides[side];
+}
+
+int64_t rt::Context::copiedBytes() const { return state->counters.copiedBytes; }
+
+extern "C" void moe_rt_count_copy(MoEContext *context, int64_t bytes) {
+  rt::Context::stateOf(context).counters.copiedBytes.fetch_add(
+      bytes, std::memory_order_relaxed);
 }

@@ -77,12 +77,14 @@ struct CounterEntry {
   }
 };
 
-/// Everything is behind the lock, but for what an entry says of itself.
+/// Entries and conditionals are behind the lock, but for what an entry says of
+/// itself.
 struct Counters {
   mutable std::mutex lock;
   std::map<std::pair<int64_t, int64_t>, std::unique_ptr<CounterEntry>> entries;
   /// How often the sides of each conditional ran.
   std::map<int64_t, std::vector<int64_t>> conditionals;
+  std::atomic<int64_t> copiedBytes{0};
   /// A number of these entries that no others of the process ever have, by
   /// which threads know whose entry they remember.
   std::atomic<uint64_t> generation{nextGeneration()};

@@ -55,6 +55,7 @@ static std::vector<rt::Symbol> makeSymbols() {
       {"moe_rt_evaluate", address(moe_rt_evaluate)},
       {"moe_rt_evaluate_end", address(moe_rt_evaluate_end)},
       {"moe_rt_branch", address(moe_rt_branch)},
+      {"moe_rt_count_copy", address(moe_rt_count_copy)},
       {"moe_rt_count_flops", address(moe_rt_count_flops)},
       {"moe_rt_count_tiles", address(moe_rt_count_tiles)},
       {"moe_rt_touch_weight", address(moe_rt_touch_weight)},

@@ -96,6 +96,10 @@ struct Flags {
   Text stats{"stats", "text|json", "Count and print what was done", "",
              cl::ValueOptional};
   Text statsOut{"stats-out", "file", "Where --stats goes (standard error)"};
+  Text calls{"calls", "n",
+             "Calls of the function with these inputs; states stay from call "
+             "to call (1)",
+             "1"};
   Switch benchmark{"benchmark", "Measure compilation, first and further runs"};
   Text warmup{"warmup", "n", "Runs before measuring (1)", "1"};
   Text repetitions{"repetitions", "n", "Runs measured (10)", "10"};
@@ -276,6 +280,8 @@ static llvm::Error readValues(const Flags &flags, RunOptions &run) {
   if (llvm::Error error = readNumber(flags.rtol, run.rtol))
     return error;
   if (llvm::Error error = readNumber(flags.atol, run.atol))
+    return error;
+  if (llvm::Error error = readCount(flags.calls, 1, run.calls))
     return error;
   if (llvm::Error error = readCount(flags.warmup, 0, run.warmup))
     return error;

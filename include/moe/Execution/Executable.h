@@ -37,6 +37,15 @@ struct ExecutableOptions {
 /// have it. A function that is to run gets another one.
 bool isReservedName(StringRef name);
 
+/// What a call of a function leaves to the next. Its sizes are those of the
+/// initial value at the beginning; without one it is zeros, none if the leading
+/// size is dynamic.
+struct StateType {
+  std::string name;
+  ValueType type;
+  std::optional<HostTensor> initial;
+};
+
 /// Compiled code, which does not change. Functions may be called from several
 /// threads at a time.
 class Executable {
@@ -57,6 +66,9 @@ public:
   const EntryPoint &entryPoint() const { return entry; }
   /// The data that the code reads, in the order in which a context has it.
   ArrayRef<std::string> dataNames() const { return data; }
+  /// The last arguments and the last results of the function, which
+  /// entryPoint() has not.
+  ArrayRef<StateType> states() const { return stateTypes; }
   /// Whether the code copies a tensor to aligned memory before it reads it.
   bool aligns(StringRef parameter) const {
     return llvm::is_contained(misaligned, parameter);
@@ -67,6 +79,7 @@ private:
   explicit Executable(EntryPoint entry) : entry(std::move(entry)) {}
 
   EntryPoint entry;
+  std::vector<StateType> stateTypes;
   std::vector<std::string> data;
   std::vector<std::string> misaligned;
   std::unique_ptr<LazyJIT> code;

@@ -86,6 +86,8 @@ struct ValueName {
   std::string text;
   /// Whether only the name says which it is (moe.keyword_only).
   bool keywordOnly = false;
+  /// Whether an input is given away (moe.donated).
+  bool donated = false;
 
   /// "input 0", or "input 'x'".
   std::string str(StringRef kind, size_t index) const;

@@ -48,6 +48,10 @@ struct RunOptions {
   Format stats = Format::None;
   std::string statsOut;
 
+  /// How often the function is called with these inputs; states stay from call
+  /// to call, and results are those of the last.
+  int64_t calls = 1;
+
   Format benchmark = Format::None;
   std::string benchmarkOut;
   int64_t warmup = 1;

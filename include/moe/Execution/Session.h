@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Code and what it works with are apart: an executable is shared, a session has
-// weights, memory, threads, counters and a device of its own.
+// weights, memory, threads, counters, states and a device of its own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,18 +45,28 @@ public:
   /// captured, such as that the host must wait for the device in it.
   llvm::Expected<std::unique_ptr<Step>> capture(ArrayRef<HostTensor> inputs);
 
+  /// Makes the states what they were at the beginning. A call that failed may
+  /// have left them changed in part.
+  llvm::Error resetStates();
+
   const Executable &executable() const { return code; }
   /// What code runs in; its counters are those of all runs.
   rt::Context &context() { return runtime; }
   const rt::Context &context() const { return runtime; }
 
+  ~Session();
+
 private:
   explicit Session(const Executable &code) : code(code) {}
   llvm::Error bind(const BoundParameters &weights);
+  llvm::Error beginState(const StateType &type,
+                         std::vector<int64_t> &descriptor);
 
   const Executable &code;
   std::mutex running;
   rt::Context runtime;
+  /// allocated, aligned, offset, sizes, strides of each state.
+  std::vector<std::vector<int64_t>> states;
 };
 
 class Session::Step {

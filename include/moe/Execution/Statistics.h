@@ -52,6 +52,8 @@ struct Statistics {
   /// Bodies of unlike experts: those that became machine code, and all.
   int64_t functionsCompiled = 0;
   int64_t functionsTotal = 0;
+  /// Bytes that were copied from buffer to buffer.
+  int64_t copiedBytes = 0;
   /// Misaligned tensors that had to be copied.
   int64_t alignedCopies = 0;
   /// Tensors at hand that the model does not use.

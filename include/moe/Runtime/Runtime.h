@@ -70,6 +70,7 @@ void moe_rt_count_tiles(MoEContext *context, int64_t dispatch, int64_t instance,
 void moe_rt_touch_weight(MoEContext *context, int64_t dispatch,
                          int64_t instance, const void *address, int64_t bytes);
 void moe_rt_branch(MoEContext *context, int64_t conditional, int64_t side);
+void moe_rt_count_copy(MoEContext *context, int64_t bytes);
 
 } // extern "C"
 
@@ -167,6 +168,8 @@ public:
   std::vector<DispatchCounters> dispatchCounters() const;
   /// Of the conditionals of which a side ran, ordered.
   std::vector<ConditionalCounters> conditionalCounters() const;
+  /// Bytes that were copied from buffer to buffer.
+  int64_t copiedBytes() const;
   DeviceCounters deviceCounters() const;
   void resetCounters();
 

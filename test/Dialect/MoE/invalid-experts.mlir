@@ -449,3 +449,22 @@ func.func private @keyword_only_c1() -> (tensor<f32> {moe.keyword_only = true, m
 
 // expected-error@+1 {{'func.func' op argument #0: "moe.keyword_only" expects a moe.name beside it}}
 func.func private @keyword_only_c2(tensor<f32> {moe.keyword_only})
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// moe.donated
+//===----------------------------------------------------------------------===//
+
+// expected-error@+1 {{'func.func' op argument #0: "moe.donated" expects no value}}
+func.func private @donated_c1(tensor<f32> {moe.donated = true})
+
+// -----
+
+// expected-error@+1 {{'func.func' op argument #1: "moe.donated" expects a tensor, got 'f32'}}
+func.func private @donated_c2(tensor<f32> {moe.donated}, f32 {moe.donated})
+
+// -----
+
+// expected-error@+1 {{'func.func' op result #0: "moe.donated" is no attribute of an argument or a result}}
+func.func private @donated_result() -> (tensor<f32> {moe.donated})

@@ -18,3 +18,11 @@ func.func private @inner(%x: tensor<4xf32>) -> tensor<4xf32> {
 func.func @main(%x: tensor<4xf32> {bufferization.writable = true}) -> tensor<4xf32> {
   return %x : tensor<4xf32>
 }
+
+// -----
+
+// What is given away may be written to.
+// CHECK: func.func @main(%{{.*}}: tensor<4xf32> {bufferization.writable = true, moe.donated}, %{{.*}}: tensor<4xf32> {bufferization.writable = false})
+func.func @main(%x: tensor<4xf32> {moe.donated}, %y: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}

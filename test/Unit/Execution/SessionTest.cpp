@@ -200,3 +200,46 @@ TEST(Session, RefusesDataThatNobodyHas) {
                 .first.find("compiled code may not read 'moe.weight."),
             std::string::npos);
 }
+
+/// Adds to what it has, and fails for a negative number, having changed it.
+static constexpr const char *adder = R"(
+ml_program.global private mutable @sum(dense<[100, 0]> : tensor<2xi64>) : tensor<2xi64>
+func.func @main(%x: i64) -> i64 {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0 : i64
+  %old = ml_program.global_load @sum : tensor<2xi64>
+  %a = tensor.extract %old[%c0] : tensor<2xi64>
+  %b = arith.addi %a, %x : i64
+  %new = tensor.insert %b into %old[%c0] : tensor<2xi64>
+  ml_program.global_store @sum = %new : tensor<2xi64>
+  %ok = arith.cmpi sge, %x, %zero : i64
+  cf.assert %ok, "negative"
+  return %b : i64
+}
+)";
+
+static void testState(StringRef name) {
+  OpenedDevice device = orExit(OpenedDevice::open(name));
+  TestDirectory files;
+  CompiledModel model(files.write("model.mlir", adder), device);
+  constexpr int runs = 25;
+  onThreads(3, [&](int number) {
+    auto session = model.newSession();
+    std::string step = "i64=" + std::to_string(number + 1);
+    auto input = parse({step.c_str()});
+    for (int run = 1; run <= runs; ++run)
+      EXPECT_EQ(print(orExit(session->run(input))),
+                "i64=" + std::to_string(100 + run * (number + 1)) + "; ");
+    auto failing = session->run(parse({"i64=-1"}));
+    ASSERT_FALSE(bool(failing));
+    EXPECT_NE(takeMessage(failing.takeError()).first.find("negative"),
+              std::string::npos);
+    orExit(session->resetStates());
+    EXPECT_EQ(print(orExit(session->run(parse({"i64=5"})))), "i64=105; ");
+    // Nothing but the state is kept.
+    EXPECT_EQ(session->context().liveBytes(), 16);
+  });
+}
+
+TEST(Session, HasStateOfItsOwn) { testState("cpu"); }
+TEST(Session, HasStateOfItsOwnOnADevice) { testState("cuda-emulator"); }

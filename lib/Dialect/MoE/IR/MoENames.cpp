@@ -3,12 +3,13 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The verifier of moe.name and moe.keyword_only.
+// The verifier of moe.name, moe.keyword_only and moe.donated.
 //
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/IR/State.h"
 #include "llvm/Support/ConvertUTF.h"
 
 using namespace mlir;
@@ -50,6 +51,16 @@ static LogicalResult verifyAttribute(Operation *op, ArrayAttr all,
     // keyword_only_c2
     if (!nameOf(index))
       return emitError() << " expects a " << nameAttr << " beside it";
+    return success();
+  }
+  if (attribute.getName() == donatedAttr && kind == "argument") {
+    // donated_c1
+    if (!isa<UnitAttr>(attribute.getValue()))
+      return emitError() << " expects no value";
+    // donated_c2
+    Type type = cast<FunctionOpInterface>(op).getArgumentTypes()[index];
+    if (!isa<RankedTensorType, MemRefType>(type))
+      return emitError() << " expects a tensor, got " << type;
     return success();
   }
   // name_c4

@@ -7,6 +7,7 @@
 
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/IR/State.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 
 using namespace mlir;
@@ -21,7 +22,7 @@ namespace {
 struct DropNamesPass : mlir::moe::impl::DropNamesPassBase<DropNamesPass> {
   void runOnOperation() override {
     getOperation()->walk([](FunctionOpInterface function) {
-      for (StringRef attribute : {nameAttr, keywordOnlyAttr}) {
+      for (StringRef attribute : {nameAttr, keywordOnlyAttr, donatedAttr}) {
         for (unsigned i = 0; i < function.getNumArguments(); ++i)
           function.removeArgAttr(i, attribute);
         for (unsigned i = 0; i < function.getNumResults(); ++i)

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "moe/Dialect/MoE/IR/State.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -31,11 +32,12 @@ struct ProtectArguments
     func::FuncOp function = getOperation();
     if (!function.isPublic() || function.isDeclaration())
       return;
-    auto no = BoolAttr::get(&getContext(), false);
     for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
       if (isa<TensorType>(type))
         function.setArgAttr(
-            index, bufferization::BufferizationDialect::kWritableAttrName, no);
+            index, bufferization::BufferizationDialect::kWritableAttrName,
+            BoolAttr::get(&getContext(),
+                          bool(function.getArgAttr(index, donatedAttr))));
   }
 };
 } // namespace

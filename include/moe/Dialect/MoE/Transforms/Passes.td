@@ -325,8 +325,71 @@ def ProtectArgumentsPass : Pass<"moe-protect-arguments", "func::FuncOp"> {
     ==>
     func.func @main(%x: tensor<4xf32> {bufferization.writable = false})
     ```
+
+    One that is `moe.donated` may be written to.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
+def PromoteStatePass : Pass<"moe-promote-state", "::mlir::ModuleOp"> {
+  let summary = "Make the mutable globals of a function arguments and results";
+  let description = [{
+    Calls are inlined, so that it is known which value a load of a state gives.
+    Each mutable global that a function uses becomes an argument that is given
+    away and a result, behind all others; loops and conditionals carry what is
+    stored in them.
+
+    ```mlir
+    ml_program.global private mutable @count(dense<0> : tensor<i64>) : tensor<i64>
+    func.func @main(%x: tensor<i64>) {
+      %old = ml_program.global_load @count : tensor<i64>
+      %new = tosa.add %old, %x
+      ml_program.global_store @count = %new : tensor<i64>
+      return
+    }
+    ==>
+    module attributes {moe.state = {main = [["count", memref<i64>, dense<0> : tensor<i64>]]}} {
+    func.func @main(%x: tensor<i64>, %old: tensor<i64> {moe.donated}) -> tensor<i64> {
+      %new = tosa.add %old, %x
+      return %new : tensor<i64>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect"];
+}
+
+def ReturnDonatedPass : Pass<"moe-return-donated", "func::FuncOp"> {
+  let summary = "Return arguments that are given away as they are";
+  let description = [{
+    Upstream's deallocation clones an argument that is a result. One that is
+    `moe.donated` is the function's, and one result may be that very buffer.
+
+    ```mlir
+    func.func @main(%m: memref<4xf32> {moe.donated}) -> memref<4xf32> {
+      %r = bufferization.clone %m : memref<4xf32> to memref<4xf32>
+      return %r : memref<4xf32>
+    ==>
+      return %m : memref<4xf32>
+    ```
+  }];
+}
+
+def CountCopiesPass : Pass<"moe-count-copies", "::mlir::ModuleOp"> {
+  let summary = "Count the bytes that are copied";
+  let description = [{
+    In front of each `memref.copy` and `bufferization.clone` of the host's code
+    the runtime is told of the bytes.
+
+    ```mlir
+    memref.copy %a, %b : memref<4xf32> to memref<4xf32>
+    ==>
+    func.call @moe_rt_count_copy(%c16) : (i64) -> ()
+    memref.copy %a, %b : memref<4xf32> to memref<4xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::memref::MemRefDialect"];
 }
 
 def WidenAccumulatorsPass : Pass<"moe-widen-accumulators"> {
