@@ -92,6 +92,38 @@ Value moe::createCopy(OpBuilder &b, Location loc, Value source, AffineMap map,
                            });
 }
 
+Value moe::createSplat(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes,
+                       TypedAttr constant) {
+  Value empty = tensor::EmptyOp::create(b, loc, sizes, constant.getType());
+  Value scalar = arith::ConstantOp::create(b, loc, constant);
+  return linalg::FillOp::create(b, loc, scalar, empty).getResult(0);
+}
+
+Value moe::createReduction(
+    OpBuilder &b, Location loc, Value source, ArrayRef<int64_t> kept,
+    TypedAttr start,
+    llvm::function_ref<Value(OpBuilder &, Location, Value, Value)> payload) {
+  unsigned rank = cast<RankedTensorType>(source.getType()).getRank();
+  SmallVector<OpFoldResult> sizes;
+  SmallVector<AffineExpr> indices;
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::reduction);
+  for (int64_t dim : kept) {
+    sizes.push_back(tensor::getMixedSize(b, loc, source, dim));
+    indices.push_back(b.getAffineDimExpr(dim));
+    loops[dim] = utils::IteratorType::parallel;
+  }
+  Value init = createSplat(b, loc, sizes, start);
+  auto out = AffineMap::get(rank, 0, indices, b.getContext());
+  return linalg::GenericOp::create(
+             b, loc, TypeRange{init.getType()}, source, init,
+             ArrayRef{b.getMultiDimIdentityMap(rank), out}, loops,
+             [&](OpBuilder &b, Location loc, ValueRange args) {
+               linalg::YieldOp::create(b, loc,
+                                       payload(b, loc, args[1], args[0]));
+             })
+      .getResult(0);
+}
+
 std::optional<Elementwise> moe::matchElementwise(Operation *op) {
   auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
   if (!generic || !generic.hasPureTensorSemantics() ||

@@ -52,6 +52,16 @@ Value createElementwise(
 Value createCopy(OpBuilder &b, Location loc, Value source, AffineMap map,
                  ArrayRef<OpFoldResult> sizes);
 
+/// A tensor of `sizes` that is `constant` everywhere.
+Value createSplat(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes,
+                  TypedAttr constant);
+/// [kept...] of `source`, whose other dimensions `payload` puts together: it is
+/// given what there is, from `start` on, and one element more.
+Value createReduction(
+    OpBuilder &b, Location loc, Value source, ArrayRef<int64_t> kept,
+    TypedAttr start,
+    llvm::function_ref<Value(OpBuilder &, Location, Value, Value)> payload);
+
 /// A linalg.generic that adds up `term`, or the products of two terms, over its
 /// reduction loops, from zero.
 struct Sum {

@@ -9,9 +9,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "DenseForm.h"
-#include "ReadsByPosition.h"
-#include "SplitSums.h"
-#include "Stacks.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -269,66 +266,8 @@ struct SliceBeforeCollapse : OpRewritePattern<tensor::ExtractSliceOp> {
   }
 };
 
-/// slice(copy(x)) ==> copy(slice(x))
-struct SliceBeforeCopy : OpRewritePattern<tensor::ExtractSliceOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(tensor::ExtractSliceOp op,
-                                PatternRewriter &rewriter) const override {
-    auto copy = op.getSource().getDefiningOp<linalg::GenericOp>();
-    if (!copy || !isCopy(copy) || !copy.hasPureTensorSemantics() ||
-        !copy.getIndexingMapsArray().back().isIdentity() ||
-        !copy.getIndexingMapsArray().front().isProjectedPermutation() ||
-        copy->getParentOfType<DispatchOp>())
-      return rewriter.notifyMatchFailure(op, "not of a copy");
-    Location loc = op.getLoc();
-    Value input = copy.getInputs().front();
-    auto inputType = dyn_cast<RankedTensorType>(input.getType());
-    if (!inputType)
-      return rewriter.notifyMatchFailure(op, "copies a scalar");
-    llvm::SmallBitVector dropped = op.getDroppedDims();
-    SmallVector<AffineExpr> loops(op.getSourceType().getRank());
-    SmallVector<OpFoldResult> outSizes;
-    for (auto [dim, size] : llvm::enumerate(op.getMixedSizes()))
-      if (!dropped.test(dim)) {
-        loops[dim] = rewriter.getAffineDimExpr(outSizes.size());
-        outSizes.push_back(size);
-      }
-    SmallVector<OpFoldResult> offsets, sizes, strides;
-    SmallVector<int64_t> shape;
-    SmallVector<AffineExpr> indices;
-    bool isWhole = true;
-    AffineMap map = copy.getIndexingMapsArray().front();
-    for (unsigned dim = 0; dim < map.getNumResults(); ++dim) {
-      unsigned loop = map.getDimPosition(dim);
-      offsets.push_back(op.getMixedOffsets()[loop]);
-      sizes.push_back(op.getMixedSizes()[loop]);
-      strides.push_back(op.getMixedStrides()[loop]);
-      isWhole &= isConstantIntValue(offsets.back(), 0) &&
-                 isConstantIntValue(strides.back(), 1) &&
-                 getExtent(sizes.back()) == getExtent(input, dim);
-      if (!loops[loop])
-        continue;
-      indices.push_back(loops[loop]);
-      shape.push_back(op.getStaticSizes()[loop]);
-    }
-    if (!isWhole || indices.size() != map.getNumResults())
-      input = tensor::ExtractSliceOp::create(
-          rewriter, loc,
-          RankedTensorType::get(shape, inputType.getElementType()), input,
-          offsets, sizes, strides);
-    Value result = createCopy(
-        rewriter, loc, input,
-        AffineMap::get(outSizes.size(), 0, indices, op.getContext()), outSizes);
-    if (result.getType() != op.getType())
-      result = tensor::CastOp::create(rewriter, loc, op.getType(), result);
-    rewriter.replaceOp(op, result);
-    return success();
-  }
-};
-
 /// slice(f(x)), where nothing but such slices of one expert each is read
-/// ==> f(slice(x))
+/// ==> f(slice(x)); a copy is no work whoever reads it
 struct SliceBeforeWork : OpRewritePattern<tensor::ExtractSliceOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -351,13 +290,25 @@ struct SliceBeforeWork : OpRewritePattern<tensor::ExtractSliceOp> {
     return expert;
   }
 
+  /// Whether it does more than to leave out dimensions of extent 1.
+  static bool takesPart(tensor::ExtractSliceOp op) {
+    return llvm::any_of(llvm::seq(op.getSourceType().getRank()),
+                        [&](int64_t dim) {
+                          return !(getExtent(op.getSource(), dim) ==
+                                   getExtent(op.getMixedSizes()[dim]));
+                        });
+  }
+
   LogicalResult matchAndRewrite(tensor::ExtractSliceOp op,
                                 PatternRewriter &rewriter) const override {
     auto work = op.getSource().getDefiningOp<linalg::GenericOp>();
+    if (!work || work->getNumResults() != 1 || !work.hasPureTensorSemantics() ||
+        !isMemoryEffectFree(work) || work->getParentOfType<DispatchOp>())
+      return rewriter.notifyMatchFailure(op, "not of work");
+    if (isCopy(work) && op.hasUnitStride() && takesPart(op))
+      return slice(op, rewriter);
     std::optional<int64_t> dim = getExpertDim(op);
-    if (!work || !dim || work->getNumResults() != 1 ||
-        !work.hasPureTensorSemantics() || !isMemoryEffectFree(work) ||
-        work->getParentOfType<DispatchOp>())
+    if (!dim)
       return rewriter.notifyMatchFailure(op, "not of one expert");
     // A number for each row is a column, not the work of an expert.
     if (llvm::count_if(op.getType().getShape(),
@@ -368,8 +319,13 @@ struct SliceBeforeWork : OpRewritePattern<tensor::ExtractSliceOp> {
       if (!isa<tensor::DimOp>(user) && (!slice || getExpertDim(slice) != dim))
         return rewriter.notifyMatchFailure(op, "is also read as a whole");
     }
+    return slice(op, rewriter);
+  }
+
+  static LogicalResult slice(tensor::ExtractSliceOp op,
+                             PatternRewriter &rewriter) {
     FailureOr<TilingResult> part = tensor::replaceExtractSliceWithTiledProducer(
-        rewriter, op, work->getResult(0));
+        rewriter, op, cast<OpResult>(op.getSource()));
     if (failed(part))
       return rewriter.notifyMatchFailure(op, "is not taken apart");
     rewriter.replaceOp(op, part->tiledValues);
@@ -501,8 +457,7 @@ LogicalResult moe::bringIntoDenseForm(func::FuncOp function, bool splitSums,
   populateStacks(patterns);
   patterns
       .add<LeaveOutLoops, LeaveOutUnits, ReadWithoutUnits, SliceBeforeCollapse,
-           SliceBeforeCopy, SliceBeforeWork, SizeOfEmpty, SplitAsJoined>(
-          context);
+           SliceBeforeWork, SizeOfEmpty, SplitAsJoined>(context);
   // What has not settled yet is as right as what has.
   (void)applyPatternsGreedily(function, std::move(patterns), config);
   if (splitSums) {

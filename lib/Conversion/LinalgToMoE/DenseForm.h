@@ -13,6 +13,7 @@
 #define MOE_LIB_CONVERSION_LINALGTOMOE_DENSEFORM_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/PatternMatch.h"
 
 namespace mlir::moe {
 
@@ -27,6 +28,22 @@ LogicalResult takeApart(func::FuncOp function);
 /// `tellApart` keeps dimensions that are collapsed apart as long as it can.
 LogicalResult bringIntoDenseForm(func::FuncOp function, bool splitSums,
                                  bool tellApart);
+
+/// Patterns that make a concatenation of what chooses by position, and that
+/// read an element at a constant position of what computes it.
+void populateReadsByPosition(RewritePatternSet &patterns);
+
+/// Patterns that see a stack in a concatenation that is split.
+void populateStacks(RewritePatternSet &patterns);
+
+/// Patterns that write a masked sum over a stack as a sum of its parts.
+void populateSumsOfStacks(RewritePatternSet &patterns);
+
+/// Splits contractions over masked experts.
+void populateSplitSums(RewritePatternSet &patterns);
+
+/// Makes one contraction of each that is still split.
+void joinSums(func::FuncOp function);
 
 /// Erases what nothing needs, and what only that needed.
 void eraseDeadOperations(func::FuncOp function);

@@ -1,5 +1,4 @@
-//===- DispatchBuilder.cpp - A dispatch in place of masked terms -*- C++
-//-*-===//
+//===- DispatchBuilder.cpp - A dispatch in place of masked terms ----------===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,9 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "DispatchBuilder.h"
 #include "ExpertBody.h"
-#include "JoinColumns.h"
 #include "RootTensors.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -117,26 +114,18 @@ Value DispatchBuilder::getMask(const Term &term, size_t number) {
 /// Whether a token has none of the masks of a moe.where.
 Value DispatchBuilder::getNeither(const Term &term) {
   WhereOp where = term.where;
-  Value none = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
   // As they are tested, so that the other columns are the same operation.
   SmallVector<Value> masks;
   for (size_t number = 0; number < where.getMasks().size(); ++number)
     masks.push_back(flatten(getMask(term, number)));
-  Value all = joinColumns(b, loc, masks, b.getI1Type());
-  OpFoldResult size = tensor::getMixedSize(b, loc, masks.front(), 0);
-  Value empty = tensor::EmptyOp::create(b, loc, {size}, b.getI1Type());
-  Value init = linalg::FillOp::create(b, loc, none, empty).getResult(0);
-  AffineMap both = b.getMultiDimIdentityMap(2);
-  auto neither = linalg::GenericOp::create(
-      b, loc, TypeRange{init.getType()}, ValueRange{all}, ValueRange{init},
-      ArrayRef{both, both.dropResult(1)},
-      ArrayRef{utils::IteratorType::parallel, utils::IteratorType::reduction},
-      [&](OpBuilder &b, Location loc, ValueRange args) {
-        Value other = arith::XOrIOp::create(b, loc, args[0], none);
-        Value next = arith::AndIOp::create(b, loc, args[1], other);
-        linalg::YieldOp::create(b, loc, next);
+  Value yes = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+  return createReduction(
+      b, loc, joinColumns(b, loc, masks, b.getI1Type()), /*kept=*/{0},
+      b.getBoolAttr(true),
+      [&](OpBuilder &b, Location loc, Value none, Value one) -> Value {
+        Value other = arith::XOrIOp::create(b, loc, one, yes);
+        return arith::AndIOp::create(b, loc, none, other);
       });
-  return neither.getResult(0);
 }
 
 /// Whether each token, as one dimension, is one of the term; with a loop over

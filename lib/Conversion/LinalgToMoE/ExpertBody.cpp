@@ -36,11 +36,7 @@ Value ExpertBody::getRematerialized(Value value, const Labels &labels) {
 /// A tensor like `value` that is `constant` everywhere.
 Value ExpertBody::getSplat(Value value, TypedAttr constant,
                            const Labels &labels) {
-  Location loc = value.getLoc();
-  Value empty = tensor::EmptyOp::create(b, loc, getSizes(value, labels),
-                                        constant.getType());
-  Value scalar = arith::ConstantOp::create(b, loc, constant);
-  return linalg::FillOp::create(b, loc, scalar, empty).getResult(0);
+  return createSplat(b, value.getLoc(), getSizes(value, labels), constant);
 }
 
 Value ExpertBody::getInput(Value value, const Labels &labels) {

@@ -13,6 +13,7 @@
 #define MOE_LIB_CONVERSION_LINALGTOMOE_EXPERTTERMS_H
 
 #include "RowSlice.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include <memory>
 #include <optional>
@@ -72,6 +73,18 @@ struct ExpertTerms {
 /// of them is an expert; then `reason` says why, if there is one.
 std::unique_ptr<ExpertTerms> findExpertTerms(Operation *op,
                                              std::string &reason);
+
+/// Replaces the results of `terms` by a computation in which its experts run on
+/// their own rows.
+void replaceByDispatch(ExpertTerms &terms);
+/// Gives each dispatch of `function` whose bodies are the same, up to which
+/// tensors of static shape they read, a single body that picks the tensors by
+/// the number of the expert.
+void mergeLikeExperts(func::FuncOp function);
+/// Joins dispatches of `function` whose rows are intervals of tokens, one for
+/// each expert. That intervals do not overlap is checked while running; where
+/// they do, everything is computed for all tokens, as it was.
+void joinDispatches(func::FuncOp function);
 
 } // namespace mlir::moe
 

@@ -20,30 +20,12 @@ using namespace mlir::moe;
 /// Where `factor` is not zero for some position of its other dimensions, as a
 /// tensor of the dimensions `kept`.
 static Value isAnyNotZero(OpBuilder &b, Location loc, Value factor,
-                          ArrayRef<unsigned> kept) {
-  unsigned rank = cast<RankedTensorType>(factor.getType()).getRank();
-  SmallVector<OpFoldResult> sizes;
-  SmallVector<AffineExpr> indices;
-  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::reduction);
-  for (unsigned dim : kept) {
-    sizes.push_back(tensor::getMixedSize(b, loc, factor, dim));
-    indices.push_back(b.getAffineDimExpr(dim));
-    loops[dim] = utils::IteratorType::parallel;
-  }
-  Value no = arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
-  Value empty = tensor::EmptyOp::create(b, loc, sizes, b.getI1Type());
-  Value none = linalg::FillOp::create(b, loc, no, empty).getResult(0);
-  return linalg::GenericOp::create(
-             b, loc, TypeRange{none.getType()},
-             ValueRange{isNotZero(b, loc, factor)}, ValueRange{none},
-             ArrayRef{b.getMultiDimIdentityMap(rank),
-                      AffineMap::get(rank, 0, indices, b.getContext())},
-             loops,
-             [](OpBuilder &b, Location loc, ValueRange args) {
-               Value any = arith::OrIOp::create(b, loc, args[0], args[1]);
-               linalg::YieldOp::create(b, loc, any);
-             })
-      .getResult(0);
+                          ArrayRef<int64_t> kept) {
+  return createReduction(
+      b, loc, isNotZero(b, loc, factor), kept, b.getBoolAttr(false),
+      [](OpBuilder &b, Location loc, Value any, Value one) -> Value {
+        return arith::OrIOp::create(b, loc, one, any);
+      });
 }
 
 /// Gives rows that a sum multiplies by `mask`, over several dimensions of both,
@@ -57,8 +39,7 @@ static void formSlots(const Sum &sum, OpOperand *mask, OpOperand *rows) {
       !getOnlyReader(rows->get()) || !maskMap.isProjectedPermutation() ||
       !rowsMap.isProjectedPermutation())
     return;
-  SmallVector<int64_t> along;
-  SmallVector<unsigned> kept;
+  SmallVector<int64_t> along, kept;
   auto type = cast<RankedTensorType>(rows->get().getType());
   for (unsigned dim = 0; dim < rowsMap.getNumResults(); ++dim)
     if (auto place = maskMap.getResultPosition(rowsMap.getResult(dim))) {

@@ -228,14 +228,8 @@ void SelectNest::fill(Region &region, const Case &each) {
   if (!value || value.getType() != type || !each.map.isIdentity()) {
     SmallVector<OpFoldResult> sizes =
         tensor::getMixedSizes(b, loc, root.getDpsInits().front());
-    if (value) {
-      value = createCopy(b, loc, value, each.map, sizes);
-    } else {
-      Value empty =
-          tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
-      Value scalar = arith::ConstantOp::create(b, loc, each.constant);
-      value = linalg::FillOp::create(b, loc, scalar, empty).getResult(0);
-    }
+    value = value ? createCopy(b, loc, value, each.map, sizes)
+                  : createSplat(b, loc, sizes, each.constant);
     if (value.getType() != type)
       value = tensor::CastOp::create(b, loc, type, value);
   }

@@ -7,9 +7,12 @@
 // ==> sum over e of select(number[t] == e, all[e, t, h], 0)
 // ==> select(number[t] == 0, a[t, h], b[t, h]), if all is a concatenation
 //
+// A model may compute all experts, put their results side by side, and gather
+// for each token those of the expert with its number. That is written as a sum
+// over experts of what is zero but for that number, or as a nest of selects.
+//
 //===----------------------------------------------------------------------===//
 
-#include "GatheredExperts.h"
 #include "Where.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -316,32 +319,24 @@ Value GatheredExperts::sum(OpBuilder &b, const Gather &gather) {
   tokens.push_back(b.getAffineDimExpr(rank));
   source.insert(source.begin() + gather.experts, b.getAffineDimExpr(rank));
   auto sizes = tensor::getMixedSizes(b, loc, op.getDpsInits()[0]);
-  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
-  Value init = tensor::EmptyOp::create(b, loc, sizes, element);
-  init = linalg::FillOp::create(b, loc, zero, init).getResult(0);
   auto type = cast<RankedTensorType>(gather.source.getType());
   sizes.push_back(b.getIndexAttr(type.getDimSize(gather.experts)));
-  AffineMap all = b.getMultiDimIdentityMap(rank + 1);
   auto mapOf = [&](ArrayRef<AffineExpr> indices) {
     return AffineMap::get(rank + 1, 0, indices, b.getContext());
   };
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
   Value masked = createElementwise(
       b, loc, sizes, element, {mask, gather.source},
       {mapOf(tokens), mapOf(source)},
       [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
         return arith::SelectOp::create(b, loc, args[0], args[1], zero);
       });
-  SmallVector<utils::IteratorType> loops(rank + 1,
-                                         utils::IteratorType::parallel);
-  loops.back() = utils::IteratorType::reduction;
-  return linalg::GenericOp::create(
-             b, loc, TypeRange{init.getType()}, ValueRange{masked},
-             ValueRange{init}, ArrayRef{all, all.dropResult(rank)}, loops,
-             [](OpBuilder &b, Location loc, ValueRange args) {
-               Value total = arith::AddFOp::create(b, loc, args[1], args[0]);
-               linalg::YieldOp::create(b, loc, total);
-             })
-      .getResult(0);
+  return createReduction(
+      b, loc, masked, llvm::to_vector(llvm::seq<int64_t>(0, rank)),
+      b.getZeroAttr(element),
+      [](OpBuilder &b, Location loc, Value total, Value term) -> Value {
+        return arith::AddFOp::create(b, loc, total, term);
+      });
 }
 
 bool GatheredExperts::rewrite(linalg::GenericOp op) {

@@ -6,11 +6,15 @@
 // y[rows] += f(x[rows]) ==> y + select(mask, f(x), 0)
 // y[rows] = f(x[rows])  ==> select(mask, f(x), y)
 //
+// A model may choose rows by itself: it lists those where a mask holds, gathers
+// them, and scatters what it computes from them. That is written as if it was
+// computed for all rows and masked, which is raised as any other mask is.
+//
 //===----------------------------------------------------------------------===//
 
-#include "GatheredRows.h"
 #include "DenseForm.h"
 #include "ExpertBody.h"
+#include "Where.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -242,18 +246,14 @@ Value GatheredRows::emitMasked(OpBuilder &b, Location loc,
   auto rows = AffineMap::get(type.getRank(), 0, indices, b.getContext());
   SmallVector<OpFoldResult> sizes =
       tensor::getMixedSizes(b, loc, scatter.target);
-  Value otherwise = scatter.target;
-  if (scatter.adds) {
-    Value zero =
-        arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
-    Value empty = tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
-    otherwise = linalg::FillOp::create(b, loc, zero, empty).getResult(0);
-  }
+  Value zero =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
   Value chosen = createElementwise(
-      b, loc, sizes, type.getElementType(), {mask, all, otherwise},
+      b, loc, sizes, type.getElementType(), {mask, all, scatter.target},
       {rows, identity, identity},
-      [](OpBuilder &b, Location loc, ValueRange args) -> Value {
-        return arith::SelectOp::create(b, loc, args[0], args[1], args[2]);
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        return arith::SelectOp::create(b, loc, args[0], args[1],
+                                       scatter.adds ? zero : args[2]);
       });
   if (!scatter.adds)
     return chosen;

@@ -1,5 +1,4 @@
-//===- JoinDispatches.cpp - One dispatch for layers of the same groups -*- C++
-//-*-===//
+//===- JoinDispatches.cpp - One dispatch for layers of the same groups ----===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,9 +6,11 @@
 // The rows that the first dispatch yields for an expert are those that the
 // second is given, once what lies between has been computed for them.
 //
+// Layers that send the same rows to the same experts one after the other, as
+// ragged products do, are one expert each, if no row has two experts.
+//
 //===----------------------------------------------------------------------===//
 
-#include "JoinDispatches.h"
 #include "ExpertBody.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -184,37 +185,20 @@ static std::optional<Layers> findLayers(DispatchOp second) {
 /// Whether no token has two experts.
 Value LayerJoiner::isExclusive() {
   Type i32 = b.getI32Type();
-  Value zero = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
-  Value one = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(1));
-  auto reduce = [&](Value source, OpFoldResult size, bool count) {
-    int64_t rank = cast<RankedTensorType>(source.getType()).getRank();
-    SmallVector<OpFoldResult> sizes;
-    if (count)
-      sizes.push_back(size);
-    Value init = tensor::EmptyOp::create(b, loc, sizes, i32);
-    init = linalg::FillOp::create(b, loc, zero, init).getResult(0);
-    SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
-    loops.back() = utils::IteratorType::reduction;
-    AffineMap all = b.getMultiDimIdentityMap(rank);
-    return linalg::GenericOp::create(
-               b, loc, TypeRange{init.getType()}, ValueRange{source},
-               ValueRange{init}, ArrayRef{all, all.dropResult(rank - 1)}, loops,
-               [&](OpBuilder &b, Location loc, ValueRange args) {
-                 Value next;
-                 if (count) {
-                   Value number = arith::ExtUIOp::create(b, loc, i32, args[0]);
-                   next = arith::AddIOp::create(b, loc, args[1], number);
-                 } else {
-                   next = arith::MaxSIOp::create(b, loc, args[1], args[0]);
-                 }
-                 linalg::YieldOp::create(b, loc, next);
-               })
-        .getResult(0);
-  };
-  Value counts =
-      reduce(mask, tensor::getMixedSize(b, loc, mask, 0), /*count=*/true);
-  Value most = reduce(counts, {}, /*count=*/false);
+  TypedAttr zero = b.getI32IntegerAttr(0);
+  Value counts = createReduction(
+      b, loc, mask, /*kept=*/{0}, zero,
+      [&](OpBuilder &b, Location loc, Value count, Value one) -> Value {
+        Value number = arith::ExtUIOp::create(b, loc, i32, one);
+        return arith::AddIOp::create(b, loc, count, number);
+      });
+  Value most = createReduction(
+      b, loc, counts, /*kept=*/{}, zero,
+      [](OpBuilder &b, Location loc, Value most, Value count) -> Value {
+        return arith::MaxSIOp::create(b, loc, most, count);
+      });
   Value number = tensor::ExtractOp::create(b, loc, most, ValueRange{});
+  Value one = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(1));
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, number, one);
 }
 
@@ -332,8 +316,7 @@ Value LayerJoiner::computeForAll(DispatchOp dispatch, ValueRange operands) {
             .getResult();
   Type element = type.getElementType();
   Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
-  Value total = tensor::EmptyOp::create(b, loc, sizes, element);
-  total = linalg::FillOp::create(b, loc, zero, total).getResult(0);
+  Value total = createSplat(b, loc, sizes, b.getZeroAttr(element));
   auto add = [&](Region &region, OpFoldResult number, Value index,
                  Value total) -> Value {
     SmallVector<Value> rows;

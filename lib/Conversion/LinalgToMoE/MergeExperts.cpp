@@ -7,7 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "MergeExperts.h"
+#include "ExpertTerms.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
@@ -24,8 +25,38 @@ static bool isOutside(Value value, Region &region) {
   return !region.isAncestor(value.getParentRegion());
 }
 
-/// Whether one tensor may be picked in place of the other.
-static bool isPickable(Value first, Value other) {
+/// Slices that take part e of a stack for expert e read their offset from
+/// outside, where experts may differ. What is not merged gets it back when it
+/// is simplified.
+static void readOffsets(RewriterBase &rewriter, DispatchOp dispatch) {
+  int64_t count = dispatch.getExperts().size();
+  for (auto [expert, body] : llvm::enumerate(dispatch.getExperts()))
+    for (auto slice :
+         llvm::make_early_inc_range(body.getOps<tensor::ExtractSliceOp>())) {
+      SmallVector<OpFoldResult> offsets = slice.getMixedOffsets();
+      for (auto [dim, offset] : llvm::enumerate(offsets)) {
+        if (slice.getSourceType().getDimSize(dim) != count ||
+            slice.getStaticSizes()[dim] != 1 ||
+            !isConstantIntValue(offset, expert))
+          continue;
+        rewriter.setInsertionPoint(dispatch);
+        offset =
+            arith::ConstantIndexOp::create(rewriter, slice.getLoc(), expert)
+                .getResult();
+        break;
+      }
+      rewriter.setInsertionPoint(slice);
+      rewriter.replaceOpWithNewOp<tensor::ExtractSliceOp>(
+          slice, slice.getType(), slice.getSource(), offsets,
+          slice.getMixedSizes(), slice.getMixedStrides());
+    }
+}
+
+/// Whether one value may be picked in place of the other: a tensor, or the
+/// number of an expert.
+static bool isPickable(Value first, Value other, size_t expert) {
+  if (first.getType().isIndex())
+    return isConstantIntValue(first, 0) && isConstantIntValue(other, expert);
   auto type = dyn_cast<RankedTensorType>(first.getType());
   return type && type.hasStaticShape() && other.getType() == type;
 }
@@ -36,7 +67,7 @@ static bool isLike(Region &first, Region &other, Captures &captures,
   auto check = [&](Value a, Value b) -> LogicalResult {
     if (!isOutside(a, first))
       return success(inside.lookup(a) == b);
-    if (!isOutside(b, other) || (a != b && !isPickable(a, b)))
+    if (!isOutside(b, other) || (a != b && !isPickable(a, b, expert)))
       return failure();
     SmallVector<Value> &reads = captures[a];
     if (reads.empty())
@@ -50,106 +81,17 @@ static bool isLike(Region &first, Region &other, Captures &captures,
       OperationEquivalence::IgnoreLocations);
 }
 
-namespace {
-
-/// Slices of the bodies that take part e of a stack for expert e: by number 0
-/// in all of them, until they are merged or what they were again.
-class PartsOfStacks {
-public:
-  explicit PartsOfStacks(MutableArrayRef<Region> bodies);
-  ~PartsOfStacks();
-  /// Takes the parts of the first body by its number.
-  void number(RewriterBase &rewriter, Value expert);
-
-private:
-  /// The slice of each expert, and the dimension along which it takes one part.
-  struct Part {
-    SmallVector<tensor::ExtractSliceOp> slices;
-    int64_t dim;
-  };
-  static std::optional<int64_t>
-  findDim(MutableArrayRef<tensor::ExtractSliceOp> slices);
-  static void setOffset(tensor::ExtractSliceOp slice, int64_t dim, int64_t to);
-
-  SmallVector<Part> parts;
-  bool areMerged = false;
-};
-
-} // namespace
-
-std::optional<int64_t>
-PartsOfStacks::findDim(MutableArrayRef<tensor::ExtractSliceOp> slices) {
-  tensor::ExtractSliceOp first = slices.front();
-  for (int64_t dim = 0; dim < first.getSourceType().getRank(); ++dim) {
-    bool isPart = first.getStaticSizes()[dim] == 1;
-    for (auto [expert, slice] : llvm::enumerate(slices))
-      isPart &= slice.getSource() == first.getSource() &&
-                slice.getStaticOffsets()[dim] == int64_t(expert);
-    if (isPart)
-      return dim;
-  }
-  return std::nullopt;
-}
-
-void PartsOfStacks::setOffset(tensor::ExtractSliceOp slice, int64_t dim,
-                              int64_t to) {
-  SmallVector<int64_t> offsets(slice.getStaticOffsets());
-  offsets[dim] = to;
-  slice.setStaticOffsets(offsets);
-}
-
-PartsOfStacks::PartsOfStacks(MutableArrayRef<Region> bodies) {
-  SmallVector<SmallVector<tensor::ExtractSliceOp>> all;
-  for (Region &body : bodies) {
-    all.emplace_back(body.getOps<tensor::ExtractSliceOp>());
-    if (all.back().size() != all.front().size())
-      return;
-  }
-  for (size_t i = 0; i < all.front().size(); ++i) {
-    Part part;
-    for (ArrayRef<tensor::ExtractSliceOp> slices : all)
-      part.slices.push_back(slices[i]);
-    std::optional<int64_t> dim = findDim(part.slices);
-    if (!dim)
-      continue;
-    part.dim = *dim;
-    for (tensor::ExtractSliceOp slice : part.slices)
-      setOffset(slice, part.dim, 0);
-    parts.push_back(std::move(part));
-  }
-}
-
-PartsOfStacks::~PartsOfStacks() {
-  if (areMerged)
-    return;
-  for (const Part &part : parts)
-    for (auto [expert, slice] : llvm::enumerate(part.slices))
-      setOffset(slice, part.dim, expert);
-}
-
-void PartsOfStacks::number(RewriterBase &rewriter, Value expert) {
-  areMerged = true;
-  for (const Part &part : parts) {
-    tensor::ExtractSliceOp slice = part.slices.front();
-    SmallVector<OpFoldResult> offsets = slice.getMixedOffsets();
-    offsets[part.dim] = expert;
-    rewriter.setInsertionPoint(slice);
-    rewriter.replaceOpWithNewOp<tensor::ExtractSliceOp>(
-        slice, slice.getType(), slice.getSource(), offsets,
-        slice.getMixedSizes(), slice.getMixedStrides());
-  }
-}
-
 static void merge(DispatchOp dispatch) {
   MutableArrayRef<Region> bodies = dispatch.getExperts();
   if (bodies.size() < 2)
     return;
-  PartsOfStacks parts(bodies);
+  IRRewriter rewriter(dispatch);
+  readOffsets(rewriter, dispatch);
   Captures captures;
   for (size_t expert = 1; expert < bodies.size(); ++expert)
     if (!isLike(bodies.front(), bodies[expert], captures, expert))
       return;
-  IRRewriter rewriter(dispatch);
+  rewriter.setInsertionPoint(dispatch);
   auto family =
       DispatchOp::create(rewriter, dispatch.getLoc(), dispatch.getResultTypes(),
                          dispatch.getTokens(), dispatch.getRouting(), 1u);
@@ -158,15 +100,16 @@ static void merge(DispatchOp dispatch) {
   body.takeBody(bodies.front());
   BlockArgument number =
       body.insertArgument(0u, rewriter.getIndexType(), dispatch.getLoc());
-  parts.number(rewriter, number);
   rewriter.setInsertionPointToStart(&body.front());
   for (auto &[value, reads] : captures) {
     if (llvm::all_equal(reads))
       continue;
-    Value pick = PickOp::create(rewriter, value.getLoc(), value.getType(),
-                                number, reads);
-    rewriter.replaceUsesWithIf(value, pick, [&](OpOperand &use) {
-      return use.getOwner() != pick.getDefiningOp() &&
+    Value own = number;
+    if (!value.getType().isIndex())
+      own = PickOp::create(rewriter, value.getLoc(), value.getType(), number,
+                           reads);
+    rewriter.replaceUsesWithIf(value, own, [&](OpOperand &use) {
+      return !isa<PickOp>(use.getOwner()) &&
              body.isAncestor(use.getOwner()->getParentRegion());
     });
   }

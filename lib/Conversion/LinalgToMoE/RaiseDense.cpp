@@ -9,9 +9,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "DenseForm.h"
-#include "GatheredExperts.h"
-#include "GatheredRows.h"
-#include "UnexplainedMasks.h"
 #include "Where.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -69,6 +66,8 @@ struct Masked {
   OwningOpRef<func::FuncOp> copy;
   int64_t experts = 0;
   std::vector<Remark> remarks;
+  /// Masks that nothing was made of.
+  std::vector<Remark> unexplained;
 };
 } // namespace
 
@@ -108,6 +107,8 @@ static Masked mask(func::FuncOp function, bool assumeFinite, bool report,
   }
   if (result.experts > 0)
     result.copy = std::move(copy);
+  else if (report)
+    result.unexplained = findUnexplainedMasks(*copy);
   return result;
 }
 
@@ -131,7 +132,7 @@ void RaiseDensePass::runOnOperation() {
         llvm::append_range(remarks, finite.remarks);
     }
     if (!explained && remarks.empty())
-      remarks = findUnexplainedMasks(function);
+      remarks = std::move(masked.unexplained);
     llvm::DenseSet<Location> places;
     for (const Remark &remark : remarks)
       if (places.insert(remark.loc).second)

@@ -8,10 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DenseForm.h"
-#include "DispatchBuilder.h"
-#include "JoinDispatches.h"
-#include "MergeExperts.h"
-#include "SplitSums.h"
+#include "ExpertTerms.h"
 #include "Where.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/Transforms/Transforms.h"

@@ -1,14 +1,17 @@
 //===- ReadsByPosition.cpp - Bodies that read tensors by position ---------===//
-//
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Asks of each index in a body whether it is that of its own element, but for a
 // constant.
 //
+//
+// Front ends write concatenations, and arithmetic on sizes, as operations whose
+// bodies choose by the position of an element what they read.
+//
 //===----------------------------------------------------------------------===//
 
-#include "ReadsByPosition.h"
+#include "DenseForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"

@@ -50,6 +50,10 @@ protected:
   llvm::SmallDenseMap<int64_t, OpFoldResult> sizes;
 };
 
+/// [N] columns of `element` to [N, their number].
+Value joinColumns(OpBuilder &b, Location loc, ArrayRef<Value> columns,
+                  Type element);
+
 } // namespace mlir::moe
 
 #endif // MOE_LIB_CONVERSION_LINALGTOMOE_ROOTTENSORS_H

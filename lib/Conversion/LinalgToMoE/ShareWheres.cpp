@@ -12,6 +12,7 @@
 #include "Where.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Analysis/Elementwise.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -102,11 +103,8 @@ static LogicalResult addOtherwise(OpBuilder &b, WhereOp where) {
   b.setInsertionPoint(where);
   for (Value value : values) {
     auto type = cast<RankedTensorType>(value.getType());
-    Value zero =
-        arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
-    Value empty = tensor::EmptyOp::create(
-        b, loc, tensor::getMixedSizes(b, loc, value), type.getElementType());
-    Value fill = linalg::FillOp::create(b, loc, zero, empty).getResult(0);
+    Value fill = createSplat(b, loc, tensor::getMixedSizes(b, loc, value),
+                             b.getZeroAttr(type.getElementType()));
     if (fill.getType() != type)
       fill = tensor::CastOp::create(b, loc, type, fill);
     zeros.push_back(fill);

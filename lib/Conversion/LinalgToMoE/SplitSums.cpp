@@ -6,9 +6,13 @@
 // A mask tells which of the loops that a contraction adds up over is that of
 // the experts.
 //
+// A contraction over experts and features becomes one for each expert, and a
+// sum over experts. Where no expert is moved that is more work, not less: it is
+// taken back.
+//
 //===----------------------------------------------------------------------===//
 
-#include "SplitSums.h"
+#include "DenseForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -112,8 +116,6 @@ struct SplitSum : OpRewritePattern<linalg::GenericOp> {
           sizes.push_back(
               tensor::getMixedSize(rewriter, loc, factor->get(), dim));
     Type element = getElementTypeOrSelf(init.getType());
-    Value zeros =
-        tensor::EmptyOp::create(rewriter, loc, sizes, element).getResult();
     SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
     iterators[*experts] = utils::IteratorType::parallel;
     SmallVector<AffineMap> maps;
@@ -125,11 +127,10 @@ struct SplitSum : OpRewritePattern<linalg::GenericOp> {
     maps.push_back(out.insertResult(rewriter.getAffineDimExpr(*experts),
                                     out.getNumResults()));
     bool contraction = op.getNumReductionLoops() > 1;
-    if (contraction) {
-      Value zero = arith::ConstantOp::create(rewriter, loc,
-                                             rewriter.getZeroAttr(element));
-      zeros = linalg::FillOp::create(rewriter, loc, zero, zeros).getResult(0);
-    }
+    Value zeros =
+        contraction
+            ? createSplat(rewriter, loc, sizes, rewriter.getZeroAttr(element))
+            : tensor::EmptyOp::create(rewriter, loc, sizes, element);
     auto terms = linalg::GenericOp::create(
         rewriter, loc, TypeRange{zeros.getType()}, inputs, ValueRange{zeros},
         maps, iterators, [&](OpBuilder &b, Location loc, ValueRange args) {

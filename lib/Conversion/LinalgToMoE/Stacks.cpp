@@ -5,9 +5,12 @@
 //
 // Each part has an extent of 1 along the dimension of experts.
 //
+// A stack is a concatenation of parts of one expert each. Experts that were
+// stacked to be added up again are taken one by one.
+//
 //===----------------------------------------------------------------------===//
 
-#include "Stacks.h"
+#include "DenseForm.h"
 #include "Where.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -93,7 +96,7 @@ struct SumOfParts : OpRewritePattern<linalg::GenericOp> {
           return MaskAnalysis().isMask(factor->get());
         }))
       return rewriter.notifyMatchFailure(op, "no mask");
-    Value total = op.getDpsInits().front();
+    Value total;
     for (int64_t part = 0; part < *parts; ++part)
       total = addPart(rewriter, op, *sum, loop, part, total);
     rewriter.replaceOp(op, total);
@@ -228,29 +231,36 @@ private:
     }
     SmallVector<utils::IteratorType> parallel(out.getNumDims(),
                                               utils::IteratorType::parallel);
-    auto make = [&](ValueRange inputs, ArrayRef<AffineMap> maps, bool adds) {
+    auto make = [&](ValueRange inputs, ArrayRef<AffineMap> maps,
+                    llvm::function_ref<Value(OpBuilder &, Location, ValueRange)>
+                        payload) {
       Value empty = tensor::EmptyOp::create(
           rewriter, loc,
           tensor::getMixedSizes(rewriter, loc, op.getDpsInits().front()),
-          getElementTypeOrSelf(total.getType()));
+          getElementTypeOrSelf(op.getResult(0).getType()));
       SmallVector<AffineMap> all(maps);
       all.push_back(out);
       return linalg::GenericOp::create(
                  rewriter, loc, TypeRange{op.getResult(0).getType()}, inputs,
                  ValueRange{empty}, all, parallel,
                  [&](OpBuilder &b, Location loc, ValueRange args) {
-                   Value value =
-                       adds ? arith::AddFOp::create(b, loc, args[0], args[1])
-                                  .getResult()
-                            : arith::MulFOp::create(b, loc, args[0], args[1])
-                                  .getResult();
-                   linalg::YieldOp::create(b, loc, value);
+                   linalg::YieldOp::create(b, loc, payload(b, loc, args));
                  })
           .getResult(0);
     };
-    if (inputs.size() == 2)
-      return make({total, make(inputs, maps, false)}, {out, out}, true);
-    return make({total, inputs.front()}, {out, maps.front()}, true);
+    Value part =
+        make(inputs, maps, [&](OpBuilder &b, Location loc, ValueRange args) {
+          return inputs.size() == 1
+                     ? args[0]
+                     : arith::MulFOp::create(b, loc, args[0], args[1])
+                           .getResult();
+        });
+    if (!total)
+      return part;
+    return make({total, part}, {out, out},
+                [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                  return arith::AddFOp::create(b, loc, args[0], args[1]);
+                });
   }
 };
 

@@ -37,11 +37,8 @@ static bool isFused(linalg::GenericOp op) {
   });
 }
 
-/// What the body reads of its inits becomes inputs, and a sum of one term that
-/// starts from zero that term. Upstream's pattern reads the result of the
-/// operation that it takes out in their place.
-static linalg::GenericOp readInitsAsInputs(IRRewriter &rewriter,
-                                           linalg::GenericOp op) {
+/// A sum of one term that starts from zero is that term.
+static void leaveOutZeros(IRRewriter &rewriter, linalg::GenericOp op) {
   for (auto [init, out] :
        llvm::zip(op.getDpsInits(), op.getRegionOutputArgs())) {
     auto sum = out.hasOneUse() ? dyn_cast<arith::AddFOp>(*out.user_begin())
@@ -50,47 +47,30 @@ static linalg::GenericOp readInitsAsInputs(IRRewriter &rewriter,
       rewriter.replaceOp(sum,
                          sum.getLhs() == out ? sum.getRhs() : sum.getLhs());
   }
-  if (llvm::all_of(op.getRegionOutputArgs(),
-                   [](BlockArgument out) { return out.use_empty(); }))
-    return op;
-  rewriter.setInsertionPoint(op);
-  SmallVector<Value> inputs(op.getInputs()), inits;
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  llvm::append_range(inputs, op.getDpsInits());
-  maps.append(maps.end() - op.getNumDpsInits(), maps.end());
-  for (Value init : op.getDpsInits())
-    inits.push_back(tensor::EmptyOp::create(
-        rewriter, op.getLoc(),
-        tensor::getMixedSizes(rewriter, op.getLoc(), init),
-        getElementTypeOrSelf(init.getType())));
-  auto made = linalg::GenericOp::create(rewriter, op.getLoc(),
-                                        op.getResultTypes(), inputs, inits,
-                                        maps, op.getIteratorTypesArray());
-  rewriter.inlineRegionBefore(op.getRegion(), made.getRegion(),
-                              made.getRegion().begin());
-  for (Value init : inits)
-    made.getBody()->addArgument(getElementTypeOrSelf(init.getType()),
-                                op.getLoc());
-  rewriter.replaceOp(op, made);
-  return made;
 }
 
-LogicalResult moe::takeApart(func::FuncOp function) {
-  SmallVector<linalg::GenericOp> found;
+static SmallVector<Operation *> findFused(func::FuncOp function) {
+  SmallVector<Operation *> found;
   function.walk([&](linalg::GenericOp op) {
     if (isFused(op))
       found.push_back(op);
   });
-  if (found.empty())
-    return success();
+  return found;
+}
+
+LogicalResult moe::takeApart(func::FuncOp function) {
+  SmallVector<Operation *> fused = findFused(function);
   IRRewriter rewriter(function.getContext());
-  SmallVector<Operation *> fused;
-  for (linalg::GenericOp op : found)
-    fused.push_back(readInitsAsInputs(rewriter, op));
-  RewritePatternSet patterns(function.getContext());
-  linalg::populateDecomposeLinalgOpsPattern(patterns);
+  for (Operation *op : fused)
+    leaveOutZeros(rewriter, cast<linalg::GenericOp>(op));
   GreedyRewriteConfig config;
   config.enableFolding(true);
   config.setStrictness(GreedyRewriteStrictness::ExistingAndNewOps);
-  return applyOpPatternsGreedily(fused, std::move(patterns), config);
+  // Decomposition reads the result of what it takes out in place of an init.
+  RewritePatternSet inits(function.getContext()), parts(function.getContext());
+  linalg::populateMoveInitOperandsToInputPattern(inits);
+  linalg::populateDecomposeLinalgOpsPattern(parts);
+  if (failed(applyOpPatternsGreedily(fused, std::move(inits), config)))
+    return failure();
+  return applyOpPatternsGreedily(findFused(function), std::move(parts), config);
 }

@@ -26,6 +26,13 @@ struct Remark {
   void emit() const;
 };
 
+/// Makes rows that a function lists, gathers and scatters itself masked ones.
+/// Returns how many scatters were rewritten. What keeps one from it is told in
+/// a remark if `report`.
+unsigned maskGatheredRows(func::FuncOp function, bool report);
+/// Makes results that are gathered by the number of an expert a masked sum.
+/// Returns how many gathers were rewritten.
+unsigned maskGatheredExperts(func::FuncOp function);
 /// Selects between rows, and their nests, become moe.where. What they choose
 /// from is read from outside yet. One that was a product with a mask counts
 /// with `assumeFinite`.
@@ -51,6 +58,11 @@ void shareWheres(func::FuncOp function);
 /// which nothing is worth it become what they were, with a remark each. Returns
 /// the number of experts that there will be.
 int64_t absorbIntoWheres(func::FuncOp function, std::vector<Remark> &remarks);
+/// Where values that take a contraction are chosen between, or multiplied by a
+/// mask, while the contraction is not needed to know the choice: outside of
+/// dispatches, at most a handful, in the order of the program. `function` is in
+/// dense form.
+std::vector<Remark> findUnexplainedMasks(func::FuncOp function);
 /// Whether `value`, as `reader` reads it, would be computed by experts worth
 /// it, if masks chose rows along `tokens`, and experts along `stack`, of a
 /// tensor of type `type`.

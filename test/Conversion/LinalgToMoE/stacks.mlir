@@ -50,12 +50,15 @@ func.func @stack(%x: tensor<?x4xf32>, %chosen: tensor<?xi64>, %out: tensor<?x4xf
 #all = affine_map<(d0, d1) -> (d0, d1)>
 #cube = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
 
-// A contraction of a mask and a stack is a sum of its parts.
+// A contraction of a mask and a stack is a sum of its parts, which starts from
+// the first: the mask is the weight of each expert, and nothing is added.
 // CHECK-LABEL: @contraction
 // CHECK: moe.route {{.*}} !moe.routing<2>
 // CHECK: moe.dispatch
 // CHECK: math.tanh
+// CHECK-NOT: arith.addf
 // CHECK: math.exp
+// CHECK-NOT: arith.addf
 // CHECK: moe.combine
 // CHECK-NOT: tensor.concat
 // CHECK: return
