@@ -126,6 +126,7 @@ Executable::create(ModuleOp module, EntryPoint entry,
       jit.symbols[symbol.name] = symbol.address;
   jit.dumpObjectsDir = std::move(options.dumpObjectsDir);
   jit.optLevel = options.optLevel;
+  jit.trace = options.trace;
   if (!options.trusted)
     if (llvm::Error error = checkLinkage(**translated, [&](StringRef name) {
           return jit.symbols.contains(name);

@@ -260,7 +260,7 @@ Error moe::LazyJIT::Impl::dumpObject(const Partition &partition,
 
 Expected<std::unique_ptr<MemoryBuffer>>
 moe::LazyJIT::Impl::compile(Source &source, const Partition &partition) {
-  rt::TraceSpan span("code of " + partition.name);
+  rt::TraceSpan span(options.trace, "code of " + partition.name);
   auto begin = std::chrono::steady_clock::now();
   ThreadSafeModule copy = cutPartition(source, partition);
   Expected<std::unique_ptr<MemoryBuffer>> object =

@@ -14,7 +14,6 @@
 #include "moe/Conversion/Passes.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/Model.h"
-#include "moe/Runtime/Trace.h"
 #include "moe/Tensor/File.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -133,7 +132,7 @@ llvm::Error moe::lowerModule(ModuleOp module, const LoweringOptions &options,
   if (options.from < Phase::Machine && options.to == Phase::Machine)
     recordInterface(module);
   bool dump = !options.dumpPhasesDir.empty();
-  if (!dump && !rt::Trace::isOn()) {
+  if (!dump && !options.trace) {
     if (options.from == options.to)
       return llvm::Error::success();
     return runPhases(module, options, options.from, options.to, fileName);
@@ -146,7 +145,7 @@ llvm::Error moe::lowerModule(ModuleOp module, const LoweringOptions &options,
     if (phase >= static_cast<int>(options.to))
       return llvm::Error::success();
     auto next = static_cast<Phase>(phase + 1);
-    rt::TraceSpan span("phase " + stringifyPhase(next).str());
+    rt::TraceSpan span(options.trace, "phase " + stringifyPhase(next).str());
     if (llvm::Error error = runPhases(
             module, options, static_cast<Phase>(phase), next, fileName))
       return error;

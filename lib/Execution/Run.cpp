@@ -66,6 +66,8 @@ private:
   /// After bindSpecs(), inputs and outputs are those of the function, in order.
   RunOptions options;
   MLIRContext context;
+  /// Null, if nobody asked for times.
+  std::unique_ptr<rt::Trace> trace;
   Monitor monitor;
   /// Outlives whatever lies on the device.
   std::optional<OpenedDevice> device;
@@ -92,7 +94,7 @@ static int64_t defaultMemoryLimit() {
 }
 
 llvm::Error Run::load() {
-  rt::TraceSpan span("read the model");
+  rt::TraceSpan span(trace.get(), "read the model");
   auto found = findModel(options.model);
   if (!found)
     return found.takeError();
@@ -114,7 +116,7 @@ llvm::Error Run::load() {
 }
 
 llvm::Error Run::openWeights() {
-  rt::TraceSpan span("open the weights");
+  rt::TraceSpan span(trace.get(), "open the weights");
   std::vector<std::string> paths = findWeights(options, source);
   if (paths.empty())
     return llvm::Error::success();
@@ -318,6 +320,7 @@ llvm::Error Run::lower() {
     lowering.chip = gpu->chip();
     lowering.ptxVersion = static_cast<unsigned>(gpu->ptxVersion());
   }
+  lowering.trace = trace.get();
   lowering.dumpPhasesDir = options.dumpPhasesDir;
   if (llvm::Error error = lowerModule(*module, lowering, source.path))
     return error;
@@ -334,12 +337,13 @@ llvm::Error Run::lower() {
   linking.trusted = options.trustModel;
   linking.machine = device->kind();
   linking.optLevel = options.optLevel;
+  linking.trace = trace.get();
   auto created = Executable::create(*module, entry, std::move(linking));
   if (!created)
     return created.takeError();
   executable = std::move(*created);
-  auto begun = Session::create(*executable, *bound,
-                               {options.threads, options.maxMemory});
+  auto begun = Session::create(
+      *executable, *bound, {options.threads, options.maxMemory, trace.get()});
   if (!begun)
     return begun.takeError();
   session = std::move(*begun);
@@ -347,7 +351,7 @@ llvm::Error Run::lower() {
 }
 
 llvm::Error Run::runOnce(std::vector<HostTensor> &results) {
-  rt::TraceSpan span("run");
+  rt::TraceSpan span(trace.get(), "run");
   auto made = session->run(inputs);
   if (!made)
     return checkWeights(made.takeError());
@@ -440,10 +444,9 @@ llvm::Error Run::report(OutputFiles &files) {
 }
 
 llvm::Error Run::reportTimes(OutputFiles &files) {
-  if (!rt::Trace::isOn())
+  if (!trace)
     return llvm::Error::success();
-  Profile profile(rt::Trace::events(), rt::Trace::dropped(),
-                  table->locations());
+  Profile profile(trace->events(), trace->dropped(), table->locations());
   if (options.profile)
     if (llvm::Error error =
             writeTo("", llvm::errs(), files,
@@ -502,7 +505,7 @@ llvm::Error Run::execute() {
 
 llvm::Error Run::run() {
   if (options.profile || !options.traceOut.empty())
-    rt::Trace::start();
+    trace = std::make_unique<rt::Trace>();
   if (llvm::Error error = load())
     return error;
   bool wantsWeights = !options.compileTo;

@@ -28,6 +28,7 @@ Session::create(const Executable &executable, const BoundParameters &weights,
   std::unique_ptr<Session> session(new Session(executable));
   session->runtime.setThreads(options.threads);
   session->runtime.setMemoryLimit(options.memoryLimit);
+  session->runtime.setTrace(options.trace);
   session->runtime.setDevice(weights.device());
   if (llvm::Error error = session->bind(weights))
     return error;

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What of a context belongs to no other part of the runtime: where the data
-// lies.
+// lies, and where times go.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,6 +25,8 @@ void rt::Context::copyBeforeUse(const void *address,
                                 std::function<void()> copy) {
   state->misaligned[address] = std::move(copy);
 }
+
+void rt::Context::setTrace(Trace *trace) { state->trace = trace; }
 
 extern "C" void moe_rt_align(MoEContext *context, int64_t address) {
   auto &misaligned = rt::Context::stateOf(context).misaligned;

@@ -36,6 +36,7 @@ struct Context::State {
   MemoryState memory;
   Counters counters;
   DeviceState device{memory};
+  Trace *trace = nullptr;
   /// 0 is what OpenMP says.
   std::atomic<int> threads{0};
   std::vector<const void *> data;

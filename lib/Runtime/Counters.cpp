@@ -72,6 +72,10 @@ void rt::Counters::reset() {
   generation = nextGeneration();
 }
 
+static rt::Trace *traceOf(MoEContext *context) {
+  return rt::Context::stateOf(context).trace;
+}
+
 static CounterEntry &lookUp(MoEContext *context, int64_t dispatch,
                             int64_t instance) {
   return rt::Context::stateOf(context).counters.lookUp(dispatch, instance);
@@ -141,7 +145,8 @@ extern "C" void moe_rt_dispatch(MoEContext *context, int64_t dispatch,
                                 int64_t instance, int64_t tokens,
                                 int64_t experts, const int64_t *offsets) {
   offsets = readOffsets(context, offsets, experts);
-  rt::beginTraceEvent(rt::TraceEvent::Kind::Dispatch, dispatch, instance, -1);
+  if (rt::Trace *trace = traceOf(context))
+    trace->begin(rt::TraceEvent::Kind::Dispatch, dispatch, instance, -1);
   CounterEntry &entry = lookUp(context, dispatch, instance);
   std::lock_guard<std::mutex> guard(entry.lock);
   if (!rt::threadState.inParallelLoop)
@@ -172,17 +177,20 @@ extern "C" void moe_rt_evaluate(MoEContext *context, int64_t dispatch,
       evaluated.resize(expert + 1);
     evaluated[expert] = true;
   }
-  rt::beginTraceEvent(rt::TraceEvent::Kind::Expert, dispatch, instance, expert);
+  if (rt::Trace *trace = traceOf(context))
+    trace->begin(rt::TraceEvent::Kind::Expert, dispatch, instance, expert);
 }
 
 extern "C" void moe_rt_dispatch_end(MoEContext *context, int64_t dispatch,
                                     int64_t instance) {
-  rt::endTraceEvent(rt::TraceEvent::Kind::Dispatch, dispatch, instance, -1);
+  if (rt::Trace *trace = traceOf(context))
+    trace->end(rt::TraceEvent::Kind::Dispatch, dispatch, instance, -1);
 }
 
 extern "C" void moe_rt_evaluate_end(MoEContext *context, int64_t dispatch,
                                     int64_t instance, int64_t expert) {
-  rt::endTraceEvent(rt::TraceEvent::Kind::Expert, dispatch, instance, expert);
+  if (rt::Trace *trace = traceOf(context))
+    trace->end(rt::TraceEvent::Kind::Expert, dispatch, instance, expert);
 }
 
 extern "C" void moe_rt_count_flops(MoEContext *context, int64_t dispatch,

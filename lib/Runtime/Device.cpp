@@ -222,7 +222,8 @@ static std::string checkLaunch(const rt::Launch &launch) {
 }
 
 static std::string launchOn(DeviceState &state, rt::Device &device,
-                            MoEKernel &kernel, const rt::Launch &launch) {
+                            rt::Trace *trace, MoEKernel &kernel,
+                            const rt::Launch &launch) {
   std::string problem = checkLaunch(launch);
   if (!problem.empty())
     return std::string("kernel ") + kernel.name + ": " + problem;
@@ -231,9 +232,9 @@ static std::string launchOn(DeviceState &state, rt::Device &device,
   state.copies.clear();
   {
     // A step that is captured is not executed, and must not be waited for.
-    rt::TraceSpan span(kernel.name, rt::TraceEvent::Kind::Kernel);
+    rt::TraceSpan span(trace, kernel.name, rt::TraceEvent::Kind::Kernel);
     problem = device.launch(kernel, launch);
-    if (problem.empty() && rt::Trace::isOn() && !device.capturing())
+    if (problem.empty() && trace && !device.capturing())
       problem = device.synchronize();
   }
   if (!problem.empty())
@@ -252,7 +253,8 @@ extern "C" void moe_rt_device_launch(MoEContext *context, MoEKernel *kernel,
                                      int64_t blockY, int64_t blockZ,
                                      int64_t sharedBytes, void **arguments) {
   if (!onDevice(context, [&](DeviceState &state, rt::Device &device) {
-        return launchOn(state, device, *kernel,
+        return launchOn(state, device, rt::Context::stateOf(context).trace,
+                        *kernel,
                         {{gridX, gridY, gridZ},
                          {blockX, blockY, blockZ},
                          sharedBytes,

@@ -19,27 +19,33 @@
 
 using namespace mlir::moe;
 
-namespace {
-struct Record {
-  std::mutex lock;
-  std::vector<rt::TraceEvent> events;
-  size_t mostEvents = 0;
+/// What is behind the lock, and what does not change.
+struct rt::Trace::Record {
+  explicit Record(size_t mostEvents);
+
+  const size_t mostEvents;
+  const int64_t origin;
+  /// A number that no other record of the process has, by which threads know
+  /// whose events they have open.
+  const uint64_t number;
+  std::atomic<int64_t> threadsSeen{0};
+
+  mutable std::mutex lock;
+  std::vector<TraceEvent> events;
   int64_t dropped = 0;
+
+  void keep(TraceEvent event);
 };
 
-/// What a thread has begun, in this record or in one before.
+namespace {
+/// What a thread has begun in the record that it used last.
 struct OpenEvents {
-  uint64_t generation = 0;
+  uint64_t record = 0;
   int64_t thread = 0;
   std::vector<rt::TraceEvent> stack;
 };
 } // namespace
 
-static Record record;
-static std::atomic<bool> on{false};
-/// Grows with each start, which makes open events of older records void.
-static std::atomic<uint64_t> generation{0};
-static std::atomic<int64_t> threadsSeen{0};
 static thread_local OpenEvents openEvents;
 
 static int64_t clockNow() {
@@ -47,40 +53,35 @@ static int64_t clockNow() {
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
-static std::atomic<int64_t> origin{0};
 
-static OpenEvents &openOfThread() {
-  uint64_t now = generation.load();
-  if (openEvents.generation != now)
-    openEvents = {now, threadsSeen++, {}};
+static uint64_t nextNumber() {
+  static std::atomic<uint64_t> numbers{0};
+  return ++numbers;
+}
+
+template <typename Record> static OpenEvents &openOfThread(Record &record) {
+  if (openEvents.record != record.number)
+    openEvents = {record.number, record.threadsSeen++, {}};
   return openEvents;
 }
 
-static void keep(rt::TraceEvent event) {
-  std::lock_guard<std::mutex> guard(record.lock);
-  if (record.events.size() < record.mostEvents)
-    record.events.push_back(std::move(event));
+void rt::Trace::Record::keep(TraceEvent event) {
+  std::lock_guard<std::mutex> guard(lock);
+  if (events.size() < mostEvents)
+    events.push_back(std::move(event));
   else
-    ++record.dropped;
+    ++dropped;
 }
 
-void rt::Trace::start(size_t mostEvents) {
-  std::lock_guard<std::mutex> guard(record.lock);
-  record.events.clear();
-  record.mostEvents = mostEvents;
-  record.dropped = 0;
-  threadsSeen = 0;
-  ++generation;
-  origin = clockNow();
-  on = true;
-}
+rt::Trace::Record::Record(size_t mostEvents)
+    : mostEvents(mostEvents), origin(clockNow()), number(nextNumber()) {}
 
-void rt::Trace::stop() { on = false; }
-bool rt::Trace::isOn() { return on.load(std::memory_order_relaxed); }
+rt::Trace::Trace(size_t mostEvents) : record(new Record(mostEvents)) {}
+rt::Trace::~Trace() = default;
 
-std::vector<rt::TraceEvent> rt::Trace::events() {
-  std::lock_guard<std::mutex> guard(record.lock);
-  std::vector<TraceEvent> sorted = record.events;
+std::vector<rt::TraceEvent> rt::Trace::events() const {
+  std::lock_guard<std::mutex> guard(record->lock);
+  std::vector<TraceEvent> sorted = record->events;
   std::sort(sorted.begin(), sorted.end(),
             [](const TraceEvent &a, const TraceEvent &b) {
               return std::make_pair(a.start, -a.duration) <
@@ -89,41 +90,38 @@ std::vector<rt::TraceEvent> rt::Trace::events() {
   return sorted;
 }
 
-int64_t rt::Trace::dropped() {
-  std::lock_guard<std::mutex> guard(record.lock);
-  return record.dropped;
+int64_t rt::Trace::dropped() const {
+  std::lock_guard<std::mutex> guard(record->lock);
+  return record->dropped;
 }
 
-rt::TraceSpan::TraceSpan(std::string name, TraceEvent::Kind kind)
-    : name(std::move(name)), kind(kind),
-      begin(Trace::isOn() ? clockNow() : -1) {}
+rt::TraceSpan::TraceSpan(Trace *trace, std::string name, TraceEvent::Kind kind)
+    : trace(trace), name(std::move(name)), kind(kind),
+      begin(trace ? clockNow() : 0) {}
 
 rt::TraceSpan::~TraceSpan() {
-  if (begin < 0 || !Trace::isOn())
+  if (!trace)
     return;
+  Trace::Record &record = *trace->record;
   TraceEvent event;
   event.kind = kind;
   event.name = std::move(name);
-  event.start = begin - origin;
+  event.start = begin - record.origin;
   event.duration = clockNow() - begin;
-  event.thread = openOfThread().thread;
-  keep(std::move(event));
+  event.thread = openOfThread(record).thread;
+  record.keep(std::move(event));
 }
 
-void rt::beginTraceEvent(TraceEvent::Kind kind, int64_t dispatch,
-                         int64_t instance, int64_t expert) {
-  if (!Trace::isOn())
-    return;
-  OpenEvents &open = openOfThread();
+void rt::Trace::begin(TraceEvent::Kind kind, int64_t dispatch, int64_t instance,
+                      int64_t expert) {
+  OpenEvents &open = openOfThread(*record);
   open.stack.push_back({kind, "", dispatch, instance, expert,
-                        clockNow() - origin, 0, open.thread});
+                        clockNow() - record->origin, 0, open.thread});
 }
 
-void rt::endTraceEvent(TraceEvent::Kind kind, int64_t dispatch,
-                       int64_t instance, int64_t expert) {
-  if (!Trace::isOn())
-    return;
-  std::vector<TraceEvent> &stack = openOfThread().stack;
+void rt::Trace::end(TraceEvent::Kind kind, int64_t dispatch, int64_t instance,
+                    int64_t expert) {
+  std::vector<TraceEvent> &stack = openOfThread(*record).stack;
   auto key = [](const TraceEvent &event) {
     return std::make_tuple(event.kind, event.dispatch, event.instance,
                            event.expert);
@@ -136,6 +134,6 @@ void rt::endTraceEvent(TraceEvent::Kind kind, int64_t dispatch,
     return;
   TraceEvent event = std::move(*found);
   stack.erase(std::prev(found.base()), stack.end());
-  event.duration = clockNow() - origin - event.start;
-  keep(std::move(event));
+  event.duration = clockNow() - record->origin - event.start;
+  record->keep(std::move(event));
 }

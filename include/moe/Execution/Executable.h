@@ -29,6 +29,8 @@ struct ExecutableOptions {
   std::vector<std::string> misaligned;
   /// What the module was lowered to.
   MachineKind machine = MachineKind::CPU;
+  /// Where the times of compilations are recorded, or null.
+  rt::Trace *trace = nullptr;
   /// Of LLVM, 0 to 3.
   unsigned optLevel = 3;
 };

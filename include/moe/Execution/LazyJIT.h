@@ -26,6 +26,9 @@ class Module;
 } // namespace llvm
 
 namespace mlir::moe {
+namespace rt {
+class Trace;
+} // namespace rt
 
 struct LazyJITOptions {
   /// All that code may link: functions of the runtime.
@@ -34,6 +37,8 @@ struct LazyJITOptions {
   std::vector<std::string> lazyPrefixes = {"moe_expert_"};
   /// Where each object file is written when it is generated; empty: nowhere.
   std::string dumpObjectsDir;
+  /// Where the times of compilations are recorded, or null.
+  rt::Trace *trace = nullptr;
   /// 0 to 3, as in -O3.
   unsigned optLevel = 3;
   /// Empty: this machine's.

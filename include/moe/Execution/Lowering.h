@@ -14,6 +14,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "moe/Execution/Devices.h"
 #include "moe/Pipelines/Pipelines.h"
+#include "moe/Runtime/Trace.h"
 #include "llvm/Support/Error.h"
 
 namespace mlir::moe {
@@ -33,6 +34,8 @@ struct LoweringOptions {
   unsigned ptxVersion = 90;
   /// The best that kernels of a GPU may use: "wgmma", "mma" or "simt".
   std::string kernels = "wgmma";
+  /// Where the times of the phases are recorded, or null.
+  rt::Trace *trace = nullptr;
   /// Where the module is written after each phase; empty: nowhere.
   std::string dumpPhasesDir;
 };

@@ -23,6 +23,8 @@ struct SessionOptions {
   int threads = 0;
   /// Bytes that a run may hold at a time; 0 is no limit.
   int64_t memoryLimit = 0;
+  /// Where times are recorded, or null.
+  rt::Trace *trace = nullptr;
 };
 
 class Session {

@@ -112,6 +112,7 @@ struct ConditionalCounters {
 };
 
 class Device;
+class Trace;
 struct DeviceCounters;
 
 /// Ends the innermost invocation, or body of a parallel loop, of this thread.
@@ -150,6 +151,9 @@ public:
   /// The threads of a parallel loop; 0 is what OpenMP says (OMP_NUM_THREADS).
   void setThreads(int count);
   int threads() const;
+
+  /// Where times are recorded (moe/Runtime/Trace.h), or null: nowhere.
+  void setTrace(Trace *trace);
 
   /// Makes a device (moe/Runtime/Device.h) the one that code uses, or none.
   /// Constants uploaded to the one before are freed first, so that no device is

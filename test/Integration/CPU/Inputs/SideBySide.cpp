@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Runtime/Device.h"
+#include "moe/Runtime/Trace.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -124,7 +125,9 @@ int64_t count(MoEContext *context, int64_t times) {
 
 void use(int number, rt::Device *device) {
   const float weight = static_cast<float>(number + 2);
+  rt::Trace trace;
   rt::Context context;
+  context.setTrace(&trace);
   context.setThreads(1 + number % 3);
   context.setData({&weight});
   int copies = 0;
@@ -151,6 +154,13 @@ void use(int number, rt::Device *device) {
   CHECK(counters[0].flops == runs * rows);
   CHECK(counters[0].weightBytes == int64_t(runs * sizeof(float)));
   CHECK(counters[0].evaluatedCount() == 2);
+  int64_t dispatches = 0, experts = 0;
+  for (const rt::TraceEvent &event : trace.events()) {
+    CHECK(event.dispatch == number);
+    dispatches += event.kind == rt::TraceEvent::Kind::Dispatch;
+    experts += event.kind == rt::TraceEvent::Kind::Expert;
+  }
+  CHECK(dispatches == runs && experts == runs * rows);
   CHECK(context.conditionalCounters()[0].sides[number % 2] == runs);
 
   context.setMemoryLimit(16);
