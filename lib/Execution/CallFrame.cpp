@@ -24,16 +24,20 @@ static int64_t sizeInFrame(const ValueType &type) {
   return bitWidth(type.elementType) / 8;
 }
 
-/// Where each result lies; the last entry is the size of all.
-static SmallVector<int64_t> layOut(ArrayRef<ValueType> types) {
+/// Where each result lies, those that are states behind the others; the last
+/// entry is the size of all.
+static SmallVector<int64_t> layOut(const Executable &code) {
   SmallVector<int64_t> offsets;
   int64_t end = 0;
-  for (const ValueType &type : types) {
+  auto add = [&](const ValueType &type) {
     int64_t alignment = type.isTensor ? 8 : sizeInFrame(type);
     end = llvm::alignTo(end, alignment);
     offsets.push_back(end);
     end += sizeInFrame(type);
-  }
+  };
+  llvm::for_each(code.entryPoint().results, add);
+  for (const StateType &state : code.states())
+    add(state.type);
   offsets.push_back(end);
   return offsets;
 }
@@ -50,27 +54,19 @@ std::vector<int64_t> moe::describeBuffer(const void *data,
   return descriptor;
 }
 
-/// The results of a function, those that are states behind the others.
-static SmallVector<ValueType> resultTypes(const Executable &code) {
-  auto types = llvm::to_vector(code.entryPoint().results);
-  for (const StateType &state : code.states())
-    types.push_back(state.type);
-  return types;
-}
-
 CallFrame::CallFrame(const Executable &code, ArrayRef<HostTensor> inputs,
                      rt::Context &context,
                      std::vector<std::vector<int64_t>> &states)
     : code(code), entry(code.entryPoint()), context(context), states(states),
-      device(context.device()) {
-  SmallVector<ValueType> types = resultTypes(code);
-  results.resize(llvm::divideCeil(layOut(types).back(), 8) + 1);
+      device(context.device()), offsets(layOut(code)) {
+  results.resize(llvm::divideCeil(offsets.back(), 8) + 1);
   resultsAddress = results.data();
-  bool returnsValue = types.size() == 1 && !types[0].isTensor;
+  bool returnsValue =
+      states.empty() && entry.results.size() == 1 && !entry.results[0].isTensor;
   // Addresses are taken once nothing grows any more.
   descriptors.reserve(inputs.size());
   values.reserve(inputs.size() + states.size());
-  if (!returnsValue && !types.empty())
+  if (!returnsValue && offsets.size() > 1)
     pointers.push_back(&resultsAddress);
   for (auto [type, input] : llvm::zip_equal(entry.inputs, inputs)) {
     if (!type.isTensor) {
@@ -225,7 +221,7 @@ static llvm::Error moveBuffer(rt::Context &context, const ValueType &type,
   return writeBuffer(context, *block, source, bytes);
 }
 
-llvm::Error CallFrame::takeStates(ArrayRef<int64_t> offsets,
+llvm::Error CallFrame::takeStates(ArrayRef<int64_t> places,
                                   llvm::SmallPtrSetImpl<void *> &blocks) {
   const char *base = reinterpret_cast<const char *>(results.data());
   auto blockOf = [](const std::vector<int64_t> &descriptor) {
@@ -234,8 +230,8 @@ llvm::Error CallFrame::takeStates(ArrayRef<int64_t> offsets,
   for (const std::vector<int64_t> &state : states)
     blocks.insert(blockOf(state));
   // What a state has now is in the place of what another had, or new.
-  for (auto [state, offset] : llvm::zip_equal(states, offsets))
-    std::memcpy(state.data(), base + offset, 8 * state.size());
+  for (auto [state, place] : llvm::zip_equal(states, places))
+    std::memcpy(state.data(), base + place, 8 * state.size());
   llvm::Error problem = llvm::Error::success();
   llvm::SmallPtrSet<void *, 8> taken;
   for (auto [type, state] : llvm::zip_equal(code.states(), states)) {
@@ -251,12 +247,11 @@ llvm::Error CallFrame::takeStates(ArrayRef<int64_t> offsets,
 
 llvm::Expected<std::vector<HostTensor>> CallFrame::takeResults() {
   const char *base = reinterpret_cast<const char *>(results.data());
-  SmallVector<int64_t> offsets = layOut(resultTypes(code));
-  offsets.pop_back();
+  auto places = ArrayRef<int64_t>(offsets).drop_back();
   std::vector<HostTensor> tensors;
   llvm::Error problem = llvm::Error::success();
   llvm::SmallPtrSet<void *, 8> blocks;
-  for (auto [type, offset] : llvm::zip(entry.results, offsets)) {
+  for (auto [type, offset] : llvm::zip(entry.results, places)) {
     const char *place = base + offset;
     if (type.isTensor) {
       void *block = nullptr;
@@ -273,8 +268,7 @@ llvm::Expected<std::vector<HostTensor>> CallFrame::takeResults() {
   }
   problem = llvm::joinErrors(
       std::move(problem),
-      takeStates(ArrayRef<int64_t>(offsets).drop_front(entry.results.size()),
-                 blocks));
+      takeStates(places.drop_front(entry.results.size()), blocks));
   // An argument that is a result as well belongs to the caller.
   for (const std::vector<int64_t> &descriptor : descriptors)
     blocks.erase(reinterpret_cast<void *>(descriptor[0]));

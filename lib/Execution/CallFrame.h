@@ -49,7 +49,7 @@ private:
   /// Memory of the context for `input`.
   llvm::Expected<void *> give(const HostTensor &input);
   /// The new states, and who of `blocks` is to be freed.
-  llvm::Error takeStates(ArrayRef<int64_t> offsets,
+  llvm::Error takeStates(ArrayRef<int64_t> places,
                          llvm::SmallPtrSetImpl<void *> &blocks);
 
   const Executable &code;
@@ -57,6 +57,8 @@ private:
   rt::Context &context;
   std::vector<std::vector<int64_t>> &states;
   rt::Device *device;
+  /// Where each result lies, and the size of all.
+  SmallVector<int64_t> offsets;
   /// Copies of the inputs on the device.
   std::vector<void *> uploaded;
   /// Those of inputs that are given away, blocks of the context.
