@@ -18,6 +18,7 @@
 #include "moe/Conversion/MoEToGPU/LaunchEffects.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/Transforms/BufferizableOpInterfaceImpl.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 #include "moe/Pipelines/Pipelines.h"
 
@@ -28,6 +29,7 @@ void mlir::moe::registerAllDialects(DialectRegistry &registry) {
   registerAllToLLVMIRTranslations(registry);
   registerLaunchEffects(registry);
   registerRowFlow(registry);
+  registerBufferizableOpInterfaceExternalModels(registry);
   registry.insert<MoEDialect>();
 }
 

@@ -31,6 +31,7 @@ static void populateRegionsPipeline(OpPassManager &pm,
   ConvertMoEToSCFPassOptions toSCF;
   toSCF.allExperts = options.experts == ExpertsForm::All;
   pm.addPass(createConvertMoEToSCFPass(toSCF));
+  pm.addPass(createOutlineExpertsPass());
   ConvertParametersToMemRefPassOptions parameters;
   llvm::append_range(parameters.misaligned, options.misaligned);
   pm.addPass(createConvertParametersToMemRefPass(parameters));
@@ -45,20 +46,20 @@ static void populateTiledPipeline(OpPassManager &pm,
   // Results are computed where they are wanted, before loops hide it.
   pm.addPass(createSeparateEmptyTensorsPass());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
-  OpPassManager &functions = pm.nest<func::FuncOp>();
-  addSimplification(functions);
+  addSimplification(pm.nest<func::FuncOp>());
   VectorizeContractionsPassOptions contractions;
   contractions.targetName = options.target;
-  functions.addPass(createVectorizeContractionsPass(contractions));
+  pm.addPass(createVectorizeContractionsPass(contractions));
+  OpPassManager &vectors = pm.nest<func::FuncOp>();
   VectorizeElementwisePassOptions elementwise;
   elementwise.targetName = options.target;
-  functions.addPass(createVectorizeElementwisePass(elementwise));
+  vectors.addPass(createVectorizeElementwisePass(elementwise));
   // Polynomials work on vectors as on scalars, so that loops without vectors
   // vectorize later.
   ApproximateMathPassOptions math;
   math.targetName = options.target;
-  functions.addPass(createApproximateMathPass(math));
-  addSimplification(functions);
+  vectors.addPass(createApproximateMathPass(math));
+  addSimplification(vectors);
 }
 
 static void populateBuffersPipeline(OpPassManager &pm,
@@ -70,8 +71,6 @@ static void populateBuffersPipeline(OpPassManager &pm,
   pm.addPass(createConvertBufferizationToMemRefPass());
   if (options.stats)
     pm.addPass(createCountCopiesPass());
-  // In buffers, captures of a body are arguments that cost nothing.
-  pm.addPass(createOutlineExpertsPass());
 }
 
 static void populateMachinePipeline(OpPassManager &pm) {

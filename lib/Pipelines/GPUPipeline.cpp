@@ -34,12 +34,16 @@ static void populateRegionsPipeline(OpPassManager &pm,
     pm.addPass(createCountConditionalsPass());
   // Before bodies are cut into kernels: what is fused is one epilogue.
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
+  // The dense form runs bodies on all tokens.
+  if (options.experts == ExpertsForm::Active)
+    pm.addNestedPass<func::FuncOp>(createFormContractionsPass());
   ConvertMoEToParallelPassOptions toParallel;
   toParallel.allExperts = options.experts == ExpertsForm::All;
   toParallel.chip = options.chip;
   toParallel.ptxVersion = options.ptxVersion;
   toParallel.kernels = options.kernels;
   pm.addPass(createConvertMoEToParallelPass(toParallel));
+  pm.addPass(createOutlineExpertsPass());
   ConvertParametersToMemRefPassOptions parameters;
   parameters.stacked = true;
   pm.addPass(createConvertParametersToMemRefPass(parameters));
@@ -68,8 +72,6 @@ static void populateBuffersPipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createReturnDonatedPass());
   if (options.stats)
     pm.addPass(createCountCopiesPass());
-  // In buffers, captures of a body are arguments that cost nothing.
-  pm.addPass(createOutlineExpertsPass());
   // Before deallocations are lowered: what they allocate is the host's.
   pm.addPass(createConvertLinalgToGPUPass());
   pm.addPass(bufferization::createLowerDeallocationsPass());

@@ -116,18 +116,14 @@ void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
 }
 
 void mlir::moe::addBufferization(OpPassManager &pm) {
-  pm.addPass(createNameBodiesPass());
   pm.addPass(createCompleteTransfersPass());
-  bufferization::OneShotBufferizePassOptions bufferize;
-  bufferize.bufferizeFunctionBoundaries = true;
-  bufferize.functionBoundaryTypeConversion =
-      bufferization::LayoutMapOption::IdentityLayoutMap;
-  // A tensor that changes its size in a loop is a new one in each round.
-  bufferize.allowReturnAllocsFromLoops = true;
   pm.addPass(createSeparateEmptyTensorsPass());
-  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  pm.addPass(createBufferizePass());
+  // What loops and conditions carry is seen to be one buffer; then, that a
+  // function returns its destination, and its caller copies nothing.
   addSimplification(pm);
-  addCanonicalization(pm);
+  pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
+  addSimplification(pm);
 }
 
 void mlir::moe::addHostLowering(

@@ -1,7 +1,7 @@
 // RUN: moe-opt %s --moe-lower-to-cpu=to=routed | FileCheck %s --check-prefix=ROUTED
 // RUN: moe-opt %s --moe-lower-to-cpu=to=grouped | FileCheck %s --check-prefix=GROUPED
 // RUN: moe-opt %s --moe-lower-to-cpu=to=regions | mlir-opt | FileCheck %s --check-prefix=REGIONS
-// RUN: moe-opt %s --moe-lower-to-cpu=to=tiled | mlir-opt | FileCheck %s --check-prefix=TILED
+// RUN: moe-opt %s --moe-lower-to-cpu=to=tiled | FileCheck %s --check-prefix=TILED
 // RUN: moe-opt %s --moe-lower-to-cpu=to=buffers | mlir-opt | FileCheck %s --check-prefix=BUFFERS
 // RUN: moe-opt %s --moe-lower-to-cpu=to=machine | mlir-opt | FileCheck %s --check-prefix=MACHINE
 // One can go on from any phase.

@@ -286,14 +286,18 @@ def ApproximateMathPass : Pass<"moe-approximate-math"> {
   ];
 }
 
-def VectorizeContractionsPass : Pass<"moe-vectorize-contractions"> {
+def VectorizeContractionsPass
+    : Pass<"moe-vectorize-contractions", "::mlir::ModuleOp"> {
   let summary = "Turn contractions on tensors into loops over vectors";
   let description = [{
     Every linalg operation on tensors that multiplies two operands and adds up
     the products in f32 or f64, whatever the order of its dimensions, becomes
     loops and vector operations: panels of the right-hand side are packed (and
     widened) into a buffer that stays in the cache, and tiles of the result are
-    accumulated in registers. Sizes may be static or dynamic, odd or zero.
+    accumulated in registers. Sizes may be static or dynamic, odd or zero. The
+    code is a private function `moe_kernel_N`, one for all contractions of the
+    same types and order of dimensions, wherever they stand: a model has far
+    fewer of these than products.
 
     The products of one element are added in ascending order, and the number of
     rows that are computed together does not change a bit of any of them. All
@@ -305,7 +309,9 @@ def VectorizeContractionsPass : Pass<"moe-vectorize-contractions"> {
            "Processor to generate code for: host, avx512, avx2 or sse">
   ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::arith::ArithDialect",
+    "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::moe::MoEDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
     "::mlir::vector::VectorDialect"
   ];
@@ -353,28 +359,20 @@ def CompleteTransfersPass : Pass<"moe-complete-transfers"> {
   let dependentDialects = ["::mlir::vector::VectorDialect"];
 }
 
-def NameBodiesPass : Pass<"moe-name-bodies", "::mlir::ModuleOp"> {
-  let summary = "Keep the names of regions through bufferization";
-  let description = [{
-    A `scf.execute_region no_inline` on tensors has the name of the function that
-    it is to become in the attribute `moe.body`. Bufferization makes a new
-    operation, and keeps its location alone: the name is moved there.
-
-    ```
-    scf.execute_region no_inline {...} {moe.body = "f"} loc(L)
-      ==>  scf.execute_region no_inline {...} loc(fused<"f">[L])
-    ```
-  }];
-}
-
 def OutlineExpertsPass : Pass<"moe-outline-experts", "::mlir::ModuleOp"> {
   let summary = "Move regions that are not to be inlined into functions";
   let description = [{
-    Each `scf.execute_region no_inline` in buffers becomes a private function
-    that is given what the region captures. A function is what is compiled when
-    it is first called. Its name is that of `moe-name-bodies`.
+    Each `scf.execute_region no_inline` on tensors becomes a private function
+    that is given what the region captures, and is named by its attribute
+    `moe.body`. A function is what is compiled when it is first called, and what
+    is bufferized by itself. What costs nothing in another place, as constants,
+    weights and slices do, is repeated in it. It yields what is materialized in
+    tensors from outside, the destinations of the `moe.call` that is left.
   }];
-  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let dependentDialects = [
+    "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
+    "::mlir::moe::MoEDialect"
+  ];
 }
 
 def CheckTargetPass : Pass<"moe-check-target"> {

@@ -8,17 +8,23 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "AbsorbMoves.h"
 #include "ContractionKernel.h"
 
 #include "moe/Conversion/Passes.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Remarks.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/IR/TypeUtilities.h"
 
 namespace mlir::moe {
@@ -33,74 +39,11 @@ using namespace mlir::moe;
 // Recognition
 //===----------------------------------------------------------------------===//
 
-/// The block argument that `value` is, or that it widens.
-static BlockArgument sourceArgument(Value value) {
-  if (auto widening = value.getDefiningOp<arith::ExtFOp>())
-    value = widening.getIn();
-  return dyn_cast<BlockArgument>(value);
-}
-
-/// Whether `block` adds the product of its first two arguments to its third.
-static bool isMultiplyAdd(Block &block) {
-  if (block.getNumArguments() != 3)
-    return false;
-  auto sum =
-      block.getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  if (!sum)
-    return false;
-  Value product = sum.getLhs();
-  if (product == block.getArgument(2))
-    product = sum.getRhs();
-  else if (sum.getRhs() != block.getArgument(2))
-    return false;
-  auto multiply = product.getDefiningOp<arith::MulFOp>();
-  if (!multiply)
-    return false;
-  BlockArgument lhs = sourceArgument(multiply.getLhs());
-  BlockArgument rhs = sourceArgument(multiply.getRhs());
-  return lhs && rhs && lhs != rhs && lhs.getOwner() == &block &&
-         rhs.getOwner() == &block && lhs.getArgNumber() < 2 &&
-         rhs.getArgNumber() < 2;
-}
-
 static ContractionOperand operandOf(linalg::LinalgOp op, OpOperand &operand) {
   ContractionOperand result{operand.get(), {}};
   for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults())
     result.loops.push_back(cast<AffineDimExpr>(expr).getPosition());
   return result;
-}
-
-/// Whether `op` only moves elements of its one input to other places, and
-/// perhaps widens them.
-static bool isMove(linalg::LinalgOp op) {
-  if (!op.hasPureTensorSemantics() || op.getNumParallelLoops() == 0 ||
-      op.getNumParallelLoops() != op.getNumLoops() ||
-      op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1)
-    return false;
-  if (!op.getMatchingIndexingMap(op.getDpsInputOperand(0))
-           .isProjectedPermutation() ||
-      !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isPermutation())
-    return false;
-  Block *body = op.getBlock();
-  return sourceArgument(body->getTerminator()->getOperand(0)) ==
-         body->getArgument(0);
-}
-
-/// Reads an operand from where a transposition, broadcast or widening has it
-/// from, so that weights are not copied.
-static void lookThroughMoves(ContractionOperand &operand) {
-  while (auto move = operand.tensor.getDefiningOp<linalg::LinalgOp>()) {
-    if (!isMove(move))
-      return;
-    // Loop of the contraction for each loop of the move.
-    ContractionOperand to = operandOf(move, *move.getDpsInitOperand(0));
-    SmallVector<unsigned> loops(move.getNumLoops());
-    for (auto [mine, outer] : llvm::zip_equal(to.loops, operand.loops))
-      loops[mine] = outer;
-    operand = operandOf(move, *move.getDpsInputOperand(0));
-    for (unsigned &loop : operand.loops)
-      loop = loops[loop];
-  }
 }
 
 /// Finds the loops of `op` as a contraction; returns why it is none that can
@@ -110,7 +53,7 @@ static const char *recognize(linalg::LinalgOp op, Contraction &contraction) {
     return "not on tensors";
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
     return "not two inputs and one result";
-  if (!isMultiplyAdd(*op.getBlock()))
+  if (!isMultiplyAdd(op))
     return "body is not a multiply-add";
   Type accumulator = getElementTypeOrSelf(op.getDpsInits()[0]);
   if (!accumulator.isF32() && !accumulator.isF64())
@@ -122,8 +65,6 @@ static const char *recognize(linalg::LinalgOp op, Contraction &contraction) {
   contraction.lhs = operandOf(op, *op.getDpsInputOperand(0));
   contraction.rhs = operandOf(op, *op.getDpsInputOperand(1));
   contraction.result = operandOf(op, *op.getDpsInitOperand(0));
-  lookThroughMoves(contraction.lhs);
-  lookThroughMoves(contraction.rhs);
   if (contraction.result.loops.empty())
     return "result is a scalar";
 
@@ -220,21 +161,102 @@ static OpFoldResult extentOf(OpBuilder &b, Location loc,
   return extent;
 }
 
-static void vectorize(IRRewriter &rewriter, linalg::LinalgOp op,
-                      Contraction &contraction, const CPUTarget &target) {
+namespace {
+/// The functions that compute contractions, one for all that are alike.
+class Kernels {
+public:
+  Kernels(ModuleOp module, const CPUTarget &target)
+      : symbols(module), target(target) {}
+
+  /// Replaces `op`, which is `contraction`, by a call.
+  void replace(IRRewriter &rewriter, linalg::LinalgOp op,
+               Contraction contraction);
+
+private:
+  func::FuncOp create(OpBuilder &b, Location loc, TypeRange types,
+                      const Contraction &contraction);
+
+  SymbolTable symbols;
+  const CPUTarget &target;
+  llvm::StringMap<func::FuncOp> known;
+};
+} // namespace
+
+/// What the code of `contraction` depends on.
+static std::string keyOf(const Contraction &contraction) {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  for (const ContractionOperand *operand :
+       {&contraction.lhs, &contraction.rhs, &contraction.result}) {
+    os << operand->tensor.getType() << ' ';
+    llvm::interleaveComma(operand->loops, os);
+    os << ';';
+  }
+  // The others follow from these.
+  os << contraction.columns << ' ' << contraction.depth << ' ';
+  Attribute initial;
+  if (contraction.initial &&
+      matchPattern(contraction.initial, m_Constant(&initial)))
+    os << initial;
+  else if (contraction.initial)
+    os << "given";
+  return key;
+}
+
+func::FuncOp Kernels::create(OpBuilder &b, Location loc, TypeRange types,
+                             const Contraction &contraction) {
+  auto function = func::FuncOp::create(
+      loc, "moe_kernel_" + std::to_string(known.size() - 1),
+      b.getFunctionType(types, contraction.result.tensor.getType()));
+  function.setPrivate();
+  Block *body = function.addEntryBlock();
+  OpBuilder inside = OpBuilder::atBlockBegin(body);
+  Value destination = body->getArguments().back();
+  Contraction mine = contraction;
+  mine.lhs.tensor = body->getArgument(0);
+  mine.rhs.tensor = body->getArgument(1);
+  mine.result.tensor = destination;
+  if (body->getNumArguments() > 3)
+    mine.initial = body->getArgument(2);
+  else if (mine.initial)
+    mine.initial = inside.clone(*mine.initial.getDefiningOp())->getResult(0);
+  for (unsigned loop = 0; loop < mine.outer.size() + 2 + mine.rows.has_value();
+       ++loop)
+    mine.extents.push_back(extentOf(inside, loc, mine, loop));
+  Value result = createContractionKernel(inside, loc, mine, target);
+  func::ReturnOp::create(inside, loc, result);
+  for (unsigned i = 0; i + 1 < types.size(); ++i)
+    if (isa<TensorType>(types[i]))
+      function.setArgAttr(
+          i, bufferization::BufferizationDialect::kWritableAttrName,
+          inside.getBoolAttr(false));
+  symbols.insert(function);
+  return function;
+}
+
+void Kernels::replace(IRRewriter &rewriter, linalg::LinalgOp op,
+                      Contraction contraction) {
   Location loc = op.getLoc();
   rewriter.setInsertionPoint(op);
   absorbFill(contraction);
-  for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
-    contraction.extents.push_back(extentOf(rewriter, loc, contraction, loop));
   // A row of the left-hand side is read once for every panel; an element of
   // the right-hand side is widened while it is packed.
   Type accumulator = getElementTypeOrSelf(contraction.result.tensor);
   Value &lhs = contraction.lhs.tensor;
   if (getElementTypeOrSelf(lhs) != accumulator)
     lhs = widenTensor(rewriter, loc, lhs, accumulator);
-  rewriter.replaceOp(
-      op, createContractionKernel(rewriter, loc, contraction, target));
+  SmallVector<Value> inputs{lhs, contraction.rhs.tensor};
+  if (contraction.initial && !matchPattern(contraction.initial, m_Constant()))
+    inputs.push_back(contraction.initial);
+  Value destination = contraction.result.tensor;
+  func::FuncOp &kernel = known[keyOf(contraction)];
+  if (!kernel) {
+    SmallVector<Type> types = llvm::to_vector(ValueRange(inputs).getTypes());
+    types.push_back(destination.getType());
+    kernel = create(rewriter, loc, types, contraction);
+  }
+  rewriter.replaceOpWithNewOp<CallOp>(op, destination.getType(),
+                                      kernel.getName(), inputs, destination);
 }
 
 namespace {
@@ -256,11 +278,13 @@ struct VectorizeContractionsPass
     getOperation()->walk(
         [&](linalg::LinalgOp op) { candidates.push_back(op); });
     IRRewriter rewriter(&getContext());
+    Kernels kernels(getOperation(), target);
     for (linalg::LinalgOp op : candidates) {
+      op = absorbMoves(rewriter, op);
       Contraction contraction;
       const char *reason = recognize(op, contraction);
       if (!reason) {
-        vectorize(rewriter, op, contraction, target);
+        kernels.replace(rewriter, op, contraction);
         continue;
       }
       if (looksLikeContraction(op))

@@ -14,13 +14,16 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/ParametersToMemRef/ParametersToMemRef.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
+#include "moe/Dialect/MoE/Transforms/Contractions.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -28,42 +31,127 @@ using namespace mlir::moe;
 /// Up to this many rows for each expert, weights are better streamed once.
 static constexpr int64_t fewRowsPerExpert = 16;
 
-FamilyKernels::FamilyKernels(DispatchOp op, const FamilyStages &stages,
-                             ParallelRouting routing, ValueRange tokens,
-                             const GPUTarget &target)
-    : op(op), stages(stages), routing(routing), tokens(tokens), target(target) {
-}
+FamilyKernels::FamilyKernels(DispatchOp op, ParallelRouting routing,
+                             ValueRange tokens, const GPUTarget &target)
+    : op(op), routing(routing), tokens(tokens), target(target),
+      stages(op.getExperts().front().getOps<ContractOp>()) {}
 
 //===----------------------------------------------------------------------===//
 // Kernels
 //===----------------------------------------------------------------------===//
 
+/// A result of 16 bits hides what a division or a function loses by being
+/// approximate, and exact ones would take longer than the product.
+static void allowApproximation(Operation *op, Type element) {
+  auto result = dyn_cast<FloatType>(element);
+  auto approximable = dyn_cast<arith::ArithFastMathInterface>(op);
+  if (!approximable || !result || result.getWidth() > 16 ||
+      !isa<arith::DivFOp, math::ExpOp, math::TanhOp>(op))
+    return;
+  auto flags = approximable.getFastMathFlagsAttr();
+  op->setAttr(approximable.getFastMathAttrName(),
+              arith::FastMathFlagsAttr::get(
+                  op->getContext(),
+                  (flags ? flags.getValue() : arith::FastMathFlags::none) |
+                      arith::FastMathFlags::afn));
+}
+
+bool FamilyKernels::isToken(Value value) const {
+  return llvm::is_contained(op.getTokenArguments(op.getExperts().front()),
+                            value);
+}
+
+EpilogueIndex FamilyKernels::indexOf(ContractOp stage, unsigned other) const {
+  AffineMap map = stage.getMap(other);
+  if (map.getNumResults() == 2)
+    return isToken(stage.getOthers()[other]) ? EpilogueIndex::GatheredElement
+                                             : EpilogueIndex::Element;
+  return map.getDimPosition(0) == 0 ? EpilogueIndex::Row
+                                    : EpilogueIndex::Column;
+}
+
+std::string FamilyKernels::check() const {
+  Region &region = op.getExperts().front();
+  auto isStage = [&](Value value) {
+    auto stage = value.getDefiningOp<ContractOp>();
+    return stage && stage->getBlock() == &region.front();
+  };
+  auto isOfExpert = [&](Value weight) {
+    return getParameterOfExpert(op, region, weight);
+  };
+  for (Value result : region.front().getTerminator()->getOperands())
+    if (!isStage(result))
+      return "a result is not computed by a contraction";
+  for (ContractOp stage : stages) {
+    if (!llvm::all_of(stage.getWeights(), isOfExpert))
+      return "a product is with other weights than the expert's parameters";
+    if (stage.getRows() && !isToken(stage.getRows()) &&
+        !isStage(stage.getRows()))
+      return "the rows of a product are neither tokens nor a result";
+    bool gathers = false;
+    for (auto [number, other] : llvm::enumerate(stage.getOthers())) {
+      if (stage.getMap(number).getNumResults() == 0)
+        return "a number is computed while running";
+      EpilogueIndex index = indexOf(stage, number);
+      gathers |= index == EpilogueIndex::GatheredElement;
+      if ((index == EpilogueIndex::Column && !isOfExpert(other)) ||
+          (index == EpilogueIndex::Row &&
+           other != op.getWeightsArgument(region)))
+        return "a vector is neither a parameter of the expert nor the weights";
+      if (index == EpilogueIndex::Element && !isStage(other))
+        return "an element is neither of a token nor of a result";
+    }
+    if (gathers && stage.getRows() && !isToken(stage.getRows()))
+      return "a stage reads both packed rows and tokens";
+    if (stage.getOthers().empty() && stage.getWeights().empty())
+      return "a stage reads nothing";
+  }
+  return "";
+}
+
+/// What the region of `stage` computes of its sums and of other elements.
+static Value emitElement(ImplicitLocOpBuilder &b, ContractOp stage,
+                         ValueRange sums, ValueRange elements) {
+  IRMapping mapping;
+  mapping.map(stage.getSums(), sums);
+  mapping.map(stage.getElements(), elements);
+  Block &block = stage.getBody().front();
+  Type element = getElementTypeOrSelf(stage.getResult().getType());
+  for (Operation &inner : block.without_terminator())
+    allowApproximation(b.clone(inner, mapping), element);
+  return mapping.lookupOrDefault(
+      cast<YieldElementOp>(block.getTerminator()).getValue());
+}
+
 GroupedContraction FamilyKernels::describe(size_t index, StringRef purpose,
                                            int64_t expectedRows) const {
-  const FamilyStage &stage = stages.stages()[index];
+  ContractOp stage = stages[index];
+  auto result = cast<RankedTensorType>(stage.getResult().getType());
   GroupedContraction spec;
   spec.name = (familyPrefix + Twine(getDispatchNumber(op)) + "_" +
                Twine(index) + "_" + purpose)
                   .str();
-  spec.resultType = getElementTypeOrSelf(stage.result.getType());
+  spec.resultType = result.getElementType();
   spec.elementType = Float32Type::get(op.getContext());
-  if (stage.lhs)
-    spec.elementType =
-        cast<FloatType>(getElementTypeOrSelf(stage.lhs.getType()));
-  spec.numContractions = stage.contractions.size();
-  spec.experts = op.getNumExperts();
-  spec.columns = stage.columns;
-  spec.depth = stage.depth;
-  spec.expectedRows = expectedRows;
-  bool fromTokens = stage.lhs && isa<BlockArgument>(stage.lhs);
-  spec.gather = fromTokens;
-  for (auto &[value, operand] : stage.operands) {
-    spec.operands.push_back(operand);
-    spec.gather |= operand.index == EpilogueIndex::GatheredElement;
+  spec.depth = 0;
+  if (Value rows = stage.getRows()) {
+    auto type = cast<RankedTensorType>(rows.getType());
+    spec.elementType = cast<FloatType>(type.getElementType());
+    spec.depth = type.getDimSize(1);
+    spec.gather = isToken(rows);
   }
-  spec.epilogue = [this, &stage](ImplicitLocOpBuilder &b,
-                                 ValueRange accumulators, ValueRange operands) {
-    return stages.emitElement(b, stage, accumulators, operands);
+  spec.numContractions = stage.getWeights().size();
+  spec.experts = op.getNumExperts();
+  spec.columns = result.getDimSize(1);
+  spec.expectedRows = expectedRows;
+  for (auto [number, other] : llvm::enumerate(stage.getOthers())) {
+    EpilogueIndex where = indexOf(stage, number);
+    spec.operands.push_back({getElementTypeOrSelf(other.getType()), where});
+    spec.gather |= where == EpilogueIndex::GatheredElement;
+  }
+  spec.epilogue = [stage](ImplicitLocOpBuilder &b, ValueRange accumulators,
+                          ValueRange operands) {
+    return emitElement(b, stage, accumulators, operands);
   };
   return spec;
 }
@@ -82,19 +170,11 @@ FamilyKernels::buildFirst(ArrayRef<ContractionVariant> variants,
 }
 
 std::string FamilyKernels::build() {
-  std::string why;
+  std::string why = check();
+  if (!why.empty())
+    return why;
   bool streams = false;
-  for (size_t index = 0; index < stages.stages().size(); ++index) {
-    const FamilyStage &stage = stages.stages()[index];
-    bool mixed =
-        stage.lhs && !isa<BlockArgument>(stage.lhs) &&
-        llvm::any_of(stage.operands, [](const auto &operand) {
-          return operand.second.index == EpilogueIndex::GatheredElement;
-        });
-    if (mixed)
-      return "a stage reads both packed rows and tokens";
-    if (stage.operands.empty() && stage.contractions.empty())
-      return "a stage reads nothing";
+  for (size_t index = 0; index < stages.size(); ++index) {
     auto kernel =
         buildFirst({ContractionVariant::WGMMA, ContractionVariant::MMA,
                     ContractionVariant::SIMT},
@@ -106,7 +186,7 @@ std::string FamilyKernels::build() {
   }
   if (!streams)
     return "";
-  for (size_t index = 0; index < stages.stages().size(); ++index) {
+  for (size_t index = 0; index < stages.size(); ++index) {
     auto kernel =
         buildFirst({ContractionVariant::Streaming, ContractionVariant::SIMT},
                    describe(index, "few", fewRowsPerExpert), why);
@@ -208,7 +288,8 @@ Value FamilyKernels::bufferOf(ImplicitLocOpBuilder &b, Value value) const {
 }
 
 Value FamilyKernels::stackOf(ImplicitLocOpBuilder &b, Value weight) const {
-  ParameterOp parameter = stages.parameterOf(weight);
+  ParameterOp parameter =
+      getParameterOfExpert(op, op.getExperts().front(), weight);
   return makeStackView(b, op->getParentOfType<ModuleOp>(), parameter,
                        parameter.getNumbers().drop_back());
 }
@@ -225,21 +306,22 @@ Value FamilyKernels::rowsOf(ImplicitLocOpBuilder &b, Value value) {
 
 void FamilyKernels::launchStage(ImplicitLocOpBuilder &b,
                                 const ContractionKernel &kernel,
-                                const FamilyStage &stage, ValueRange table,
-                                Value out) {
+                                ContractOp stage, ValueRange table, Value out) {
   Value none = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
-  SmallVector<Value> arguments{stage.lhs ? rowsOf(b, stage.lhs) : none};
-  for (Value weight : stage.rhs)
+  SmallVector<Value> arguments{stage.getRows() ? rowsOf(b, stage.getRows())
+                                               : none};
+  for (Value weight : stage.getWeights())
     arguments.push_back(stackOf(b, weight));
   arguments.push_back(bufferOf(b, routing.ids));
   arguments.append({table[0], table[1]});
-  for (auto &[value, operand] : stage.operands) {
-    if (operand.index == EpilogueIndex::Column)
-      arguments.push_back(stackOf(b, value));
-    else if (operand.index == EpilogueIndex::Row)
+  for (auto [number, other] : llvm::enumerate(stage.getOthers())) {
+    EpilogueIndex where = indexOf(stage, number);
+    if (where == EpilogueIndex::Column)
+      arguments.push_back(stackOf(b, other));
+    else if (where == EpilogueIndex::Row)
       arguments.push_back(bufferOf(b, routing.weights));
     else
-      arguments.push_back(rowsOf(b, value));
+      arguments.push_back(rowsOf(b, other));
   }
   arguments.push_back(out);
 
@@ -276,7 +358,7 @@ void FamilyKernels::launchStage(ImplicitLocOpBuilder &b,
   if (kernel.mapsLhs)
     map(0, {kernel.boxDepth, kernel.tileRows});
   if (kernel.mapsRhs)
-    for (size_t i = 0; i < stage.rhs.size(); ++i)
+    for (size_t i = 0; i < stage.getWeights().size(); ++i)
       map(i + 1, {kernel.boxDepth, kernel.boxColumns, 1});
   launch->setAttr(launchMapsAttr, b.getArrayAttr(maps));
 }
@@ -284,8 +366,7 @@ void FamilyKernels::launchStage(ImplicitLocOpBuilder &b,
 void FamilyKernels::launchAll(ImplicitLocOpBuilder &b, const Kernels &kernels,
                               ValueRange outs) {
   DenseMap<int64_t, SmallVector<Value>> tables;
-  for (auto [kernel, stage, out] :
-       llvm::zip_equal(kernels, stages.stages(), outs)) {
+  for (auto [kernel, stage, out] : llvm::zip_equal(kernels, stages, outs)) {
     SmallVector<Value> &table = tables[kernel.tileRows];
     if (table.empty())
       table = makeTable(b, kernel.tileRows);
@@ -311,14 +392,14 @@ SmallVector<Value> FamilyKernels::launch(ImplicitLocOpBuilder &b) {
   // offset into a dimension of constant size 0 is valid, not even 0.
   Value rows = arith::MaxUIOp::create(b, places, constantIndex(b, 1));
   SmallVector<Value> outs;
-  for (const FamilyStage &stage : stages.stages()) {
-    auto type = cast<RankedTensorType>(stage.result.getType());
+  for (ContractOp stage : stages) {
+    auto type = cast<RankedTensorType>(stage.getResult().getType());
     outs.push_back(memref::AllocOp::create(
         b,
-        MemRefType::get({ShapedType::kDynamic, stage.columns},
+        MemRefType::get({ShapedType::kDynamic, type.getDimSize(1)},
                         type.getElementType()),
         rows));
-    buffers[stage.result] = outs.back();
+    buffers[stage.getResult()] = outs.back();
   }
   if (few.empty()) {
     launchAll(b, many, outs);

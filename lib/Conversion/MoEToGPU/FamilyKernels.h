@@ -11,16 +11,19 @@
 #ifndef MOE_LIB_CONVERSION_MOETOGPU_FAMILYKERNELS_H
 #define MOE_LIB_CONVERSION_MOETOGPU_FAMILYKERNELS_H
 
-#include "FamilyStages.h"
 #include "Parallel.h"
+#include "moe/Conversion/MoEToGPU/GroupedContraction.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
 
 namespace mlir::moe {
 
 class FamilyKernels {
 public:
-  FamilyKernels(DispatchOp op, const FamilyStages &stages,
-                ParallelRouting routing, ValueRange tokens,
+  FamilyKernels(DispatchOp op, ParallelRouting routing, ValueRange tokens,
                 const GPUTarget &target);
+
+  /// Whether the body is made of contractions at all.
+  bool hasStages() const { return !stages.empty(); }
 
   /// Null, or why some stage has no kernel on the target.
   std::string build();
@@ -33,6 +36,10 @@ private:
   /// A way to compute all stages: for few rows of an expert, or for many.
   using Kernels = SmallVector<ContractionKernel>;
 
+  /// Null, or why the contractions of the body are none of kernels.
+  std::string check() const;
+  bool isToken(Value value) const;
+  EpilogueIndex indexOf(ContractOp stage, unsigned other) const;
   GroupedContraction describe(size_t stage, StringRef purpose,
                               int64_t expectedRows = 0) const;
   std::optional<ContractionKernel>
@@ -42,7 +49,7 @@ private:
   void launchAll(ImplicitLocOpBuilder &b, const Kernels &kernels,
                  ValueRange outs);
   void launchStage(ImplicitLocOpBuilder &b, const ContractionKernel &kernel,
-                   const FamilyStage &stage, ValueRange table, Value out);
+                   ContractOp stage, ValueRange table, Value out);
   void countTiles(ImplicitLocOpBuilder &b, int64_t tileRows);
   /// The tiles of at most `tileRows` rows, and how many there can be.
   SmallVector<Value> makeTable(ImplicitLocOpBuilder &b, int64_t tileRows);
@@ -53,10 +60,10 @@ private:
   Value bufferOf(ImplicitLocOpBuilder &b, Value value) const;
 
   mutable DispatchOp op;
-  const FamilyStages &stages;
   ParallelRouting routing;
   SmallVector<Value> tokens;
   const GPUTarget &target;
+  mutable SmallVector<ContractOp> stages;
   Kernels many, few;
   /// The buffers of what stages have computed, by the value of the body.
   DenseMap<Value, Value> buffers;

@@ -26,6 +26,7 @@
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
+#include "moe/Dialect/MoE/Transforms/Contractions.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -109,6 +110,7 @@ SmallVector<Value> ParallelDispatch::lower() {
         extractAt(b, routing.offsets, constantIndex(b, op.getNumExperts()));
     for (Type type : op.getResultTypes())
       packed.push_back(emptyRows(b, total, cast<RankedTensorType>(type)));
+    op.walk([&](ContractOp stage) { decomposeContract(rewriter, stage); });
     packed = op.isFamily() ? lowerFamily(packed) : lowerUnlike(packed);
   }
   counting.endRun(b);
@@ -119,13 +121,11 @@ std::optional<SmallVector<Value>> ParallelDispatch::lowerToKernels() {
   if (!op.isFamily() || allExperts || !target)
     return std::nullopt;
   Region &region = op.getExperts().front();
-  FamilyStages stages(op);
-  std::string why = "its rows are not independent";
-  if (isRowWise(op, region))
-    why = stages.analyze();
-  FamilyKernels kernels(op, stages, routing, tokens, *target);
-  if (why.empty())
-    why = kernels.build();
+  FamilyKernels kernels(op, routing, tokens, *target);
+  // moe-form-contractions has said why.
+  if (!kernels.hasStages())
+    return std::nullopt;
+  std::string why = kernels.build();
   if (!why.empty()) {
     remark::missed(op.getLoc(), remark::RemarkOpts::name("FamilyNotGrouped")
                                     .category("moe-convert-to-parallel"))
@@ -170,7 +170,8 @@ void ParallelDispatch::countOnHost() {
                     mapping.map(weights, sliceRows(b, routing.weights,
                                                    share.begin, share.count));
                   for (Operation &inner : region.front().without_terminator())
-                    b.clone(inner, mapping);
+                    if (!isa<ContractOp>(inner))
+                      b.clone(inner, mapping);
                   return {};
                 });
             return SmallVector<Value>();
@@ -239,7 +240,8 @@ SmallVector<Value> ParallelDispatch::runOutlined(ImplicitLocOpBuilder &b,
   execute->setDiscardableAttr(bodyNameAttr, b.getStringAttr(name));
   OpBuilder::InsertionGuard guard(b);
   b.createBlock(&execute.getRegion());
-  scf::YieldOp::create(b, runExpert(b, share, region, packed));
+  scf::YieldOp::create(b,
+                       putInto(b, runExpert(b, share, region, packed), packed));
   return SmallVector<Value>(execute.getResults());
 }
 

@@ -3,17 +3,20 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Assignments are ordered by expert, so that going over them in order adds up
-// the rows of each token in ascending order of experts.
+// Blocks of tokens are summed up in parallel. Assignments are ordered by
+// expert, so that going over them in order adds up the rows of each token in
+// ascending order of experts, whatever block it is in.
 //
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
+#include "moe/Conversion/RuntimeSymbols.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;
@@ -109,9 +112,6 @@ struct ConvertCombine : OpConversionPattern<CombineOp> {
     PlainRouting routing(adaptor.getRouting());
     Value packed = adaptor.getPacked().front();
     Value init = op.getInit() ? adaptor.getInit().front() : Value();
-    Type element = getElementTypeOrSelf(packed.getType());
-    Type sum = isa<FloatType>(element) && !element.isF64() ? b.getF32Type()
-                                                           : Type(element);
     Value total = lastOffset(b, routing);
     Value zeroIndex = constantIndex(b, 0);
     assertEqual(b, tensor::DimOp::create(b, packed, zeroIndex), total,
@@ -123,38 +123,96 @@ struct ConvertCombine : OpConversionPattern<CombineOp> {
                   "moe.combine: the number of rows of init differs from the "
                   "number of tokens");
 
+    Value tokens = routing.numTokens;
+    Value result = emptyRowsLike(b, tokens, packed);
+    Value size = tokensPerBlock(b, tokens);
+    Value blocks = arith::CeilDivUIOp::create(b, tokens, size);
+    auto forall = scf::ForallOp::create(
+        b, SmallVector<OpFoldResult>{blocks}, result, std::nullopt,
+        [&](OpBuilder &nested, Location loc, ValueRange args) {
+          ImplicitLocOpBuilder b(loc, nested);
+          Value first = arith::MulIOp::create(b, args[0], size);
+          Value rest = arith::SubIOp::create(b, tokens, first);
+          Value count = arith::MinUIOp::create(b, rest, size);
+          Value mine = init ? sliceRows(b, init, first, count) : Value();
+          Value rows = sumUp(b, op, routing, packed, mine, first, count);
+          auto parallel = scf::InParallelOp::create(b);
+          b.setInsertionPointToStart(parallel.getBody());
+          insertRowsInParallel(b, rows, args[1], first, count);
+        });
+    rewriter.replaceOp(op, forall.getResults());
+    return success();
+  }
+
+private:
+  /// Enough blocks for all threads, but none of a few rows.
+  static Value tokensPerBlock(ImplicitLocOpBuilder &b, Value tokens) {
+    constexpr int64_t least = 64, blocksPerThread = 4;
+    Value threads = arith::IndexCastOp::create(
+        b, b.getIndexType(),
+        func::CallOp::create(b, threadsFunction, b.getI64Type(), ValueRange())
+            .getResult(0));
+    Value blocks =
+        arith::MulIOp::create(b, threads, constantIndex(b, blocksPerThread));
+    return arith::MaxUIOp::create(b,
+                                  arith::CeilDivUIOp::create(b, tokens, blocks),
+                                  constantIndex(b, least));
+  }
+
+  /// The rows of tokens [first, first + count), of which `init` has those
+  /// without an expert.
+  static Value sumUp(ImplicitLocOpBuilder &b, CombineOp op,
+                     PlainRouting routing, Value packed, Value init,
+                     Value first, Value count) {
+    Type element = getElementTypeOrSelf(packed.getType());
+    Type sum = isa<FloatType>(element) && !element.isF64() ? b.getF32Type()
+                                                           : Type(element);
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(sum));
-    Value sums =
-        fill(b, emptyRowsLike(b, routing.numTokens, packed, sum), zero);
-    SmallVector<Value> carried{sums};
+    SmallVector<Value> carried{
+        fill(b, emptyRowsLike(b, count, packed, sum), zero)};
     if (init) {
-      Value flags =
-          tensor::EmptyOp::create(b, ArrayRef<int64_t>{ShapedType::kDynamic},
-                                  b.getI1Type(), routing.numTokens);
+      Value flags = tensor::EmptyOp::create(
+          b, ArrayRef<int64_t>{ShapedType::kDynamic}, b.getI1Type(), count);
       Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
       carried.push_back(fill(b, flags, no));
     }
+    auto add = [&](ImplicitLocOpBuilder &b, Value assignment, Value place,
+                   ValueRange carried) {
+      Value one = constantIndex(b, 1);
+      Value weight = op.getUnweighted()
+                         ? Value()
+                         : extractAt(b, routing.weights, assignment);
+      Value row = sliceRows(b, packed, assignment, one);
+      Value target = sliceRows(b, carried[0], place, one);
+      SmallVector<Value> next{insertRows(b, addRow(b, target, row, weight),
+                                         carried[0], place, one)};
+      if (init) {
+        Value yes = arith::ConstantOp::create(b, b.getBoolAttr(true));
+        next.push_back(tensor::InsertOp::create(b, yes, carried[1], place));
+      }
+      return next;
+    };
+    // Each block goes over all assignments, which costs less than a row.
     carried = forEach(
-        b, zeroIndex, total, carried,
+        b, constantIndex(b, 0), lastOffset(b, routing), carried,
         [&](ImplicitLocOpBuilder &b, Value assignment, ValueRange carried) {
-          Value one = constantIndex(b, 1);
           Value token = extractAt(b, routing.ids, assignment);
-          Value weight = op.getUnweighted()
-                             ? Value()
-                             : extractAt(b, routing.weights, assignment);
-          Value row = sliceRows(b, packed, assignment, one);
-          Value target = sliceRows(b, carried[0], token, one);
-          SmallVector<Value> next{insertRows(b, addRow(b, target, row, weight),
-                                             carried[0], token, one)};
-          if (init) {
-            Value yes = arith::ConstantOp::create(b, b.getBoolAttr(true));
-            next.push_back(tensor::InsertOp::create(b, yes, carried[1], token));
-          }
-          return next;
+          // Unsigned: a token in front of the block is out of range as well.
+          Value place = arith::SubIOp::create(b, token, first);
+          Value inside =
+              arith::CmpIOp::create(b, arith::CmpIPredicate::ult, place, count);
+          auto added = scf::IfOp::create(
+              b, inside,
+              [&](OpBuilder &nested, Location loc) {
+                ImplicitLocOpBuilder b(loc, nested);
+                scf::YieldOp::create(b, add(b, assignment, place, carried));
+              },
+              [&](OpBuilder &nested, Location loc) {
+                scf::YieldOp::create(nested, loc, carried);
+              });
+          return SmallVector<Value>(added.getResults());
         });
-    Value assigned = init ? carried[1] : Value();
-    rewriter.replaceOp(op, finish(b, carried[0], assigned, init, element));
-    return success();
+    return finish(b, carried[0], init ? carried[1] : Value(), init, element);
   }
 };
 

@@ -27,6 +27,7 @@
 #include "moe/Conversion/MoEToSCF/InlineExpert.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
+#include "moe/Conversion/RuntimeSymbols.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 
@@ -280,7 +281,7 @@ SmallVector<Value> DispatchLowering::lowerUnlike(ValueRange packed) {
       OpBuilder::InsertionGuard guard(nested);
       nested.createBlock(&execute.getRegion());
       ImplicitLocOpBuilder b(loc, nested);
-      scf::YieldOp::create(b, tiled(b));
+      scf::YieldOp::create(b, putInto(b, tiled(b), outs));
       nested.setInsertionPointAfter(execute);
       scf::YieldOp::create(nested, loc, execute.getResults());
     };

@@ -9,6 +9,7 @@
 
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -98,6 +99,17 @@ void mlir::moe::insertRowsInParallel(ImplicitLocOpBuilder &b, Value rows,
     sizes.push_back(b.getIndexAttr(size));
   sizes[0] = count;
   tensor::ParallelInsertSliceOp::create(b, rows, into, offsets, sizes, strides);
+}
+
+SmallVector<Value> mlir::moe::putInto(ImplicitLocOpBuilder &b,
+                                      ValueRange results,
+                                      ValueRange destinations) {
+  SmallVector<Value> put;
+  for (auto [result, destination] : llvm::zip_equal(results, destinations))
+    put.push_back(bufferization::MaterializeInDestinationOp::create(b, result,
+                                                                    destination)
+                      .getResult());
+  return put;
 }
 
 void mlir::moe::assertEqual(ImplicitLocOpBuilder &b, Value a, Value c,

@@ -21,6 +21,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Analysis/RowIndependence.h"
 #include "moe/Conversion/Passes.h"
+#include "moe/Conversion/RuntimeSymbols.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 

@@ -9,29 +9,54 @@
 
 #include "Captures.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace mlir::moe;
 
-SmallVector<Value> mlir::moe::isolate(RewriterBase &rewriter, Region &region) {
-  llvm::SetVector<Value> used;
-  getUsedValuesDefinedAbove(region, used);
+/// Whether `op` costs nothing in another place: it computes no number.
+static bool isRepeatable(Operation *op) {
+  if (isa<memref::GetGlobalOp>(op))
+    return true;
+  if (op->getNumRegions() || !isPure(op))
+    return false;
+  // Without an operand it is a weight.
+  return op->hasTrait<OpTrait::ConstantLike>() ||
+         isa<tensor::EmptyOp, tensor::ExtractSliceOp>(op) ||
+         (op->getNumOperands() == 0 && op->getNumResults() == 1);
+}
+
+SmallVector<Value> mlir::moe::isolate(RewriterBase &rewriter, Region &region,
+                                      ValueRange last) {
   OpBuilder::InsertionGuard guard(rewriter);
-  SmallVector<Value> captured;
-  for (Value value : used) {
-    Operation *op = value.getDefiningOp();
-    bool repeat = op && (op->hasTrait<OpTrait::ConstantLike>() ||
-                         isa<memref::GetGlobalOp>(op));
-    if (!repeat) {
-      captured.push_back(value);
-      replaceAllUsesInRegionWith(
-          value, region.addArgument(value.getType(), value.getLoc()), region);
-      continue;
+  llvm::SetVector<Value> used;
+  // What is repeated may use values from above; these are put at the start in
+  // turn, in front of it.
+  for (bool changed = true; changed;) {
+    changed = false;
+    used.clear();
+    getUsedValuesDefinedAbove(region, used);
+    for (Value value : used) {
+      Operation *op = value.getDefiningOp();
+      if (!op || llvm::is_contained(last, value) || !isRepeatable(op))
+        continue;
+      rewriter.setInsertionPointToStart(&region.front());
+      Operation *repeated = rewriter.clone(*op);
+      for (auto [from, to] :
+           llvm::zip_equal(op->getResults(), repeated->getResults()))
+        replaceAllUsesInRegionWith(from, to, region);
+      changed = true;
     }
-    rewriter.setInsertionPointToStart(&region.front());
-    replaceAllUsesInRegionWith(value, rewriter.clone(*op)->getResult(0),
-                               region);
   }
-  return captured;
+  auto give = [&](Value value) {
+    replaceAllUsesInRegionWith(
+        value, region.addArgument(value.getType(), value.getLoc()), region);
+  };
+  for (Value value : last)
+    used.remove(value);
+  llvm::for_each(used, give);
+  llvm::for_each(last, give);
+  return used.takeVector();
 }

@@ -1,5 +1,4 @@
-//===- Captures.h - What a region takes from outside ----------- -*- C++
-//-*-===//
+//===- Captures.h - What a region takes from outside ----------*- C++ -*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -15,10 +14,12 @@
 
 namespace mlir::moe {
 
-/// Makes `region` isolated from above: constants and globals are repeated in
-/// it, everything else becomes an argument of its entry block. Returns the
-/// values to give for these arguments.
-SmallVector<Value> isolate(RewriterBase &rewriter, Region &region);
+/// Makes `region` isolated from above: what costs nothing in another place
+/// (constants, weights, slices) is repeated in it, everything else becomes an
+/// argument of its entry block, last of all each of `last`. Returns the values
+/// to give for the arguments before these.
+SmallVector<Value> isolate(RewriterBase &rewriter, Region &region,
+                           ValueRange last = {});
 
 } // namespace mlir::moe
 

@@ -3,19 +3,22 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Outlined on tensors, every call would copy the rows, the destination and the
-// weights; in buffers it costs nothing.
+// On tensors, so that a body is a function in whatever is printed, and is
+// bufferized by itself: the time that takes grows with more than the number of
+// operations of a function. Upstream's analysis goes from callees to callers,
+// and knows what a call reads and what it writes in place.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Captures.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/SymbolTable.h"
+#include "moe/Conversion/BodyNames.h"
 #include "moe/Conversion/Passes.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_OUTLINEEXPERTSPASS
@@ -25,60 +28,18 @@ namespace mlir::moe {
 using namespace mlir;
 using namespace mlir::moe;
 
-/// The name that moe-name-bodies has put into the location of `op`, or a
-/// general one.
-static StringRef outlinedName(Operation *op) {
-  StringRef name = "outlined";
-  op->getLoc()->walk([&](Location part) {
-    auto fused = dyn_cast<FusedLoc>(part);
-    auto found =
-        fused ? dyn_cast_or_null<StringAttr>(fused.getMetadata()) : nullptr;
-    if (!found)
-      return WalkResult::advance();
-    name = found;
-    return WalkResult::interrupt();
-  });
-  return name;
-}
-
-/// Results that the region merely passes on are the values themselves.
-static void forwardCapturedResults(scf::ExecuteRegionOp op) {
-  auto yield = cast<scf::YieldOp>(op.getRegion().back().getTerminator());
-  for (auto [result, value] : llvm::zip(op.getResults(), yield.getOperands()))
-    if (!op.getRegion().isAncestor(value.getParentRegion()))
-      result.replaceAllUsesWith(value);
-}
-
-/// Gives the vectors among `operands` to the entry block of `op` in memory. The
-/// stub through which a function is called for the first time keeps of each
-/// vector register only the low 128 bits while the function is compiled, so
-/// that no argument may be in one.
-static void passVectorsInMemory(ImplicitLocOpBuilder &b,
-                                scf::ExecuteRegionOp op,
-                                MutableArrayRef<Value> operands) {
-  if (llvm::none_of(ValueRange(operands).getTypes(), llvm::IsaPred<VectorType>))
-    return;
-  // In a loop, memory of the stack would pile up.
-  auto scope = memref::AllocaScopeOp::create(b, op.getResultTypes());
-  op.replaceAllUsesWith(scope.getResults());
-  Block &body = scope.getBodyRegion().emplaceBlock();
-  op->moveBefore(&body, body.end());
-  b.setInsertionPointToEnd(&body);
-  memref::AllocaScopeReturnOp::create(b, op.getResults());
-  b.setInsertionPoint(op);
-  Block &entry = op.getRegion().front();
-  auto inside = ImplicitLocOpBuilder::atBlockBegin(b.getLoc(), &entry);
-  for (auto [argument, operand] : llvm::zip(entry.getArguments(), operands)) {
-    auto vector = dyn_cast<VectorType>(argument.getType());
-    if (!vector)
-      continue;
-    auto place = memref::AllocaOp::create(b, MemRefType::get({}, vector));
-    memref::StoreOp::create(b, operand, place);
-    operand = place;
-    argument.setType(place.getType());
-    auto load = memref::LoadOp::create(inside, argument);
-    argument.replaceAllUsesExcept(load, load);
+/// Where each result of the region is put: the destinations of what it yields.
+static FailureOr<SmallVector<Value>> destinationsOf(scf::ExecuteRegionOp op) {
+  SmallVector<Value> destinations;
+  for (Value yielded : op.getRegion().front().getTerminator()->getOperands()) {
+    auto put =
+        yielded.getDefiningOp<bufferization::MaterializeInDestinationOp>();
+    if (!put || op.getRegion().isAncestor(put.getDest().getParentRegion()))
+      return op.emitError("expects to yield what is materialized in a tensor "
+                          "from outside");
+    destinations.push_back(put.getDest());
   }
+  return destinations;
 }
 
 namespace {
@@ -103,23 +64,48 @@ struct OutlineExpertsPass
   LogicalResult outline(scf::ExecuteRegionOp op, SymbolTable &symbols) {
     if (!llvm::hasSingleElement(op.getRegion()))
       return op.emitError("expects a region of one block to outline");
-    forwardCapturedResults(op);
+    auto name = op->getAttrOfType<StringAttr>(bodyNameAttr);
+    if (!name || name.empty())
+      return op.emitError("expects ")
+             << bodyNameAttr << " to be the name of a function";
+    FailureOr<SmallVector<Value>> destinations = destinationsOf(op);
+    if (failed(destinations))
+      return failure();
     ImplicitLocOpBuilder b(op.getLoc(), op);
     IRRewriter rewriter(b);
-    SmallVector<Value> captured = isolate(rewriter, op.getRegion());
-    passVectorsInMemory(b, op, captured);
-    auto type =
-        b.getFunctionType(ValueRange(captured).getTypes(), op.getResultTypes());
-    auto function = func::FuncOp::create(op.getLoc(), outlinedName(op), type);
+    SmallVector<Value> inputs =
+        isolate(rewriter, op.getRegion(), *destinations);
+    SmallVector<Type> types = llvm::to_vector(
+        ValueRange(op.getRegion().front().getArguments()).getTypes());
+    auto function = func::FuncOp::create(
+        op.getLoc(), name, b.getFunctionType(types, op.getResultTypes()));
     function.setPrivate();
     function.getBody().takeBody(op.getRegion());
+    // Whatever is given to a call is read alone.
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (isa<TensorType>(types[i]))
+        function.setArgAttr(
+            i, bufferization::BufferizationDialect::kWritableAttrName,
+            b.getBoolAttr(false));
     symbols.insert(function);
     Operation *yield = function.getBody().front().getTerminator();
     b.setInsertionPoint(yield);
-    func::ReturnOp::create(b, yield->getOperands());
+    // The destinations are arguments now.
+    SmallVector<Value> results;
+    SmallVector<Operation *> puts;
+    for (Value yielded : yield->getOperands()) {
+      auto put =
+          yielded.getDefiningOp<bufferization::MaterializeInDestinationOp>();
+      results.push_back(put.getSource());
+      puts.push_back(put);
+    }
+    func::ReturnOp::create(b, results);
     yield->erase();
+    for (Operation *put : puts)
+      put->erase();
     b.setInsertionPoint(op);
-    auto call = func::CallOp::create(b, function, captured);
+    auto call = CallOp::create(b, op.getResultTypes(), function.getName(),
+                               inputs, *destinations);
     op.replaceAllUsesWith(call.getResults());
     op.erase();
     return success();

@@ -5,7 +5,10 @@
 // of a tile are as many as registers allow, and what is left over is computed
 // four, two and one at a time.
 // CHECK-LABEL: func.func @transposed(
-// CHECK-SAME: %[[A:.*]]: tensor<?x512xf32>, %[[B:.*]]: tensor<128x512xf32>
+// CHECK-SAME: %[[A:.*]]: tensor<?x512xf32>, %[[B:.*]]: tensor<128x512xf32>, %[[C:.*]]: tensor<?x128xf32>
+// CHECK: moe.call @moe_kernel_0(%[[A]], %[[B]]) outs(%[[C]])
+// CHECK-LABEL: func.func private @moe_kernel_0(
+// CHECK-SAME: %[[A:.*]]: tensor<?x512xf32> {bufferization.writable = false}, %[[B:.*]]: tensor<128x512xf32> {bufferization.writable = false}, %[[C:.*]]: tensor<?x128xf32>)
 // CHECK-NOT: linalg.
 // CHECK: %[[DEPTH:.*]] = arith.select %{{.*}}, %c160, %c2048
 // CHECK: tensor.empty(%{{.*}}) : tensor<?x32xf32>
@@ -24,7 +27,7 @@
 // CHECK: return
 
 // Without fused multiply-add the products are rounded.
-// SSE-LABEL: func.func @transposed(
+// SSE-LABEL: func.func private @moe_kernel_0(
 // SSE-NOT: vector.fma
 // SSE: arith.mulf {{.*}} : vector<4xf32>
 // SSE: arith.addf {{.*}} : vector<4xf32>
@@ -39,8 +42,9 @@ func.func @transposed(%a: tensor<?x512xf32>, %b: tensor<128x512xf32>, %c: tensor
 // Weights as [in, out] are read where they are if the rows are few, and the
 // value of a fill is what the accumulators start from.
 // CHECK-LABEL: func.func @contiguous(
-// CHECK-SAME: %{{.*}}: tensor<?x?xf32>, %[[B:[^:]*]]: tensor<?x?xf32>, %{{.*}}: tensor<?x?xf32>)
 // CHECK-NOT: linalg.fill
+// CHECK-LABEL: func.func private @moe_kernel_0(
+// CHECK-SAME: %{{[^:]*}}: tensor<?x?xf32> {{{[^}]*}}}, %[[B:[^:]*]]: tensor<?x?xf32>
 // CHECK: %[[FEW:.*]] = arith.cmpi sle, %{{.*}}, %c32
 // CHECK: scf.if %[[FEW]]
 // CHECK:   scf.for {{.*}} step %c16
@@ -59,9 +63,11 @@ func.func @contiguous(%a: tensor<?x?xf32>, %b: tensor<?x?xf32>, %e: tensor<?x?xf
 // The left-hand side is widened once, the right-hand side while it is packed:
 // pairs of elements are transposed together and then pulled apart.
 // CHECK-LABEL: func.func @bf16(
-// CHECK-SAME: %[[A:.*]]: tensor<?x64xbf16>, %[[B:.*]]: tensor<96x64xbf16>
+// CHECK-SAME: %[[A:.*]]: tensor<?x64xbf16>,
 // CHECK: linalg.generic {{.*}} ins(%[[A]] : tensor<?x64xbf16>)
 // CHECK:   arith.extf %{{.*}} : bf16 to f32
+// CHECK-LABEL: func.func private @moe_kernel_0(
+// CHECK-SAME: %[[B:[^:]*]]: tensor<96x64xbf16>
 // CHECK: %[[ROW:.*]] = vector.transfer_read %[[B]]{{.*}} vector<32xbf16>
 // CHECK: vector.bitcast %[[ROW]] : vector<32xbf16> to vector<16xf32>
 // CHECK: vector.shuffle
@@ -77,8 +83,11 @@ func.func @bf16(%a: tensor<?x64xbf16>, %b: tensor<96x64xbf16>, %c: tensor<?x96xf
 
 // A transposed and widened weight is read from where it is.
 // CHECK-LABEL: func.func @moved(
-// CHECK-SAME: %{{.*}}: tensor<?x64xf32>, %[[B:.*]]: tensor<96x64xbf16>
+// CHECK-SAME: %[[A:[^:]*]]: tensor<?x64xf32>, %[[B:[^:]*]]: tensor<96x64xbf16>
 // CHECK-NOT: linalg.
+// CHECK: moe.call @moe_kernel_0(%[[A]], %[[B]])
+// CHECK-LABEL: func.func private @moe_kernel_0(
+// CHECK-SAME: %[[B:[^:]*]]: tensor<96x64xbf16>
 // CHECK: vector.transfer_read %[[B]]{{.*}} vector<32xbf16>
 func.func @moved(%a: tensor<?x64xf32>, %b: tensor<96x64xbf16>, %c: tensor<?x96xf32>) -> tensor<?x96xf32> {
   %0 = tensor.empty() : tensor<64x96xbf16>
@@ -98,10 +107,10 @@ func.func @moved(%a: tensor<?x64xf32>, %b: tensor<96x64xbf16>, %c: tensor<?x96xf
 
 // Batches are loops; a narrow result gets a narrow kernel; a contraction
 // without products has its initial value.
-// CHECK-LABEL: func.func @batch(
+// CHECK-LABEL: func.func private @moe_kernel_0(
 // CHECK: scf.for {{.*}} to %c3 step %c1
 // CHECK: vector.fma {{.*}} : vector<8xf32>
-// CHECK-LABEL: func.func @nothing(
+// CHECK-LABEL: func.func private @moe_kernel_1(
 // CHECK-NOT: vector.fma
 // CHECK: vector.transfer_write %cst
 func.func @batch(%a: tensor<3x?x64xf32>, %b: tensor<3x64x8xf32>, %c: tensor<3x?x8xf32>) -> tensor<3x?x8xf32> {
@@ -113,4 +122,28 @@ func.func @nothing(%a: tensor<4x0xf32>, %b: tensor<0x16xf32>, %e: tensor<4x16xf3
   %c = linalg.fill ins(%one : f32) outs(%e : tensor<4x16xf32>) -> tensor<4x16xf32>
   %0 = linalg.matmul ins(%a, %b : tensor<4x0xf32>, tensor<0x16xf32>) outs(%c : tensor<4x16xf32>) -> tensor<4x16xf32>
   return %0 : tensor<4x16xf32>
+}
+
+// -----
+
+// Contractions of the same types are one function, whatever they start from if
+// it is no constant; another type is another one.
+// CHECK-LABEL: func.func @alike(
+// CHECK: moe.call @moe_kernel_0(
+// CHECK: moe.call @moe_kernel_0(
+// CHECK: moe.call @moe_kernel_1(
+// CHECK: moe.call @moe_kernel_2(%{{.*}}, %{{.*}}, %[[V:.*]]) outs
+// CHECK: moe.call @moe_kernel_2(
+// CHECK-COUNT-3: func.func private @moe_kernel_
+// CHECK-NOT: moe_kernel_
+func.func @alike(%a: tensor<?x64xf32>, %b: tensor<64x96xf32>, %d: tensor<64x96xf32>, %n: tensor<64x8xf32>,
+    %c: tensor<?x96xf32>, %e: tensor<?x8xf32>, %v: f32, %w: f32) -> (tensor<?x96xf32>, tensor<?x8xf32>, tensor<?x96xf32>, tensor<?x96xf32>) {
+  %0 = linalg.matmul ins(%a, %b : tensor<?x64xf32>, tensor<64x96xf32>) outs(%c : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %1 = linalg.matmul ins(%a, %d : tensor<?x64xf32>, tensor<64x96xf32>) outs(%0 : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %2 = linalg.matmul ins(%a, %n : tensor<?x64xf32>, tensor<64x8xf32>) outs(%e : tensor<?x8xf32>) -> tensor<?x8xf32>
+  %fv = linalg.fill ins(%v : f32) outs(%c : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %3 = linalg.matmul ins(%a, %b : tensor<?x64xf32>, tensor<64x96xf32>) outs(%fv : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %fw = linalg.fill ins(%w : f32) outs(%c : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %4 = linalg.matmul ins(%a, %d : tensor<?x64xf32>, tensor<64x96xf32>) outs(%fw : tensor<?x96xf32>) -> tensor<?x96xf32>
+  return %1, %2, %3, %4 : tensor<?x96xf32>, tensor<?x8xf32>, tensor<?x96xf32>, tensor<?x96xf32>
 }

@@ -1,7 +1,7 @@
 // RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-convert-to-parallel --canonicalize | FileCheck %s
 // RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-convert-to-parallel=all-experts --canonicalize | FileCheck %s --check-prefix=DENSE
-// RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-convert-to-parallel=chip=sm_90a --canonicalize \
-// RUN:   --remarks-filter-missed="moe-convert-to-parallel" 2>%t | FileCheck %s --check-prefix=GROUPED
+// RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-form-contractions --moe-convert-to-parallel=chip=sm_90a --canonicalize \
+// RUN:   --remarks-filter-missed="moe-form-contractions|moe-convert-to-parallel" 2>%t | FileCheck %s --check-prefix=GROUPED
 // RUN: FileCheck %s --check-prefix=REMARK <%t
 // RUN: not moe-opt %s --moe-convert-to-parallel=chip=sm_1 2>&1 | FileCheck %s --check-prefix=CHIP
 // CHIP: error: unknown chip 'sm_1'
@@ -109,7 +109,7 @@ func.func @family(%x: tensor<?x64xbf16>, %choice: tensor<?x2xi64>) -> tensor<?x9
 // -----
 
 // A body of another form runs expert by expert, and a remark says why.
-// REMARK: the host launches each expert: a product is not of rows with weights [columns, depth]
+// REMARK: its body is not a row of contractions: a product is not of rows with weights [columns, depth]
 // GROUPED-LABEL: func.func @shared_weight
 // GROUPED: scf.for %{{.*}} = %c0 to %c4
 // GROUPED-NOT: gpu.launch_func
@@ -127,6 +127,35 @@ func.func @shared_weight(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>, %choice: tens
   }
   %y = moe.combine %rows by %r : (tensor<?x8xf32>, !moe.routing<4>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// A contraction that no kernel computes is one of linalg on the rows of each
+// expert, and a remark says why.
+moe.parameters @long "experts.{0}.long" [2] : tensor<268435457x1xf32>
+// REMARK: the host launches each expert: columns and depth are at most 268435456, got 268435457 and 1
+// GROUPED-LABEL: func.func @too_long
+// GROUPED: scf.for %{{.*}} = %c0 to %c2
+// GROUPED: linalg.generic {{.*}} ["parallel", "parallel", "reduction"]
+// GROUPED-NOT: gpu.launch_func
+// GROUPED-NOT: moe.contract
+func.func @too_long(%x: tensor<?x1xf32>, %choice: tensor<?x1xi64>) -> tensor<?x268435457xf32> {
+  %r = moe.route %choice : (tensor<?x1xi64>) -> !moe.routing<2>
+  %rows = moe.dispatch %x by %r : (tensor<?x1xf32>, !moe.routing<2>) -> tensor<?x268435457xf32> {
+  ^each(%e: index, %mine: tensor<?x1xf32>):
+    %c0 = arith.constant 0 : index
+    %m = tensor.dim %mine, %c0 : tensor<?x1xf32>
+    %w = moe.parameter @long[%e] : tensor<268435457x1xf32>
+    %o = tensor.empty(%m) : tensor<?x268435457xf32>
+    %y = moe.contract rows(%mine) weights(%w) outs(%o) maps []
+        : (tensor<?x1xf32>, tensor<268435457x1xf32>, tensor<?x268435457xf32>) -> tensor<?x268435457xf32> {
+    ^bb0(%s: f32):
+      moe.yield_element %s : f32
+    }
+    moe.yield %y : tensor<?x268435457xf32>
+  }
+  return %rows : tensor<?x268435457xf32>
 }
 
 // -----

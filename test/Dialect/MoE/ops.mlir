@@ -111,6 +111,32 @@ func.func @parameters(%layer: index, %expert: index, %w: tensor<96x64xf32>) {
   return
 }
 
+// CHECK-LABEL: func @contract
+func.func @contract(%x: tensor<?x4xbf16>, %w: tensor<8x4xbf16>, %r: tensor<?xf32>, %c: tensor<8xbf16>, %o: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // CHECK:      moe.contract rows(%{{.*}}) weights(%{{.*}}, %{{.*}}) with(%{{.*}}, %{{.*}}) outs(%{{.*}}) maps [#{{.*}}, #{{.*}}] {note} : (tensor<?x4xbf16>, tensor<8x4xbf16>, tensor<8x4xbf16>, tensor<?xf32>, tensor<8xbf16>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %{{.*}}: f32, %{{.*}}: f32, %{{.*}}: bf16):
+  // CHECK-NEXT:   moe.yield_element %[[A]] : f32
+  %0 = moe.contract rows(%x) weights(%w, %w) with(%r, %c) outs(%o) maps [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d1)>] {note}
+      : (tensor<?x4xbf16>, tensor<8x4xbf16>, tensor<8x4xbf16>, tensor<?xf32>, tensor<8xbf16>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+  ^bb0(%a: f32, %b: f32, %s: f32, %t: bf16):
+    moe.yield_element %a : f32
+  }
+  // CHECK: moe.contract with(%{{.*}}) outs(%{{.*}}) maps [#{{.*}}] : (tensor<?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %1 = moe.contract with(%r) outs(%o) maps [affine_map<(d0, d1) -> (d0)>] : (tensor<?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+  ^bb0(%s: f32):
+    moe.yield_element %s : f32
+  }
+  return %0 : tensor<?x8xf32>
+}
+
+func.func private @callee(f32, tensor<?x8xf32>) -> tensor<?x8xf32>
+// CHECK-LABEL: func @call
+func.func @call(%s: f32, %o: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // CHECK: moe.call @callee(%{{.*}}) outs(%{{.*}}) {note} : (f32, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %0 = moe.call @callee(%s) outs(%o) {note} : (f32, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
+
 // CHECK-LABEL: func @where
 func.func @where(%x: tensor<?x4xf32>, %n: tensor<?xi64>, %a: tensor<?xi1>, %b: tensor<?xi1>) -> (tensor<?x4xf32>, tensor<?xi64>) {
   // CHECK:      %{{.*}}:2 = moe.where %{{.*}}, %{{.*}} along [0] attributes {note} : (tensor<?xi1>, tensor<?xi1>) -> (tensor<?x4xf32>, tensor<?xi64>) {

@@ -42,6 +42,10 @@ Value insertRows(ImplicitLocOpBuilder &b, Value rows, Value into, Value first,
 void insertRowsInParallel(ImplicitLocOpBuilder &b, Value rows, Value into,
                           Value first, Value count);
 
+/// `results` in the buffers of `destinations`.
+SmallVector<Value> putInto(ImplicitLocOpBuilder &b, ValueRange results,
+                           ValueRange destinations);
+
 /// Stops the run with `message` unless a == b.
 void assertEqual(ImplicitLocOpBuilder &b, Value a, Value c, StringRef message);
 

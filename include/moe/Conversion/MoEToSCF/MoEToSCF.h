@@ -38,9 +38,6 @@ struct DispatchLoweringOptions {
   int64_t tilesPerThread = 4;
 };
 
-/// The runtime's function that says how many threads there are: () -> i64.
-inline constexpr llvm::StringLiteral threadsFunction = "moe_rt_threads";
-
 /// Adds the conversion of !moe.routing to its four values.
 void addRoutingConversion(TypeConverter &converter);
 

@@ -62,12 +62,13 @@ static constexpr StringLiteral groupedNames[] = {
     "memref.extract_aligned_pointer_as_index"};
 
 static constexpr StringLiteral regionsNames[] = {
-    "builtin", "func",   "linalg", "tensor", "arith",     "math",
-    "scf",     "affine", "ub",     "memref", "cf.assert", "bufferization"};
+    "builtin", "func", "linalg", "tensor",    "arith",         "math",    "scf",
+    "affine",  "ub",   "memref", "cf.assert", "bufferization", "moe.call"};
 
 static constexpr StringLiteral tiledNames[] = {
-    "builtin", "func", "linalg", "tensor",        "arith",     "math",  "scf",
-    "affine",  "ub",   "memref", "bufferization", "cf.assert", "vector"};
+    "builtin",       "func",      "linalg", "tensor",  "arith",
+    "math",          "scf",       "affine", "ub",      "memref",
+    "bufferization", "cf.assert", "vector", "moe.call"};
 
 static constexpr StringLiteral buffersNames[] = {
     "builtin", "func", "linalg", "arith",  "math",     "scf",

@@ -84,6 +84,12 @@ assert y.tolist() == [[-1, 2], [-1, -1], [5, -1]]
 y, = m["where"]([np.array(False)], [], [[x]])
 assert y.tolist() == [[0, 0], [0, 0], [0, 0]]
 assert m["parameter"]({"l.3.e.1.w": 5}, "l.{0}.e.{1}.w", [4, 2], [3, 1]) == 5
+# Sums, an element of each row, one of each column.
+y = m["contract"](scores([1, 2]), [scores([3, 4], [5, 6]), scores([1, 0], [0, 1])], [np.array([10.0]), np.array([100, 200])],
+                  [[0], [1]], (1, 2), lambda a, b, row, column: a * b + row + column)
+assert y.tolist() == [[11 * 1 + 110, 17 * 2 + 210]]
+y = np.zeros(2)
+assert m["call"](lambda a, out: [a + out], [np.ones(2)], [y])[0] is y and y.tolist() == [1, 1]
 for wrong in (lambda: m["pick"](3, [1, 2, 3]), lambda: m["parameter"]({}, "{0}", [2], [-1])):
     try:
         wrong()

@@ -260,6 +260,73 @@ def DefineEmptyTensorsPass : Pass<"moe-define-empty-tensors"> {
                            "::mlir::linalg::LinalgDialect"];
 }
 
+def BufferizePass : Pass<"moe-bufferize", "::mlir::ModuleOp"> {
+  let summary = "Run one-shot bufferization with layouts for both kinds of callers";
+  let description = [{
+    Upstream's one-shot bufferization, function by function from callees to
+    callers. Buffers that a public function takes and returns have the identity
+    layout, since its callers know shapes and no strides. Those of a private
+    function are rows, one behind the other, from any offset on: rows of a larger
+    tensor are given to it without a copy, and a result that is written in place
+    is none of its results any more.
+
+    ```mlir
+    func.func private @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32>
+      ==>
+    func.func private @f(%x: memref<?x8xf32, strided<[8, 1], offset: ?>>)
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::bufferization::BufferizationDialect",
+    "::mlir::memref::MemRefDialect"
+  ];
+}
+
+def DecomposeContractPass
+    : Pass<"moe-decompose-contract", "::mlir::func::FuncOp"> {
+  let summary = "Turn each moe.contract into linalg operations";
+  let description = [{
+    Each sum of a `moe.contract` becomes a contraction that starts from zero, and
+    its region an elementwise operation on them: for a device that has no kernel
+    for the whole.
+
+    ```mlir
+    %h = moe.contract rows(%x) weights(%w) with(%b) outs(%e) ... {...}
+      ==>
+    %s = linalg.generic ... ins(%x, %w) outs(%zeros)  // (m, n) += (m, k) * (n, k)
+    %h = linalg.generic ... ins(%s, %b) outs(%e) {...}
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def FormContractionsPass
+    : Pass<"moe-form-contractions", "::mlir::func::FuncOp"> {
+  let summary = "Cut the bodies of families into moe.contract";
+  let description = [{
+    The body of a family whose rows are independent becomes one `moe.contract`
+    after the other: one or two products of the rows with weights of the expert,
+    and whatever is done to each element of the sums until rows must be whole
+    again. Nothing here knows what an expert computes. A body that has another
+    form stays, with a remark that says why.
+
+    ```mlir
+    %g = linalg.matmul ...(%mine, %gate)
+    %u = linalg.matmul ...(%mine, %up)
+    %h = linalg.generic ... ins(%g, %u) ...
+      ==>
+    %h = moe.contract rows(%mine) weights(%gate, %up) outs(%e) maps [] ... {
+    ^bb0(%g: f32, %u: f32):
+      ...
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::moe::MoEDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def SeparateEmptyTensorsPass : Pass<"moe-separate-empty-tensors"> {
   let summary = "Give each use of a tensor.empty one of its own";
   let description = [{

@@ -1,31 +1,104 @@
-//===- FamilyStages.cpp - A family's body in stages -*- C++ -*-===//
+//===- FormContractions.cpp - Bodies of families in stages ----------------===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Nothing here knows what an expert computes: a stage ends where a contraction
-// needs whole rows, and before that whatever operations there are become the
-// epilogue of a kernel.
+// needs whole rows, and before that whatever operations there are become part
+// of it.
 //
 //===----------------------------------------------------------------------===//
 
-#include "FamilyStages.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/Remarks.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/Transforms/Annotations.h"
+#include "moe/Dialect/MoE/Transforms/Contractions.h"
+#include "moe/Dialect/MoE/Transforms/Passes.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace mlir::moe {
+#define GEN_PASS_DEF_FORMCONTRACTIONSPASS
+#include "moe/Dialect/MoE/Transforms/Passes.h.inc"
+} // namespace mlir::moe
 
 using namespace mlir;
 using namespace mlir::moe;
 
+namespace {
+
+/// What one moe.contract computes. Values are those of the body.
+struct Stage {
+  /// [rows, columns].
+  Value result;
+  int64_t columns = 0;
+  /// What the contractions have in common; null if there is none.
+  Value lhs;
+  SmallVector<linalg::LinalgOp> contractions;
+  /// Weights of the expert, [columns, depth] each.
+  SmallVector<Value> rhs;
+  /// What else an element depends on, and where it is.
+  SmallVector<std::pair<Value, AffineMap>> operands;
+};
+
+/// Cuts the body of a family into stages.
+class Stages {
+public:
+  explicit Stages(DispatchOp op)
+      : op(op), body(&op.getExperts().front().front()) {}
+
+  /// Null, or why the body has no stages.
+  std::string analyze();
+  /// Puts a moe.contract in the place of each stage.
+  void rewrite(IRRewriter &rewriter);
+
+private:
+  std::string planStages();
+  /// Adds what an element of `value` depends on to `stage`.
+  std::string collect(Value value, Stage &stage);
+  std::string collectContraction(linalg::LinalgOp op, Stage &stage);
+  std::string collectElementwise(linalg::LinalgOp op, Stage &stage);
+  std::string addOperand(Value value, AffineMap map, Stage &stage);
+  std::string findContraction(linalg::LinalgOp op, Value &lhs, Value &rhs);
+
+  /// The element of `value` in the region of the stage `contract`.
+  Value emit(ImplicitLocOpBuilder &b, Value value, const Stage &stage,
+             ContractOp contract) const;
+  bool isToken(Value value) const {
+    return llvm::is_contained(op.getTokenArguments(op.getExperts().front()),
+                              value);
+  }
+  AffineMap mapTo(ArrayRef<unsigned> dims) const {
+    SmallVector<AffineExpr> exprs;
+    for (unsigned dim : dims)
+      exprs.push_back(getAffineDimExpr(dim, body->getParentOp()->getContext()));
+    return AffineMap::get(2, 0, exprs, body->getParentOp()->getContext());
+  }
+  AffineMap ofElement() const { return mapTo({0, 1}); }
+  AffineMap ofRow() const { return mapTo({0}); }
+  AffineMap ofColumn() const { return mapTo({1}); }
+
+  mutable DispatchOp op;
+  Block *body;
+  SmallVector<Stage> plan;
+  /// Values that are kept in memory, in the order in which they are computed.
+  SetVector<Value> kept;
+  /// A value that must be kept as well, found on the way.
+  Value toKeep;
+  /// The stage's result that each contraction is a part of.
+  DenseMap<Operation *, Value> owners;
+};
+
+} // namespace
+
 /// The kernels have two accumulators at most for an element.
 static constexpr size_t maxContractions = 2;
-
-FamilyStages::FamilyStages(DispatchOp op)
-    : op(op), body(&op.getExperts().front().front()) {}
 
 static bool isPerElement(linalg::LinalgOp op) {
   return op.getNumParallelLoops() == op.getNumLoops() &&
@@ -42,15 +115,8 @@ static int64_t columnsOf(Value value) {
   return cast<RankedTensorType>(value.getType()).getDimSize(1);
 }
 
-bool FamilyStages::isToken(Value value) const {
-  auto argument = dyn_cast<BlockArgument>(value);
-  return argument && argument.getOwner() == body &&
-         llvm::is_contained(op.getTokenArguments(op.getExperts().front()),
-                            value);
-}
-
-ParameterOp FamilyStages::parameterOf(Value weight) const {
-  Region &region = op.getExperts().front();
+ParameterOp mlir::moe::getParameterOfExpert(DispatchOp op, Region &region,
+                                            Value weight) {
   auto parameter = weight.getDefiningOp<ParameterOp>();
   if (!parameter)
     return nullptr;
@@ -66,7 +132,7 @@ ParameterOp FamilyStages::parameterOf(Value weight) const {
 // Finding stages
 //===----------------------------------------------------------------------===//
 
-std::string FamilyStages::analyze() {
+std::string Stages::analyze() {
   auto yield = cast<YieldOp>(body->getTerminator());
   for (Value result : yield.getResults()) {
     if (rankOf(result) != 2)
@@ -93,7 +159,7 @@ std::string FamilyStages::analyze() {
   }
 }
 
-std::string FamilyStages::planStages() {
+std::string Stages::planStages() {
   plan.clear();
   owners.clear();
   toKeep = nullptr;
@@ -107,7 +173,7 @@ std::string FamilyStages::planStages() {
     if (!linalg || linalg->getBlock() != body || rankOf(value) != 2 ||
         ShapedType::isDynamic(columnsOf(value)))
       return "a row is not computed by linalg, or not of a fixed width";
-    FamilyStage stage;
+    Stage stage;
     stage.result = value;
     stage.columns = columnsOf(value);
     std::string why = isPerElement(linalg) ? collectElementwise(linalg, stage)
@@ -119,26 +185,20 @@ std::string FamilyStages::planStages() {
   return "";
 }
 
-std::string FamilyStages::addOperand(Value value, EpilogueIndex index,
-                                     FamilyStage &stage) {
+std::string Stages::addOperand(Value value, AffineMap map, Stage &stage) {
   Type element = getElementTypeOrSelf(value.getType());
   if (!element.isIntOrFloat())
     return "an operand has elements of another kind than numbers";
-  for (auto &[known, operand] : stage.operands)
-    if (known == value && operand.index == index)
-      return "";
-  stage.operands.push_back({value, {element, index}});
+  if (!llvm::is_contained(stage.operands, std::make_pair(value, map)))
+    stage.operands.push_back({value, map});
   return "";
 }
 
-std::string FamilyStages::collect(Value value, FamilyStage &stage) {
+std::string Stages::collect(Value value, Stage &stage) {
   if (rankOf(value) == 2 && (isToken(value) || kept.contains(value))) {
     if (columnsOf(value) != stage.columns)
       return "rows of different widths are combined";
-    return addOperand(value,
-                      isToken(value) ? EpilogueIndex::GatheredElement
-                                     : EpilogueIndex::Element,
-                      stage);
+    return addOperand(value, ofElement(), stage);
   }
   auto linalg = value.getDefiningOp<linalg::LinalgOp>();
   if (!linalg || linalg->getBlock() != body)
@@ -147,40 +207,40 @@ std::string FamilyStages::collect(Value value, FamilyStage &stage) {
                               : collectContraction(linalg, stage);
 }
 
-std::string FamilyStages::findContraction(linalg::LinalgOp op, Value &lhs,
-                                          Value &rhs) {
+std::string Stages::findContraction(linalg::LinalgOp linalg, Value &lhs,
+                                    Value &rhs) {
   FailureOr<linalg::ContractionDimensions> dims =
-      linalg::inferContractionDims(op);
-  if (failed(dims) || !linalg::isaContractionOpInterface(op) ||
+      linalg::inferContractionDims(linalg);
+  if (failed(dims) || !linalg::isaContractionOpInterface(linalg) ||
       !dims->batch.empty() || dims->m.size() != 1 || dims->n.size() != 1 ||
       dims->k.size() != 1)
     return "an operation is neither elementwise nor a product of two matrices";
   unsigned m = dims->m[0], n = dims->n[0], k = dims->k[0];
   auto hasDims = [&](OpOperand *operand, unsigned first, unsigned second) {
-    AffineMap map = op.getMatchingIndexingMap(operand);
+    AffineMap map = linalg.getMatchingIndexingMap(operand);
     return map.isProjectedPermutation() && map.getNumResults() == 2 &&
            map.getDimPosition(0) == first && map.getDimPosition(1) == second;
   };
-  OpOperand *left = op.getDpsInputOperand(0), *right = op.getDpsInputOperand(1);
+  OpOperand *left = linalg.getDpsInputOperand(0),
+            *right = linalg.getDpsInputOperand(1);
   if (!hasDims(left, m, k))
     std::swap(left, right), std::swap(m, n);
   if (!hasDims(left, m, k) || !hasDims(right, n, k) ||
-      !hasDims(op.getDpsInitOperand(0), m, n))
+      !hasDims(linalg.getDpsInitOperand(0), m, n))
     return "a product is not of rows with weights [columns, depth]";
   lhs = left->get();
   rhs = right->get();
   auto element = dyn_cast<FloatType>(getElementTypeOrSelf(lhs.getType()));
   if (!element || element.getWidth() > 32 ||
       element != getElementTypeOrSelf(rhs.getType()) ||
-      !getElementTypeOrSelf(op->getResult(0).getType()).isF32())
+      !getElementTypeOrSelf(linalg->getResult(0).getType()).isF32())
     return "a product is not of f32, bf16 or f16 summed up in f32";
-  if (!parameterOf(rhs))
+  if (!getParameterOfExpert(op, op.getExperts().front(), rhs))
     return "a product is with other weights than the expert's parameters";
   return "";
 }
 
-std::string FamilyStages::collectContraction(linalg::LinalgOp linalg,
-                                             FamilyStage &stage) {
+std::string Stages::collectContraction(linalg::LinalgOp linalg, Stage &stage) {
   Value result = linalg->getResult(0);
   auto [owner, isNew] = owners.try_emplace(linalg, stage.result);
   // Another kernel computes it, or the one at hand has no room for it.
@@ -203,14 +263,12 @@ std::string FamilyStages::collectContraction(linalg::LinalgOp linalg,
   stage.contractions.push_back(linalg);
   stage.lhs = lhs;
   stage.rhs.push_back(rhs);
-  stage.depth = columnsOf(lhs);
-  if (ShapedType::isDynamic(stage.depth))
+  if (ShapedType::isDynamic(columnsOf(lhs)))
     return "rows of no fixed width are contracted";
   return collect(linalg.getDpsInitOperand(0)->get(), stage);
 }
 
-std::string FamilyStages::collectElementwise(linalg::LinalgOp linalg,
-                                             FamilyStage &stage) {
+std::string Stages::collectElementwise(linalg::LinalgOp linalg, Stage &stage) {
   for (Operation &inner : linalg.getBlock()->without_terminator())
     if (inner.getNumRegions() || isa<linalg::IndexOp, tensor::ExtractOp>(inner))
       return "an element is computed from other elements, or by loops";
@@ -229,11 +287,11 @@ std::string FamilyStages::collectElementwise(linalg::LinalgOp linalg,
     } else if (map.getNumResults() == 1 && map.getNumDims() == 2 &&
                map.isProjectedPermutation()) {
       Region &region = op.getExperts().front();
-      if (map.getDimPosition(0) == 1 && parameterOf(value))
-        why = addOperand(value, EpilogueIndex::Column, stage);
+      if (map.getDimPosition(0) == 1 && getParameterOfExpert(op, region, value))
+        why = addOperand(value, ofColumn(), stage);
       else if (map.getDimPosition(0) == 0 &&
                value == op.getWeightsArgument(region))
-        why = addOperand(value, EpilogueIndex::Row, stage);
+        why = addOperand(value, ofRow(), stage);
       else
         why = "a vector is neither a parameter of the expert nor the weights";
     } else {
@@ -258,51 +316,21 @@ static Value cloneConstant(ImplicitLocOpBuilder &b, Value value) {
   return b.clone(*value.getDefiningOp())->getResult(0);
 }
 
-/// A result of 16 bits hides what a division or a function loses by being
-/// approximate, and exact ones would take longer than the product.
-static void allowApproximation(Operation *op, const FamilyStage &stage) {
-  auto result =
-      dyn_cast<FloatType>(getElementTypeOrSelf(stage.result.getType()));
-  auto approximable = dyn_cast<arith::ArithFastMathInterface>(op);
-  if (!approximable || !result || result.getWidth() > 16 ||
-      !isa<arith::DivFOp, math::ExpOp, math::TanhOp>(op))
-    return;
-  auto flags = approximable.getFastMathFlagsAttr();
-  op->setAttr(approximable.getFastMathAttrName(),
-              arith::FastMathFlagsAttr::get(
-                  op->getContext(),
-                  (flags ? flags.getValue() : arith::FastMathFlags::none) |
-                      arith::FastMathFlags::afn));
-}
-
-Value FamilyStages::emitElement(ImplicitLocOpBuilder &b,
-                                const FamilyStage &stage,
-                                ValueRange accumulators,
-                                ValueRange operands) const {
-  return emit(b, stage.result, stage, accumulators, operands);
-}
-
-Value FamilyStages::emit(ImplicitLocOpBuilder &b, Value value,
-                         const FamilyStage &stage, ValueRange accumulators,
-                         ValueRange operands) const {
-  auto operandOf = [&](Value source, EpilogueIndex index) {
-    for (auto [known, element] : llvm::zip_equal(stage.operands, operands))
-      if (known.first == source && known.second.index == index)
-        return element;
-    llvm_unreachable("an operand was not collected");
+Value Stages::emit(ImplicitLocOpBuilder &b, Value value, const Stage &stage,
+                   ContractOp contract) const {
+  auto elementOf = [&](Value source, AffineMap map) {
+    auto *found = llvm::find(stage.operands, std::make_pair(source, map));
+    return contract.getElements()[found - stage.operands.begin()];
   };
-  if (isToken(value))
-    return operandOf(value, EpilogueIndex::GatheredElement);
   // The result of the stage itself is kept, but computed here.
-  if (value != stage.result && kept.contains(value))
-    return operandOf(value, EpilogueIndex::Element);
+  if (isToken(value) || (value != stage.result && kept.contains(value)))
+    return elementOf(value, ofElement());
 
   auto linalg = value.getDefiningOp<linalg::LinalgOp>();
   auto contraction = llvm::find(stage.contractions, linalg);
   if (contraction != stage.contractions.end()) {
-    Value sum = accumulators[contraction - stage.contractions.begin()];
-    Value init = emit(b, linalg.getDpsInitOperand(0)->get(), stage,
-                      accumulators, operands);
+    Value sum = contract.getSums()[contraction - stage.contractions.begin()];
+    Value init = emit(b, linalg.getDpsInitOperand(0)->get(), stage, contract);
     if (matchPattern(init, m_PosZeroFloat()))
       return sum;
     return arith::AddFOp::create(b, sum, init);
@@ -318,21 +346,95 @@ Value FamilyStages::emit(ImplicitLocOpBuilder &b, Value value,
     if (map.getNumResults() == 0)
       mapping.map(argument, cloneConstant(b, source));
     else if (map.isIdentity())
-      mapping.map(argument, emit(b, source, stage, accumulators, operands));
+      mapping.map(argument, emit(b, source, stage, contract));
     else
-      mapping.map(argument, operandOf(source, map.getDimPosition(0) == 1
-                                                  ? EpilogueIndex::Column
-                                                  : EpilogueIndex::Row));
+      mapping.map(argument, elementOf(source, map));
   }
   Block *block = linalg.getBlock();
   for (Operation &inner : block->without_terminator()) {
     for (Value used : inner.getOperands())
       if (used.getParentBlock() != block && !mapping.contains(used))
         mapping.map(used, cloneConstant(b, used));
-    allowApproximation(b.clone(inner, mapping), stage);
+    b.clone(inner, mapping);
   }
   Value yielded = block->getTerminator()->getOperand(0);
   if (yielded.getParentBlock() != block && !mapping.contains(yielded))
     return cloneConstant(b, yielded);
   return mapping.lookup(yielded);
 }
+
+void Stages::rewrite(IRRewriter &rewriter) {
+  // Of what is kept, the stage that computes it.
+  DenseMap<Value, Value> computed;
+  auto current = [&](Value value) {
+    Value by = computed.lookup(value);
+    return by ? by : value;
+  };
+  Value like = op.getTokenArguments(op.getExperts().front()).front();
+  for (const Stage &stage : plan) {
+    Operation *last = stage.result.getDefiningOp();
+    rewriter.setInsertionPointAfter(last);
+    ImplicitLocOpBuilder b(last->getLoc(), rewriter);
+    auto type = cast<RankedTensorType>(stage.result.getType());
+    Value rows = tensor::DimOp::create(b, like, 0);
+    Value out = tensor::EmptyOp::create(
+        b, ArrayRef<OpFoldResult>{rows, b.getIndexAttr(stage.columns)},
+        type.getElementType());
+    SmallVector<Value> others;
+    SmallVector<AffineMap> maps;
+    for (auto &[value, map] : stage.operands) {
+      others.push_back(current(value));
+      maps.push_back(map);
+    }
+    auto contract = ContractOp::create(
+        b, out.getType(), stage.lhs ? current(stage.lhs) : Value(), stage.rhs,
+        others, out, b.getAffineMapArrayAttr(maps));
+    Block &block = contract.getBody().emplaceBlock();
+    for (size_t i = 0; i < stage.rhs.size(); ++i)
+      block.addArgument(b.getF32Type(), b.getLoc());
+    for (Value other : others)
+      block.addArgument(getElementTypeOrSelf(other.getType()), b.getLoc());
+    auto inside = ImplicitLocOpBuilder::atBlockEnd(b.getLoc(), &block);
+    Value element = emit(inside, stage.result, stage, contract);
+    YieldElementOp::create(inside, element);
+    Value result = contract.getResult();
+    if (result.getType() != type) {
+      rewriter.setInsertionPointAfter(contract);
+      result = tensor::CastOp::create(rewriter, b.getLoc(), type, result);
+    }
+    computed[stage.result] = result;
+  }
+  rewriter.modifyOpInPlace(body->getTerminator(), [&] {
+    for (OpOperand &operand : body->getTerminator()->getOpOperands())
+      operand.set(current(operand.get()));
+  });
+  for (Operation &inner : llvm::make_early_inc_range(llvm::reverse(*body)))
+    if (isOpTriviallyDead(&inner))
+      rewriter.eraseOp(&inner);
+}
+
+namespace {
+struct FormContractionsPass
+    : moe::impl::FormContractionsPassBase<FormContractionsPass> {
+  void runOnOperation() final {
+    IRRewriter rewriter(&getContext());
+    getOperation()->walk([&](DispatchOp op) {
+      if (!op.isFamily())
+        return;
+      Region &region = op.getExperts().front();
+      Stages stages(op);
+      std::string why = "its rows are not independent";
+      if (op.getTokens().empty())
+        why = "it has no rows of tokens";
+      else if (isRowWise(op, region))
+        why = stages.analyze();
+      if (why.empty())
+        return stages.rewrite(rewriter);
+      remark::missed(
+          op.getLoc(),
+          remark::RemarkOpts::name("FamilyNotGrouped").category(getArgument()))
+          << remark::reason("its body is not a row of contractions: {0}", why);
+    });
+  }
+};
+} // namespace
