@@ -47,6 +47,8 @@ static void populateTiledPipeline(OpPassManager &pm,
   pm.addPass(createSeparateEmptyTensorsPass());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   addSimplification(pm.nest<func::FuncOp>());
+  pm.addPass(createParallelizeLinalgPass());
+  addSimplification(pm.nest<func::FuncOp>());
   VectorizeContractionsPassOptions contractions;
   contractions.targetName = options.target;
   pm.addPass(createVectorizeContractionsPass(contractions));

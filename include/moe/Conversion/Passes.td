@@ -286,6 +286,32 @@ def ApproximateMathPass : Pass<"moe-approximate-math"> {
   ];
 }
 
+def ParallelizeLinalgPass
+    : Pass<"moe-parallelize-linalg", "::mlir::ModuleOp"> {
+  let summary = "Divide structured operations on tensors among threads";
+  let description = [{
+    Outside of what is parallel already, a linalg operation becomes a
+    `scf.forall` over blocks of its first parallel loop: as many as keep all
+    threads busy, but none with less work than starting a thread is worth. Of a
+    product with few rows the columns are divided. Bits do not depend on the
+    blocks: an element is computed as before.
+
+    ```mlir
+    %y = linalg.matmul ins(%x, %w) outs(%o)
+      ==>
+    %y = scf.forall (%i) = (0) to (%rows) step (%block) shared_outs(%all = %o) {
+      %t = linalg.matmul ins(rows of %x, %w) outs(rows of %all)
+      ...
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def VectorizeContractionsPass
     : Pass<"moe-vectorize-contractions", "::mlir::ModuleOp"> {
   let summary = "Turn contractions on tensors into loops over vectors";
