@@ -71,6 +71,8 @@ void mlir::moe::addMaskedPhase(OpPassManager &pm, bool checkAccesses,
   // since upstream folds some of them to constants of dynamic shape.
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createDecomposeAggregatesPass());
+  // One that a model writes is what it stands for; a device forms its own.
+  pm.addNestedPass<func::FuncOp>(createDecomposeContractPass());
   // Calls are inlined, so that a dispatch has one static call path.
   pm.addPass(createInlinerPass({}, addCanonicalization));
   pm.addPass(createSymbolDCEPass());

@@ -30,7 +30,7 @@ INTERNAL = re.compile(
     r"\bpass(es)? failed|AddressSanitizer|runtime error:|terminate called")
 # What a line that is printed beside the error may be.
 REMARK = re.compile(r"^(moe-run: (warning|note|error): .*|\S.*: (remark|warning|note): .*|)$")
-DESCRIBED = re.compile(r"^(function |  input |  result |parameters? |lacks: |  )")
+DESCRIBED = re.compile(r"^(function |  input |  result |state |parameters? |lacks: |  )")
 
 
 class Outcome:

@@ -24,6 +24,16 @@ func.func @accepts(%scores: tensor<?x4xf32>, %c: i1) -> tensor<4xi64> {
 
 // -----
 
+// Calls in place are the compiler's.
+func.func private @f(tensor<4xf32>) -> tensor<4xf32>
+func.func @call(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @+1 {{'moe.call' op cannot be compiled: nothing lowers it beyond phase 'routed'}}
+  %y = moe.call @f() outs(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
 func.func @dialect(%v: vector<4xf32>) {
   // expected-error @+1 {{'vector.print' op cannot be compiled: nothing lowers it beyond phase 'routed'}}
   vector.print %v : vector<4xf32>

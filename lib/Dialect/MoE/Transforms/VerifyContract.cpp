@@ -83,15 +83,18 @@ static constexpr StringLiteral buffersOnDeviceNames[] = {"gpu", "llvm", "nvvm"};
 static constexpr StringLiteral machineOnDeviceNames[] = {"gpu.module",
                                                          "gpu.binary", "nvvm"};
 
-/// Of the moe dialect, what is left behind.
-static constexpr StringLiteral goneWhenRouted[] = {"moe.where"};
-static constexpr StringLiteral goneWhenGrouped[] = {"moe.where", "moe.gate"};
+/// Of the moe dialect, what is left behind, and what is not there yet.
+static constexpr StringLiteral notInMasked[] = {"moe.call", "moe.contract"};
+static constexpr StringLiteral notInRouted[] = {"moe.call", "moe.contract",
+                                                "moe.where"};
+static constexpr StringLiteral notInGrouped[] = {"moe.call", "moe.contract",
+                                                 "moe.where", "moe.gate"};
 
 static const Contract contracts[] = {
     {"import", Values::Routings, modelNames},
-    {"masked", Values::Routings, modelNames},
-    {"routed", Values::Routings, modelNames, goneWhenRouted},
-    {"grouped", Values::Routings, groupedNames, goneWhenGrouped},
+    {"masked", Values::Routings, modelNames, notInMasked},
+    {"routed", Values::Routings, modelNames, notInRouted},
+    {"grouped", Values::Routings, groupedNames, notInGrouped},
     {"regions", Values::Tensors, regionsNames, {}, regionsOnDeviceNames},
     {"tiled", Values::Tensors, tiledNames, {}, regionsOnDeviceNames},
     {"buffers", Values::Buffers, buffersNames, {}, buffersOnDeviceNames},
