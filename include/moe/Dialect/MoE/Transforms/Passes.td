@@ -3,7 +3,8 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Grouped by the phase that runs them, alphabetical inside a phase.
+// Grouped by the phase that runs them, alphabetical inside a phase; those around
+// bufferization are in BufferPasses.td.
 //
 //===----------------------------------------------------------------------===//
 
@@ -11,9 +12,10 @@
 #define MOE_DIALECT_MOE_TRANSFORMS_PASSES_TD
 
 include "mlir/Pass/PassBase.td"
+include "moe/Dialect/MoE/Transforms/BufferPasses.td"
 
 //===----------------------------------------------------------------------===//
-// routed
+// masked, routed
 //===----------------------------------------------------------------------===//
 
 def CheckTypesPass : Pass<"moe-check-types"> {
@@ -47,6 +49,26 @@ def DecomposeAggregatesPass : Pass<"moe-decompose-aggregates"> {
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def DecomposeContractPass
+    : Pass<"moe-decompose-contract", "::mlir::func::FuncOp"> {
+  let summary = "Turn each moe.contract into linalg operations";
+  let description = [{
+    Each sum of a `moe.contract` becomes a contraction that starts from zero, and
+    its region an elementwise operation on them: for a device that has no kernel
+    for the whole.
+
+    ```mlir
+    %h = moe.contract rows(%x) weights(%w) with(%b) outs(%e) ... {...}
+      ==>
+    %s = linalg.generic ... ins(%x, %w) outs(%zeros)  // (m, n) += (m, k) * (n, k)
+    %h = linalg.generic ... ins(%s, %b) outs(%e) {...}
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 
@@ -111,6 +133,33 @@ def MarkConditionalsPass : Pass<"moe-mark-conditionals"> {
     scf.if %c { ... } loc(fused<unit>["model.mlir":3:8])
     ```
   }];
+}
+
+def PromoteStatePass : Pass<"moe-promote-state", "::mlir::ModuleOp"> {
+  let summary = "Make the mutable globals of a function arguments and results";
+  let description = [{
+    Calls are inlined, so that it is known which value a load of a state gives.
+    Each mutable global that a function uses becomes an argument that is given
+    away and a result, behind all others; loops and conditionals carry what is
+    stored in them.
+
+    ```mlir
+    ml_program.global private mutable @count(dense<0> : tensor<i64>) : tensor<i64>
+    func.func @main(%x: tensor<i64>) {
+      %old = ml_program.global_load @count : tensor<i64>
+      %new = tosa.add %old, %x
+      ml_program.global_store @count = %new : tensor<i64>
+      return
+    }
+    ==>
+    module attributes {moe.state = {main = [["count", memref<i64>, dense<0> : tensor<i64>]]}} {
+    func.func @main(%x: tensor<i64>, %old: tensor<i64> {moe.donated}) -> tensor<i64> {
+      %new = tosa.add %old, %x
+      return %new : tensor<i64>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect"];
 }
 
 def PruneExpertsPass : Pass<"moe-prune-experts"> {
@@ -260,98 +309,6 @@ def DefineEmptyTensorsPass : Pass<"moe-define-empty-tensors"> {
                            "::mlir::linalg::LinalgDialect"];
 }
 
-def BufferizePass : Pass<"moe-bufferize", "::mlir::ModuleOp"> {
-  let summary = "Run one-shot bufferization with layouts for both kinds of callers";
-  let description = [{
-    Upstream's one-shot bufferization, function by function from callees to
-    callers. Buffers that a public function takes and returns have the identity
-    layout, since its callers know shapes and no strides. Those of a private
-    function are rows, one behind the other, from any offset on: rows of a larger
-    tensor are given to it without a copy, and a result that is written in place
-    is none of its results any more.
-
-    ```mlir
-    func.func private @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32>
-      ==>
-    func.func private @f(%x: memref<?x8xf32, strided<[8, 1], offset: ?>>)
-    ```
-  }];
-  let dependentDialects = [
-    "::mlir::bufferization::BufferizationDialect",
-    "::mlir::memref::MemRefDialect"
-  ];
-}
-
-def DecomposeContractPass
-    : Pass<"moe-decompose-contract", "::mlir::func::FuncOp"> {
-  let summary = "Turn each moe.contract into linalg operations";
-  let description = [{
-    Each sum of a `moe.contract` becomes a contraction that starts from zero, and
-    its region an elementwise operation on them: for a device that has no kernel
-    for the whole.
-
-    ```mlir
-    %h = moe.contract rows(%x) weights(%w) with(%b) outs(%e) ... {...}
-      ==>
-    %s = linalg.generic ... ins(%x, %w) outs(%zeros)  // (m, n) += (m, k) * (n, k)
-    %h = linalg.generic ... ins(%s, %b) outs(%e) {...}
-    ```
-  }];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
-                           "::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect"];
-}
-
-def FormContractionsPass
-    : Pass<"moe-form-contractions", "::mlir::func::FuncOp"> {
-  let summary = "Cut the bodies of families into moe.contract";
-  let description = [{
-    The body of a family whose rows are independent becomes one `moe.contract`
-    after the other: one or two products of the rows with weights of the expert,
-    and whatever is done to each element of the sums until rows must be whole
-    again. Nothing here knows what an expert computes. A body that has another
-    form stays, with a remark that says why.
-
-    ```mlir
-    %g = linalg.matmul ...(%mine, %gate)
-    %u = linalg.matmul ...(%mine, %up)
-    %h = linalg.generic ... ins(%g, %u) ...
-      ==>
-    %h = moe.contract rows(%mine) weights(%gate, %up) outs(%e) maps [] ... {
-    ^bb0(%g: f32, %u: f32):
-      ...
-    }
-    ```
-  }];
-  let dependentDialects = ["::mlir::moe::MoEDialect",
-                           "::mlir::tensor::TensorDialect"];
-}
-
-def SeparateEmptyTensorsPass : Pass<"moe-separate-empty-tensors"> {
-  let summary = "Give each use of a tensor.empty one of its own";
-  let description = [{
-    Destinations that were merged since they look alike make what is computed
-    into them alias, and the time in which bufferization finds conflicts grows
-    with the cube of what aliases. A tensor that a branch yields as it is stays
-    one, since the other branch writes into it.
-
-    What several operations start from is computed for each of them, or copied if
-    it is a sum: upstream's bufferization would compute it in the place of one of
-    several results, and another one there too.
-
-    ```mlir
-    %e = tensor.empty() : tensor<4xf32>
-    %a = linalg.exp ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
-    %b = linalg.abs ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
-    ==>
-    %e = tensor.empty() : tensor<4xf32>
-    %f = tensor.empty() : tensor<4xf32>
-    %a = linalg.exp ins(%x : tensor<4xf32>) outs(%f : tensor<4xf32>) -> tensor<4xf32>
-    %b = linalg.abs ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
-    ```
-  }];
-}
-
 def GuardAccessesPass : Pass<"moe-guard-accesses"> {
   let summary = "check accesses that are not known to be in bounds";
   let description = [{
@@ -396,67 +353,6 @@ def ProtectArgumentsPass : Pass<"moe-protect-arguments", "func::FuncOp"> {
     One that is `moe.donated` may be written to.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
-}
-
-def PromoteStatePass : Pass<"moe-promote-state", "::mlir::ModuleOp"> {
-  let summary = "Make the mutable globals of a function arguments and results";
-  let description = [{
-    Calls are inlined, so that it is known which value a load of a state gives.
-    Each mutable global that a function uses becomes an argument that is given
-    away and a result, behind all others; loops and conditionals carry what is
-    stored in them.
-
-    ```mlir
-    ml_program.global private mutable @count(dense<0> : tensor<i64>) : tensor<i64>
-    func.func @main(%x: tensor<i64>) {
-      %old = ml_program.global_load @count : tensor<i64>
-      %new = tosa.add %old, %x
-      ml_program.global_store @count = %new : tensor<i64>
-      return
-    }
-    ==>
-    module attributes {moe.state = {main = [["count", memref<i64>, dense<0> : tensor<i64>]]}} {
-    func.func @main(%x: tensor<i64>, %old: tensor<i64> {moe.donated}) -> tensor<i64> {
-      %new = tosa.add %old, %x
-      return %new : tensor<i64>
-    }
-    ```
-  }];
-  let dependentDialects = ["::mlir::scf::SCFDialect"];
-}
-
-def ReturnDonatedPass : Pass<"moe-return-donated", "func::FuncOp"> {
-  let summary = "Return arguments that are given away as they are";
-  let description = [{
-    Upstream's deallocation clones an argument that is a result. One that is
-    `moe.donated` is the function's, and one result may be that very buffer.
-
-    ```mlir
-    func.func @main(%m: memref<4xf32> {moe.donated}) -> memref<4xf32> {
-      %r = bufferization.clone %m : memref<4xf32> to memref<4xf32>
-      return %r : memref<4xf32>
-    ==>
-      return %m : memref<4xf32>
-    ```
-  }];
-}
-
-def CountCopiesPass : Pass<"moe-count-copies", "::mlir::ModuleOp"> {
-  let summary = "Count the bytes that are copied";
-  let description = [{
-    In front of each `memref.copy` and `bufferization.clone` of the host's code
-    the runtime is told of the bytes.
-
-    ```mlir
-    memref.copy %a, %b : memref<4xf32> to memref<4xf32>
-    ==>
-    func.call @moe_rt_count_copy(%c16) : (i64) -> ()
-    memref.copy %a, %b : memref<4xf32> to memref<4xf32>
-    ```
-  }];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
-                           "::mlir::func::FuncDialect",
-                           "::mlir::memref::MemRefDialect"];
 }
 
 def WidenAccumulatorsPass : Pass<"moe-widen-accumulators"> {
@@ -523,6 +419,31 @@ def CountConditionalsPass
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
                            "::mlir::scf::SCFDialect"];
+}
+
+def FormContractionsPass
+    : Pass<"moe-form-contractions", "::mlir::func::FuncOp"> {
+  let summary = "Cut the bodies of families into moe.contract";
+  let description = [{
+    The body of a family whose rows are independent becomes one `moe.contract`
+    after the other: one or two products of the rows with weights of the expert,
+    and whatever is done to each element of the sums until rows must be whole
+    again. Nothing here knows what an expert computes. A body that has another
+    form stays, with a remark that says why.
+
+    ```mlir
+    %g = linalg.matmul ...(%mine, %gate)
+    %u = linalg.matmul ...(%mine, %up)
+    %h = linalg.generic ... ins(%g, %u) ...
+      ==>
+    %h = moe.contract rows(%mine) weights(%gate, %up) outs(%e) maps [] ... {
+    ^bb0(%g: f32, %u: f32):
+      ...
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::moe::MoEDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 //===----------------------------------------------------------------------===//
