@@ -69,10 +69,13 @@ static AffineMap readFromInput(linalg::LinalgOp move, AffineMap map) {
 
 linalg::LinalgOp mlir::moe::absorbMoves(RewriterBase &rewriter,
                                         linalg::LinalgOp op) {
-  if (!op.hasPureTensorSemantics() || !isMultiplyAdd(op))
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  // A convolution reads an element many times, each of them from afar.
+  if (!op.hasPureTensorSemantics() || !isMultiplyAdd(op) ||
+      !llvm::all_of(maps,
+                    [](AffineMap map) { return map.isProjectedPermutation(); }))
     return op;
   SmallVector<Value> inputs = op.getDpsInputs();
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   bool changed = false;
   for (auto [input, map] : llvm::zip(inputs, maps))
     while (auto move = input.getDefiningOp<linalg::LinalgOp>()) {

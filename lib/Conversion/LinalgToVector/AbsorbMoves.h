@@ -16,9 +16,9 @@ namespace mlir::moe {
 /// perhaps, to its result.
 bool isMultiplyAdd(linalg::LinalgOp op);
 
-/// If `op` is a multiply-add, makes it read its inputs from where a
-/// transposition, broadcast or widening has them from, so that weights are not
-/// copied. The operation that does so, or `op` itself.
+/// If `op` is a multiply-add of elements at its loops, makes it read its inputs
+/// from where a transposition, broadcast or widening has them from, so that
+/// weights are not copied. The operation that does so, or `op` itself.
 linalg::LinalgOp absorbMoves(RewriterBase &rewriter, linalg::LinalgOp op);
 
 } // namespace mlir::moe

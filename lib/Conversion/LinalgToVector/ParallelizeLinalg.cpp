@@ -20,6 +20,7 @@
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Remarks.h"
 #include "moe/Conversion/Passes.h"
 #include "moe/Conversion/RuntimeSymbols.h"
 
@@ -152,22 +153,21 @@ struct ParallelizeLinalgPass
     });
     IRRewriter rewriter(&getContext());
     for (linalg::LinalgOp op : products)
-      if (failed(divide(rewriter, op)))
-        return signalPassFailure();
+      divide(rewriter, op);
     for (linalg::LinalgOp op : others)
-      if (!op->use_empty() && failed(divide(rewriter, op)))
-        return signalPassFailure();
+      if (!op->use_empty())
+        divide(rewriter, op);
   }
 
 private:
-  LogicalResult divide(IRRewriter &rewriter, linalg::LinalgOp op) {
+  void divide(IRRewriter &rewriter, linalg::LinalgOp op) {
     std::optional<Division> rows = divideRows(op), columns = divideColumns(op);
     bool byRows = rows && isWorthIt(op, *rows) &&
                   pointsOf(op, rows->loop) * usualSize >=
                       (isProduct(op) ? leastProducts : leastElements);
     bool byColumns = columns && isWorthIt(op, *columns);
     if (!byRows && !byColumns)
-      return success();
+      return;
     if (isProduct(op))
       op = absorbMoves(rewriter, op);
     if (!byColumns || (byRows && columns->loop == rows->loop))
@@ -197,9 +197,8 @@ private:
     rewriter.replaceAllUsesExcept(op->getResult(0), choose.getResult(0),
                                   choose.elseYield());
     rewriter.moveOpBefore(op, choose.elseYield());
-    if (failed(tile(rewriter, copy, *columns)))
-      return failure();
-    return tile(rewriter, op, *rows);
+    tile(rewriter, copy, *columns);
+    tile(rewriter, op, *rows);
   }
 
   static OpFoldResult sizeOf(OpBuilder &b, linalg::LinalgOp op, unsigned loop) {
@@ -228,8 +227,8 @@ private:
     return arith::MaxUIOp::create(b, share, constant(division.least));
   }
 
-  LogicalResult tile(IRRewriter &rewriter, linalg::LinalgOp op,
-                     const Division &division) {
+  void tile(IRRewriter &rewriter, linalg::LinalgOp op,
+            const Division &division) {
     rewriter.setInsertionPoint(op);
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     OpFoldResult size = sizeOf(b, op, division.loop);
@@ -246,11 +245,15 @@ private:
         scf::SCFTilingOptions::LoopType::ForallOp);
     FailureOr<scf::SCFTilingResult> tiled = scf::tileUsingSCF(
         rewriter, cast<TilingInterface>(op.getOperation()), options);
-    if (failed(tiled))
-      return op.emitError("cannot be divided among threads");
+    if (failed(tiled)) {
+      remark::missed(
+          op.getLoc(),
+          remark::RemarkOpts::name("NotDivided").category(getArgument()))
+          << remark::reason("one thread computes it: it cannot be tiled");
+      return;
+    }
     rewriter.replaceOp(op, tiled->replacements);
     sinkFill(rewriter, *tiled);
-    return success();
   }
 
   /// What is filled to begin with is filled block by block.

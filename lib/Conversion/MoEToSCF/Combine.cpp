@@ -10,13 +10,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
-#include "moe/Conversion/RuntimeSymbols.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;
@@ -148,12 +146,8 @@ private:
   /// Enough blocks for all threads, but none of a few rows.
   static Value tokensPerBlock(ImplicitLocOpBuilder &b, Value tokens) {
     constexpr int64_t least = 64, blocksPerThread = 4;
-    Value threads = arith::IndexCastOp::create(
-        b, b.getIndexType(),
-        func::CallOp::create(b, threadsFunction, b.getI64Type(), ValueRange())
-            .getResult(0));
-    Value blocks =
-        arith::MulIOp::create(b, threads, constantIndex(b, blocksPerThread));
+    Value blocks = arith::MulIOp::create(b, numThreads(b),
+                                         constantIndex(b, blocksPerThread));
     return arith::MaxUIOp::create(b,
                                   arith::CeilDivUIOp::create(b, tokens, blocks),
                                   constantIndex(b, least));

@@ -18,7 +18,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -27,7 +26,6 @@
 #include "moe/Conversion/MoEToSCF/InlineExpert.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
-#include "moe/Conversion/RuntimeSymbols.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 
@@ -149,10 +147,7 @@ SmallVector<Value> DispatchLowering::lower() {
                 "moe.dispatch: the number of rows of a token operand differs "
                 "from the number of tokens of the routing");
   counting.run(b, routing.numTokens, routing.offsets);
-  threads = arith::IndexCastOp::create(
-      b, b.getIndexType(),
-      func::CallOp::create(b, threadsFunction, b.getI64Type(), ValueRange())
-          .getResult(0));
+  threads = numThreads(b);
   Value total = offsetAt(b, constantIndex(b, op.getNumExperts()));
   SmallVector<Value> packed;
   for (Type type : op.getResultTypes())

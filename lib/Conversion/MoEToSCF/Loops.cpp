@@ -11,9 +11,11 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/RuntimeSymbols.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -38,6 +40,12 @@ Value mlir::moe::constantIndex(ImplicitLocOpBuilder &b, int64_t value) {
 Value mlir::moe::extractAt(ImplicitLocOpBuilder &b, Value tensor,
                            ValueRange indices) {
   return tensor::ExtractOp::create(b, tensor, indices);
+}
+
+Value mlir::moe::numThreads(ImplicitLocOpBuilder &b) {
+  auto call =
+      func::CallOp::create(b, threadsFunction, b.getI64Type(), ValueRange());
+  return arith::IndexCastOp::create(b, b.getIndexType(), call.getResult(0));
 }
 
 /// Sizes of `rows` rows of `like`.

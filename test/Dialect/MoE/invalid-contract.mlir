@@ -1,7 +1,7 @@
 // RUN: moe-opt %s --split-input-file --verify-diagnostics
 
 func.func @contract_c1_no_rows(%w: tensor<8x4xf32>, %o: tensor<?x8xf32>) {
-  // expected-error @below {{expects rows if and only if there are weights}}
+  // expected-error @below {{expects rows if and only if there are weights, got no rows and 1 weights}}
   %y = moe.contract weights(%w) outs(%o) maps [] : (tensor<8x4xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
   ^bb0(%s: f32):
     moe.yield_element %s : f32
@@ -122,7 +122,7 @@ func.func @contract_c4_arguments(%b: tensor<8xbf16>, %o: tensor<?x8xf32>) {
 // -----
 
 func.func @contract_c4_result(%b: tensor<8xbf16>, %o: tensor<?x8xf32>) {
-  // expected-error @below {{expects a region that ends in moe.yield_element of 'f32'}}
+  // expected-error @below {{expects a region that yields an element of type 'f32', got 'bf16'}}
   %y = moe.contract with(%b) outs(%o) maps [affine_map<(d0, d1) -> (d1)>] : (tensor<8xbf16>, tensor<?x8xf32>) -> tensor<?x8xf32> {
   ^bb0(%s: bf16):
     moe.yield_element %s : bf16

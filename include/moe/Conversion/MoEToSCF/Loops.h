@@ -24,6 +24,9 @@ SmallVector<Value> forEach(ImplicitLocOpBuilder &b, Value lower, Value upper,
 Value constantIndex(ImplicitLocOpBuilder &b, int64_t value);
 Value extractAt(ImplicitLocOpBuilder &b, Value tensor, ValueRange indices);
 
+/// How many threads there are, asked of the runtime.
+Value numThreads(ImplicitLocOpBuilder &b);
+
 /// An uninitialised tensor of `rows` rows that is like `like` otherwise.
 Value emptyRowsLike(ImplicitLocOpBuilder &b, Value rows, Value like,
                     Type element = {});

@@ -31,7 +31,9 @@ static bool agree(int64_t a, int64_t b) {
 /// contract_c1 and the part of contract_c2 on rows and weights.
 static LogicalResult verifyProducts(ContractOp op, RankedTensorType out) {
   if (bool(op.getRows()) != !op.getWeights().empty())
-    return op.emitOpError("expects rows if and only if there are weights");
+    return op.emitOpError("expects rows if and only if there are weights, got ")
+           << (op.getRows() ? "rows" : "no rows") << " and "
+           << op.getWeights().size() << " weights";
   if (!op.getRows())
     return success();
   auto rows = cast<RankedTensorType>(op.getRows().getType());
@@ -106,10 +108,14 @@ LogicalResult ContractOp::verifyRegions() {
     return emitOpError("expects a region with arguments of types ")
            << expected << ", got "
            << llvm::to_vector(getBody().getArgumentTypes());
-  auto yield = dyn_cast<YieldElementOp>(getBody().front().getTerminator());
+  Operation *end = getBody().front().getTerminator();
   Type element = getElementTypeOrSelf(getOut().getType());
-  if (!yield || yield.getValue().getType() != element)
-    return emitOpError("expects a region that ends in moe.yield_element of ")
-           << element;
+  auto yield = dyn_cast<YieldElementOp>(end);
+  if (!yield)
+    return emitOpError("expects a region that ends in moe.yield_element, got ")
+           << end->getName();
+  if (yield.getValue().getType() != element)
+    return emitOpError("expects a region that yields an element of type ")
+           << element << ", got " << yield.getValue().getType();
   return success();
 }
