@@ -13,7 +13,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "moe/Conversion/DataTable.h"
-#include "moe/Conversion/DeviceSymbols.h"
+#include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Emulator/Emulator.h"
 #include "moe/Execution/Error.h"
 #include "moe/Execution/SymbolGate.h"

@@ -12,7 +12,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
-#include "moe/Conversion/DeviceSymbols.h"
+#include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Runtime/Device.h"
 #include "moe/Tensor/HostTensor.h"
 #include "llvm/ADT/STLExtras.h"

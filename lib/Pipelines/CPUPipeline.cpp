@@ -28,10 +28,10 @@ static void populateRegionsPipeline(OpPassManager &pm,
   pm.addPass(createAnnotateDispatchesPass(annotate));
   if (options.stats)
     pm.addPass(createCountConditionalsPass());
-  ConvertMoEToSCFPassOptions toSCF;
-  toSCF.allExperts = options.experts == ExpertsForm::All;
-  pm.addPass(createConvertMoEToSCFPass(toSCF));
+  if (options.experts == ExpertsForm::All)
+    pm.addNestedPass<func::FuncOp>(createEvaluateAllExpertsPass());
   pm.addPass(createOutlineExpertsPass());
+  pm.addPass(createConvertMoEToSCFPass());
   ConvertParametersToMemRefPassOptions parameters;
   llvm::append_range(parameters.misaligned, options.misaligned);
   pm.addPass(createConvertParametersToMemRefPass(parameters));

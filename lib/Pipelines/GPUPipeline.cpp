@@ -32,18 +32,17 @@ static void populateRegionsPipeline(OpPassManager &pm,
   pm.addPass(createAnnotateDispatchesPass(annotate));
   if (options.stats)
     pm.addPass(createCountConditionalsPass());
+  if (options.experts == ExpertsForm::All)
+    pm.addNestedPass<func::FuncOp>(createEvaluateAllExpertsPass());
   // Before bodies are cut into kernels: what is fused is one epilogue.
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
-  // The dense form runs bodies on all tokens.
-  if (options.experts == ExpertsForm::Active)
-    pm.addNestedPass<func::FuncOp>(createFormContractionsPass());
+  pm.addNestedPass<func::FuncOp>(createFormContractionsPass());
+  pm.addPass(createOutlineExpertsPass());
   ConvertMoEToParallelPassOptions toParallel;
-  toParallel.allExperts = options.experts == ExpertsForm::All;
   toParallel.chip = options.chip;
   toParallel.ptxVersion = options.ptxVersion;
   toParallel.kernels = options.kernels;
   pm.addPass(createConvertMoEToParallelPass(toParallel));
-  pm.addPass(createOutlineExpertsPass());
   ConvertParametersToMemRefPassOptions parameters;
   parameters.stacked = true;
   pm.addPass(createConvertParametersToMemRefPass(parameters));

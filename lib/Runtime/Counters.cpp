@@ -16,6 +16,7 @@
 #include "moe/Runtime/Trace.h"
 
 #include <algorithm>
+#include <numeric>
 
 using namespace mlir::moe;
 using rt::AddressSet;
@@ -128,23 +129,23 @@ void rt::Context::resetCounters() {
   state->device.resetCounters();
 }
 
-/// The offsets of a dispatch in memory of the host.
-static const int64_t *readOffsets(MoEContext *context, const int64_t *offsets,
-                                  int64_t experts) {
+/// The assignments of each expert in memory of the host.
+static const int64_t *readCounts(MoEContext *context, const int64_t *counts,
+                                 int64_t experts) {
   if (!rt::Context::stateOf(context).device.current())
-    return offsets;
+    return counts;
   // Outlives a failure of the read, which leaves without destructors.
   static thread_local std::vector<int64_t> copy;
-  copy.resize(experts + 1);
-  moe_rt_device_read(context, copy.data(), offsets,
+  copy.resize(experts);
+  moe_rt_device_read(context, copy.data(), counts,
                      static_cast<int64_t>(copy.size() * sizeof(int64_t)));
   return copy.data();
 }
 
 extern "C" void moe_rt_dispatch(MoEContext *context, int64_t dispatch,
                                 int64_t instance, int64_t tokens,
-                                int64_t experts, const int64_t *offsets) {
-  offsets = readOffsets(context, offsets, experts);
+                                int64_t experts, const int64_t *counts) {
+  counts = readCounts(context, counts, experts);
   if (rt::Trace *trace = traceOf(context))
     trace->begin(rt::TraceEvent::Kind::Dispatch, dispatch, instance, -1);
   CounterEntry &entry = lookUp(context, dispatch, instance);
@@ -159,12 +160,12 @@ extern "C" void moe_rt_dispatch(MoEContext *context, int64_t dispatch,
   rt::DispatchCounters &counters = entry.counters;
   counters.runs += 1;
   counters.tokens += tokens;
-  counters.assignments += offsets[experts] - offsets[0];
+  counters.assignments += std::accumulate(counts, counts + experts, int64_t());
   size_t size = std::max<size_t>(experts, counters.tokensPerExpert.size());
   counters.tokensPerExpert.resize(size);
   counters.evaluated.resize(std::max(size, counters.evaluated.size()));
   for (int64_t e = 0; e < experts; ++e)
-    counters.tokensPerExpert[e] += offsets[e + 1] - offsets[e];
+    counters.tokensPerExpert[e] += counts[e];
 }
 
 extern "C" void moe_rt_evaluate(MoEContext *context, int64_t dispatch,

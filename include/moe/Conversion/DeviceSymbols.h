@@ -14,15 +14,13 @@
 
 namespace mlir::moe {
 
-/// Functions and kernels of one dispatch have names that begin so, with the
-/// number of the dispatch next, and the number of the expert if experts differ.
-inline constexpr llvm::StringLiteral expertPrefix = "moe_expert_";
-inline constexpr llvm::StringLiteral familyPrefix = "moe_family_";
-
 /// The tensors of a family, one after another in the memory of the device, are
 /// a public memref.global of this prefix and the symbol of the family. The
 /// loader defines it as an address of the device.
 inline constexpr llvm::StringLiteral stackPrefix = "moe.stack.";
+
+/// The memory space of a buffer that the host reads, on the way to a device.
+inline Attribute hostSpace(Builder &b) { return b.getI64IntegerAttr(1); }
 
 /// The runtime's function that says how many multiprocessors there are:
 /// () -> i64.

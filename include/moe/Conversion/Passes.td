@@ -143,26 +143,18 @@ def ConvertMoEToSCFPass : Pass<"moe-convert-to-scf", "::mlir::ModuleOp"> {
   let description = [{
     A routing becomes four plain values: the number of tokens, the offset of
     each expert's assignments, and the token and the weight of each assignment.
-    A family becomes one `scf.forall` over a table of the active (expert, row
-    block) tiles, unlike experts one `scf.if` each.
-
-    With `all-experts` every body runs on all tokens and each token selects its
-    own results (the dense form).
+    A dispatch, of a family by now, becomes one `scf.forall` over a table of the
+    active (expert, row block) tiles.
 
     ```mlir
-    %rows = moe.dispatch %x by %r : ... { ^expert0(%mine: ...): ... }, ...
+    %rows = moe.dispatch %x by %r : ... { ^each(%e: index, %mine: ...): ... }
     ==>
-    %some = arith.cmpi ugt, %tiles, %c0 : index
-    %rows = scf.if %some -> (tensor<?x8xf32>) {
-      %out = scf.execute_region -> tensor<?x8xf32> no_inline { scf.forall ... }
-      scf.yield %out : tensor<?x8xf32>
-    } else {
-      scf.yield %empty : tensor<?x8xf32>
+    %rows = scf.forall (%tile) in (%tiles) shared_outs(%packed = %empty) ... {
+      %e = tensor.extract %expert[%tile] : tensor<?xindex>
+      ...
     }
     ```
   }];
-  let options = [Option<"allExperts", "all-experts", "bool", "false",
-                        "Run every expert on every token (the dense form)">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect",
@@ -177,17 +169,14 @@ def ConvertMoEToParallelPass
     For a machine with many threads. A routing becomes five plain values, each
     element of which is computed on its own (`linalg.generic`): those of
     `moe-convert-to-scf` and, for each token, the numbers of its assignments. A
-    dispatch becomes one `scf.if` for each expert around its body on its own
-    rows; a family is a loop over experts around that. A combine goes over the
-    assignments of each token.
+    dispatch, of a family by now, becomes a loop over experts around one `scf.if`
+    with the body on the expert's rows. A combine goes over the assignments of
+    each token.
 
     With `chip` a family whose body is made of products of its rows with weights
     of the expert, and of operations on each element of them, becomes kernels
     over a table of tiles instead, which is made on the device: the host does
     not learn which experts have rows. A remark says why another one does not.
-
-    With `all-experts` every body runs on all tokens and each token selects its
-    own results (the dense form).
 
     ```mlir
     %y = moe.combine %rows by %r : ...
@@ -199,9 +188,7 @@ def ConvertMoEToParallelPass
     } -> tensor<?x64xf32>
     ```
   }];
-  let options = [Option<"allExperts", "all-experts", "bool", "false",
-                        "Run every expert on every token (the dense form)">,
-                 Option<"chip", "chip", "std::string", "\"\"",
+  let options = [Option<"chip", "chip", "std::string", "\"\"",
                         "The GPU to make kernels of families for">,
                  Option<"ptxVersion", "ptx", "unsigned", "0",
                         "Version of PTX times ten; 0 is the newest">,
@@ -384,22 +371,6 @@ def CompleteTransfersPass : Pass<"moe-complete-transfers"> {
     ```
   }];
   let dependentDialects = ["::mlir::vector::VectorDialect"];
-}
-
-def OutlineExpertsPass : Pass<"moe-outline-experts", "::mlir::ModuleOp"> {
-  let summary = "Move regions that are not to be inlined into functions";
-  let description = [{
-    Each `scf.execute_region no_inline` on tensors becomes a private function
-    that is given what the region captures, and is named by its attribute
-    `moe.body`. A function is what is compiled when it is first called, and what
-    is bufferized by itself. What costs nothing in another place, as constants,
-    weights and slices do, is repeated in it. It yields what is materialized in
-    tensors from outside, the destinations of the `moe.call` that is left.
-  }];
-  let dependentDialects = [
-    "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
-    "::mlir::moe::MoEDialect"
-  ];
 }
 
 #endif // MOE_CONVERSION_PASSES_TD

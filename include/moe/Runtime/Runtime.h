@@ -56,7 +56,7 @@ void moe_rt_parallel_for(MoEContext *context,
                               int64_t length);
 
 void moe_rt_dispatch(MoEContext *context, int64_t dispatch, int64_t instance,
-                     int64_t tokens, int64_t experts, const int64_t *offsets);
+                     int64_t tokens, int64_t experts, const int64_t *counts);
 void moe_rt_dispatch_end(MoEContext *context, int64_t dispatch,
                          int64_t instance);
 void moe_rt_evaluate(MoEContext *context, int64_t dispatch, int64_t instance,

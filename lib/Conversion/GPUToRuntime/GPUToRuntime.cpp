@@ -97,12 +97,17 @@ struct ConvertMemcpy : RuntimePattern<gpu::MemcpyOp> {
                   ConversionPatternRewriter &rewriter) const final {
     auto target = cast<MemRefType>(op.getDst().getType());
     auto source = cast<MemRefType>(op.getSrc().getType());
-    if (!op.getDst().getDefiningOp<memref::AllocaOp>() || target.getRank() != 0)
+    Operation *buffer = op.getDst().getDefiningOp();
+    if (!isa_and_nonnull<memref::AllocaOp, memref::AllocOp>(buffer) ||
+        !target.hasStaticShape() || !target.getLayout().isIdentity())
       return rewriter.notifyMatchFailure(
-          op, "expects to copy one element to the host");
+          op, "expects to copy to a buffer of the host of static shape");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Value bytes =
+    Value element =
         getSizeInBytes(op.getLoc(), target.getElementType(), rewriter);
+    Value count =
+        LLVM::ConstantOp::create(b, element.getType(), target.getNumElements());
+    Value bytes = LLVM::MulOp::create(b, element, count);
     FailureOr<Value> done =
         call(b, op, "moe_rt_device_read",
              {firstElement(b, target, adaptor.getDst()),

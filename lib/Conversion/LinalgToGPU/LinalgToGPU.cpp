@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "moe/Conversion/DeviceSymbols.h"
 #include "moe/Conversion/Passes.h"
 
 namespace mlir::moe {
@@ -47,6 +48,12 @@ static Value castTo(ImplicitLocOpBuilder &b, Type type, Value buffer) {
   if (buffer.getType() == type)
     return buffer;
   return memref::CastOp::create(b, type, buffer);
+}
+
+/// Whether `buffer` is one that was asked for in the memory of the host.
+static bool isOfHost(Value buffer) {
+  // Others are the device's by now.
+  return buffer.getDefiningOp<memref::AllocOp>() != nullptr;
 }
 
 /// Puts the operations that `body` makes into a kernel of one thread.
@@ -85,6 +92,12 @@ private:
     if (auto linalg = dyn_cast<linalg::LinalgOp>(op))
       return launchElements(b, linalg, threads);
     if (auto copy = dyn_cast<memref::CopyOp>(op)) {
+      if (isOfHost(copy.getTarget())) {
+        gpu::MemcpyOp::create(b, /*asyncToken=*/Type(), ValueRange(),
+                              copy.getTarget(), copy.getSource());
+        copy.erase();
+        return success();
+      }
       auto generic = linalg::makeMemRefCopyOp(b, b.getLoc(), copy.getSource(),
                                               copy.getTarget());
       copy.erase();
@@ -94,13 +107,23 @@ private:
     if (auto clone = dyn_cast<bufferization::CloneOp>(op))
       return convertClone(b, clone);
     if (auto alloc = dyn_cast<memref::AllocOp>(op)) {
+      if (alloc.getType().getMemorySpace() == hostSpace(b)) {
+        MemRefType type =
+            MemRefType::Builder(alloc.getType()).setMemorySpace({});
+        alloc.replaceAllUsesWith(
+            memref::AllocOp::create(b, type, alloc.getDynamicSizes())
+                .getMemref());
+        alloc.erase();
+        return success();
+      }
       auto onDevice = gpu::AllocOp::create(
           b, alloc.getType(), /*asyncToken=*/Type(), ValueRange(),
           alloc.getDynamicSizes(), alloc.getSymbolOperands());
       alloc.replaceAllUsesWith(onDevice.getMemref());
       alloc.erase();
     } else if (auto load = dyn_cast<memref::LoadOp>(op)) {
-      convertLoad(b, load);
+      if (!isOfHost(load.getMemRef()))
+        convertLoad(b, load);
     } else if (auto store = dyn_cast<memref::StoreOp>(op)) {
       launchOne(b, [&](ImplicitLocOpBuilder &b) {
         memref::StoreOp::create(b, store.getValue(), store.getMemRef(),

@@ -458,7 +458,8 @@ void DispatchBuilder::run() {
   Value mask = makeMask();
   Value weights = makeWeights();
   auto routingType = RoutingType::get(b.getContext(), numExperts);
-  Value routing = RouteOp::create(b, loc, routingType, mask, weights);
+  Value routing = RouteOp::create(b, loc, routingType, mask, weights,
+                                  /*most=*/IntegerAttr());
   collectTokens();
   if (tokenOperands.empty()) // Experts that read no rows still have some.
     tokenOperands.push_back(mask);

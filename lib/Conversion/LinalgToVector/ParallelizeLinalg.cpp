@@ -135,9 +135,12 @@ static bool isDivisible(linalg::LinalgOp op) {
   });
 }
 
-/// Is run by one thread of several, or is the body of an operation.
+/// Is run by one thread of several, or is the body of an operation. Functions
+/// of the compiler are bodies of experts, called in parallel loops.
 static bool isInParallelCode(Operation *op) {
-  return op->getParentOfType<scf::ForallOp>() ||
+  auto function = op->getParentOfType<FunctionOpInterface>();
+  return (function && function.isPrivate()) ||
+         op->getParentOfType<scf::ForallOp>() ||
          op->getParentOfType<linalg::LinalgOp>();
 }
 

@@ -64,8 +64,9 @@ struct ConvertMoEToParallelPass
     RewritePatternSet patterns(&getContext());
     populateRouteToParallelPatterns(converter, patterns);
     populateReadersToParallelPatterns(converter, patterns);
-    populateDispatchToParallelPatterns(converter, patterns, allExperts,
+    populateDispatchToParallelPatterns(converter, patterns,
                                        target ? &*target : nullptr);
+    populateNumTokensToSCFPatterns(converter, patterns);
     populateRowsAndPickToSCFPatterns(converter, patterns);
     if (failed(leaveDialect(module, converter, std::move(patterns))))
       signalPassFailure();

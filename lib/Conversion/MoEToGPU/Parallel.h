@@ -59,7 +59,6 @@ void populateReadersToParallelPatterns(const TypeConverter &converter,
 /// With a target, families become kernels over tiles where they can.
 void populateDispatchToParallelPatterns(const TypeConverter &converter,
                                         RewritePatternSet &patterns,
-                                        bool allExperts,
                                         const GPUTarget *target);
 
 } // namespace mlir::moe

@@ -33,13 +33,12 @@ namespace {
 /// Builds the tensors of one routing.
 class RoutingBuilder {
 public:
-  RoutingBuilder(ImplicitLocOpBuilder &b, const Assignments &assignments,
-                 int64_t mostPerToken)
+  RoutingBuilder(ImplicitLocOpBuilder &b, const Assignments &assignments)
       : b(b), assignments(assignments), index(b.getIndexType()),
         experts(constantIndex(b, assignments.numExperts())),
         columns(constantIndex(b, assignments.numColumns())),
         tokens(assignments.numTokens(b)),
-        mostPerToken(constantIndex(b, mostPerToken)),
+        mostPerToken(constantIndex(b, assignments.mostPerToken())),
         chunks(arith::CeilDivUIOp::create(b, tokens,
                                           constantIndex(b, chunkTokens))) {}
 
@@ -202,8 +201,12 @@ Value RoutingBuilder::sortSlots(Value slotOf) {
               return SmallVector<Value>{choose(
                   b, some,
                   [&](ImplicitLocOpBuilder &b) -> Value {
-                    Value mine = compare(b, arith::CmpIPredicate::eq,
-                                         rank(b, at[0], column, slot), at[1]);
+                    Value before = rank(b, at[0], column, slot);
+                    if (assignments.isBounded())
+                      assignments.checkMost(
+                          b, add(b, before, constantIndex(b, 1)));
+                    Value mine =
+                        compare(b, arith::CmpIPredicate::eq, before, at[1]);
                     return arith::SelectOp::create(b, mine, slot, carried[0]);
                   },
                   carried[0])};
@@ -321,10 +324,7 @@ struct ConvertRoute : OpConversionPattern<RouteOp> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Assignments assignments(op, adaptor.getChoice(), adaptor.getWeights());
     assignments.checkWeights(b);
-    int64_t most = assignments.numColumns();
-    if (auto atMost = op->getAttrOfType<IntegerAttr>(atMostAttr))
-      most = std::min(most, atMost.getInt());
-    SmallVector<Value> values = RoutingBuilder(b, assignments, most).build();
+    SmallVector<Value> values = RoutingBuilder(b, assignments).build();
     rewriter.replaceOpWithMultiple(op, {values});
     return success();
   }

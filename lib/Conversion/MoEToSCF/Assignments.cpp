@@ -9,6 +9,7 @@
 
 #include "moe/Conversion/MoEToSCF/Assignments.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
@@ -19,7 +20,8 @@ using namespace mlir::moe;
 Assignments::Assignments(RouteOp op, Value choice, Value weights)
     : choice(choice), weights(weights), mask(op.isMask()),
       experts(op.getRouting().getType().getExperts()),
-      columns(cast<RankedTensorType>(choice.getType()).getDimSize(1)) {}
+      columns(cast<RankedTensorType>(choice.getType()).getDimSize(1)),
+      most(op.getMostPerToken()) {}
 
 Value Assignments::numTokens(ImplicitLocOpBuilder &b) const {
   return tensor::DimOp::create(b, choice, constantIndex(b, 0));
@@ -32,6 +34,15 @@ void Assignments::checkWeights(ImplicitLocOpBuilder &b) const {
                 numTokens(b),
                 "moe.route: the number of rows of the weights differs from the "
                 "number of tokens");
+}
+
+void Assignments::checkMost(ImplicitLocOpBuilder &b, Value count) const {
+  Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, count,
+                                     constantIndex(b, most));
+  cf::AssertOp::create(
+      b, fits,
+      ("moe.route: a token has more than " + Twine(most) + " assignments")
+          .str());
 }
 
 SmallVector<Value> Assignments::visit(

@@ -13,31 +13,13 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/Conversion/MoEToSCF/ExpertRows.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;
 using namespace mlir::moe;
-
-static Value lastOffset(ImplicitLocOpBuilder &b, PlainRouting routing) {
-  auto type = cast<RankedTensorType>(routing.offsets.getType());
-  return extractAt(b, routing.offsets,
-                   constantIndex(b, type.getDimSize(0) - 1));
-}
-
-/// `value`, of the element type of the rows, in the type that sums them up.
-static Value widen(OpBuilder &b, Location loc, Value value, Type sum) {
-  if (value.getType() == sum)
-    return value;
-  return arith::ExtFOp::create(b, loc, sum, value);
-}
-
-static Value narrow(OpBuilder &b, Location loc, Value value, Type element) {
-  if (value.getType() == element)
-    return value;
-  return arith::TruncFOp::create(b, loc, element, value);
-}
 
 /// sum + row * weight, elementwise; without a weight sum + row.
 static Value addRow(ImplicitLocOpBuilder &b, Value sum, Value row,
@@ -51,18 +33,7 @@ static Value addRow(ImplicitLocOpBuilder &b, Value sum, Value row,
       b, type, ValueRange{row}, ValueRange{sum}, maps, iterators,
       [&](OpBuilder &nested, Location loc, ValueRange args) {
         ImplicitLocOpBuilder b(loc, nested);
-        Type element = args[1].getType();
-        if (!isa<FloatType>(element)) {
-          Value added = arith::AddIOp::create(b, args[1], args[0]);
-          linalg::YieldOp::create(b, added);
-          return;
-        }
-        Value value = widen(b, loc, args[0], element);
-        if (weight)
-          value =
-              arith::MulFOp::create(b, value, widen(b, loc, weight, element));
-        Value added = arith::AddFOp::create(b, args[1], value);
-        linalg::YieldOp::create(b, added);
+        linalg::YieldOp::create(b, addWeighted(b, args[1], args[0], weight));
       });
   return generic.getResult(0);
 }
@@ -90,7 +61,9 @@ static Value finish(ImplicitLocOpBuilder &b, Value sums, Value assigned,
   auto generic = linalg::GenericOp::create(
       b, out.getType(), inputs, out, maps, iterators,
       [&](OpBuilder &nested, Location loc, ValueRange args) {
-        Value value = narrow(nested, loc, args[0], element);
+        Value value = args[0];
+        if (value.getType() != element)
+          value = arith::TruncFOp::create(nested, loc, element, value);
         if (init)
           value = arith::SelectOp::create(nested, loc, args[1], value, args[2]);
         linalg::YieldOp::create(nested, loc, value);
@@ -110,16 +83,7 @@ struct ConvertCombine : OpConversionPattern<CombineOp> {
     PlainRouting routing(adaptor.getRouting());
     Value packed = adaptor.getPacked().front();
     Value init = op.getInit() ? adaptor.getInit().front() : Value();
-    Value total = lastOffset(b, routing);
-    Value zeroIndex = constantIndex(b, 0);
-    assertEqual(b, tensor::DimOp::create(b, packed, zeroIndex), total,
-                "moe.combine: the number of packed rows differs from the "
-                "number of assignments");
-    if (init)
-      assertEqual(b, tensor::DimOp::create(b, init, zeroIndex),
-                  routing.numTokens,
-                  "moe.combine: the number of rows of init differs from the "
-                  "number of tokens");
+    checkRows(b, op, routing.numTokens, routing.offsets, packed, init);
 
     Value tokens = routing.numTokens;
     Value result = emptyRowsLike(b, tokens, packed);
@@ -159,8 +123,7 @@ private:
                      PlainRouting routing, Value packed, Value init,
                      Value first, Value count) {
     Type element = getElementTypeOrSelf(packed.getType());
-    Type sum = isa<FloatType>(element) && !element.isF64() ? b.getF32Type()
-                                                           : Type(element);
+    Type sum = getSumType(element);
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(sum));
     SmallVector<Value> carried{
         fill(b, emptyRowsLike(b, count, packed, sum), zero)};
@@ -188,7 +151,7 @@ private:
     };
     // Each block goes over all assignments, which costs less than a row.
     carried = forEach(
-        b, constantIndex(b, 0), lastOffset(b, routing), carried,
+        b, constantIndex(b, 0), lastOffset(b, routing.offsets), carried,
         [&](ImplicitLocOpBuilder &b, Value assignment, ValueRange carried) {
           Value token = extractAt(b, routing.ids, assignment);
           // Unsigned: a token in front of the block is out of range as well.
@@ -220,15 +183,12 @@ struct ConvertRows : OpConversionPattern<RowsOp> {
     PlainRouting routing(adaptor.getRouting());
     Value packed = adaptor.getPacked().front();
     assertEqual(b, tensor::DimOp::create(b, packed, constantIndex(b, 0)),
-                lastOffset(b, routing),
+                lastOffset(b, routing.offsets),
                 "moe.rows: the number of packed rows differs from the number "
                 "of assignments");
-    Value begin =
-        extractAt(b, routing.offsets, constantIndex(b, op.getExpert()));
-    Value end =
-        extractAt(b, routing.offsets, constantIndex(b, op.getExpert() + 1));
-    Value count = arith::SubIOp::create(b, end, begin);
-    rewriter.replaceOp(op, sliceRows(b, packed, begin, count));
+    ExpertRows rows =
+        rowsOf(b, routing.offsets, constantIndex(b, op.getExpert()));
+    rewriter.replaceOp(op, sliceRows(b, packed, rows.first, rows.count));
     return success();
   }
 };

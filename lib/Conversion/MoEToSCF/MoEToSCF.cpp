@@ -23,7 +23,6 @@
 #include "moe/Conversion/Passes.h"
 #include "moe/Conversion/RuntimeSymbols.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
-#include "moe/Dialect/MoE/Transforms/Annotations.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_CONVERTMOETOSCFPASS
@@ -45,7 +44,8 @@ LogicalResult mlir::moe::leaveDialect(ModuleOp module, TypeConverter &converter,
                                       RewritePatternSet &&patterns) {
   ConversionTarget target(*module.getContext());
   target.addIllegalDialect<MoEDialect>();
-  target.addLegalOp<ParametersOp, ParameterOp>();
+  // Functions of bodies are called as before.
+  target.addLegalOp<ParametersOp, ParameterOp, CallOp>();
   target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
   scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                        target);
@@ -68,12 +68,11 @@ struct ConvertMoEToSCFPass
     declareRuntime(module);
     TypeConverter converter;
     addRoutingConversion(converter);
-    DispatchLoweringOptions options;
-    options.allExperts = allExperts;
     RewritePatternSet patterns(&getContext());
     populateRoutingToSCFPatterns(converter, patterns);
-    populateDispatchToSCFPatterns(converter, patterns, options);
+    populateDispatchToSCFPatterns(converter, patterns);
     populateCombineToSCFPatterns(converter, patterns);
+    populateNumTokensToSCFPatterns(converter, patterns);
     populateRowsAndPickToSCFPatterns(converter, patterns);
 
     if (failed(leaveDialect(module, converter, std::move(patterns))))
@@ -81,7 +80,6 @@ struct ConvertMoEToSCFPass
   }
 
   static void declareRuntime(ModuleOp module) {
-    Counting::declare(module);
     if (module.lookupSymbol(threadsFunction))
       return;
     OpBuilder b = OpBuilder::atBlockBegin(module.getBody());

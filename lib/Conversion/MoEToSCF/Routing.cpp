@@ -59,6 +59,8 @@ struct ConvertRoute : OpConversionPattern<RouteOp> {
     int64_t experts = op.getRouting().getType().getExperts();
     Assignments assignments(op, adaptor.getChoice(), adaptor.getWeights());
     assignments.checkWeights(b);
+    if (assignments.isBounded())
+      checkEachToken(b, assignments);
     Value zero = constantIndex(b, 0);
     Value tokens = tensor::DimOp::create(b, adaptor.getChoice(), zero);
 
@@ -97,6 +99,29 @@ struct ConvertRoute : OpConversionPattern<RouteOp> {
     rewriter.replaceOpWithMultiple(
         op, {SmallVector<Value>{tokens, offsets, placed[1], placed[2]}});
     return success();
+  }
+
+  static void checkEachToken(ImplicitLocOpBuilder &b,
+                             const Assignments &assignments) {
+    Value zero = constantIndex(b, 0);
+    Value columns = constantIndex(b, assignments.numColumns());
+    auto countIf = [&](ImplicitLocOpBuilder &b, Value token, Value column,
+                       Value count) {
+      Value valid = assignments.expertAt(b, token, column).second;
+      return SmallVector<Value>{
+          arith::SelectOp::create(b, valid, addIndex(b, count, 1), count)};
+    };
+    forEach(b, zero, assignments.numTokens(b), {},
+            [&](ImplicitLocOpBuilder &b, Value token, ValueRange) {
+              Value count =
+                  forEach(b, zero, columns, zero,
+                          [&](ImplicitLocOpBuilder &b, Value column,
+                              ValueRange carried) {
+                            return countIf(b, token, column, carried[0]);
+                          })[0];
+              assignments.checkMost(b, count);
+              return SmallVector<Value>();
+            });
   }
 
   /// Offsets [E + 1] from counts [E], and the number of assignments.
@@ -252,7 +277,23 @@ struct ConvertCounts : OpConversionPattern<CountsOp> {
   }
 };
 
+struct ConvertNumTokens : OpConversionPattern<NumTokensOp> {
+  using Base::Base;
+
+  LogicalResult
+  matchAndRewrite(NumTokensOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const final {
+    rewriter.replaceOp(op, PlainRouting(adaptor.getRouting()).numTokens);
+    return success();
+  }
+};
+
 } // namespace
+
+void mlir::moe::populateNumTokensToSCFPatterns(const TypeConverter &converter,
+                                               RewritePatternSet &patterns) {
+  patterns.add<ConvertNumTokens>(converter, patterns.getContext());
+}
 
 void mlir::moe::populateRoutingToSCFPatterns(const TypeConverter &converter,
                                              RewritePatternSet &patterns) {

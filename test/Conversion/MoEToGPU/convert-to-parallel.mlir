@@ -1,43 +1,36 @@
-// RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-convert-to-parallel --canonicalize | FileCheck %s
-// RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-convert-to-parallel=all-experts --canonicalize | FileCheck %s --check-prefix=DENSE
-// RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-form-contractions --moe-convert-to-parallel=chip=sm_90a --canonicalize \
+// RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-outline-experts --moe-convert-to-parallel --canonicalize | FileCheck %s
+// RUN: moe-opt %s -split-input-file --moe-annotate-dispatches --moe-form-contractions --moe-outline-experts --moe-convert-to-parallel=chip=sm_90a --canonicalize \
 // RUN:   --remarks-filter-missed="moe-form-contractions|moe-convert-to-parallel" 2>%t | FileCheck %s --check-prefix=GROUPED
 // RUN: FileCheck %s --check-prefix=REMARK <%t
 // RUN: not moe-opt %s --moe-convert-to-parallel=chip=sm_1 2>&1 | FileCheck %s --check-prefix=CHIP
 // CHIP: error: unknown chip 'sm_1'
 
-// Nothing of the dialect is left, no loop over tokens stands outside of an
-// operation, and each body stands under the condition that it has rows.
+// No loop over tokens stands outside of an operation. The host reads once where
+// experts begin, and goes over them: each body stands under the condition that it
+// has rows.
 // CHECK-LABEL: func.func @unlike
 // CHECK-NOT: moe.
 // CHECK: %[[OFFSETS:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<3xindex>)
 // CHECK: %[[IDS:.*]] = linalg.generic
-// CHECK: %[[FIRST:.*]] = tensor.extract %[[OFFSETS]][%c0]
-// CHECK: %[[SECOND:.*]] = tensor.extract %[[OFFSETS]][%c1]
+// CHECK: %[[HOST:.*]] = bufferization.alloc_tensor() copy(%[[OFFSETS]]) {memory_space = 1 : i64}
+// CHECK: scf.for %[[E:.*]] = %c0 to %c2
+// CHECK: %[[FIRST:.*]] = tensor.extract %[[HOST]][%[[E]]]
+// CHECK: %[[NEXT:.*]] = arith.addi %[[E]], %c1
+// CHECK: %[[SECOND:.*]] = tensor.extract %[[HOST]][%[[NEXT]]]
 // CHECK: %[[COUNT:.*]] = arith.subi %[[SECOND]], %[[FIRST]]
 // CHECK: %[[SOME:.*]] = arith.cmpi ugt, %[[COUNT]], %c0
 // CHECK: scf.if %[[SOME]]
-// CHECK: scf.execute_region -> tensor<?x4xf32> no_inline
 // The gather is an operation on all rows of the expert.
 // CHECK: tensor.empty(%[[COUNT]])
+// CHECK: linalg.generic
 // CHECK: tensor.extract %{{.*}} : tensor<?xindex>
-// CHECK: linalg.add
+// CHECK: scf.index_switch %[[E]]
+// CHECK: moe.call @moe_expert_0_0(
+// CHECK: moe.call @moe_expert_0_1(
 // CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[%[[FIRST]], 0] [%[[COUNT]], 4]
-// CHECK: moe.body = "moe_expert_0_0"
 // CHECK: } else {
-// CHECK: scf.if
-// CHECK: moe.body = "moe_expert_0_1"
 // CHECK-NOT: moe.
 // CHECK: return
-
-// The dense form has no condition: the body runs on all tokens, and its own rows
-// are taken.
-// DENSE-LABEL: func.func @unlike
-// DENSE: scf.execute_region
-// DENSE: %[[ALL:.*]] = tensor.extract_slice %arg0[0, 0] [%{{.*}}, 4]
-// DENSE: linalg.add ins(%[[ALL]], %[[ALL]] :
-// DENSE: tensor.extract %{{.*}} : tensor<?xindex>
-// DENSE: tensor.insert_slice
 func.func @unlike(%x: tensor<?x4xf32>, %choice: tensor<?x1xi64>) -> tensor<?x4xf32> {
   %r = moe.route %choice : (tensor<?x1xi64>) -> !moe.routing<2>
   %rows = moe.dispatch %x by %r : (tensor<?x4xf32>, !moe.routing<2>) -> tensor<?x4xf32> {

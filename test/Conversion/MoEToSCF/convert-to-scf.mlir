@@ -1,9 +1,8 @@
-// RUN: moe-opt %s --moe-annotate-dispatches --moe-convert-to-scf --canonicalize --cse | FileCheck %s
-// RUN: moe-opt %s --moe-annotate-dispatches --moe-convert-to-scf=all-experts --canonicalize --cse | FileCheck %s --check-prefix=ALL
-// RUN: moe-opt %s --moe-annotate-dispatches --moe-convert-to-scf --canonicalize --cse | mlir-opt | FileCheck %s --check-prefix=GONE
+// RUN: moe-opt %s --moe-annotate-dispatches --moe-outline-experts --moe-convert-to-scf --canonicalize --cse | FileCheck %s
+// RUN: moe-opt %s --moe-annotate-dispatches --moe-outline-experts --moe-convert-to-scf --canonicalize --cse | FileCheck %s --check-prefix=GONE
 
-// Upstream's mlir-opt, which does not know the dialect, reads what is left.
-// GONE-NOT: {{[ "]moe\.[a-z]+ }}
+// Of the dialect, calls of bodies are left and nothing else.
+// GONE-NOT: {{[ "]moe\.(dispatch|combine|route|mask|weights|indices|counts|num_tokens|yield|rows|pick) }}
 
 // A family: one loop over a table of active tiles, with one copy of the body.
 // CHECK-LABEL: func.func @family
@@ -16,13 +15,6 @@
 // CHECK:   linalg.exp
 // CHECK-NOT: linalg.exp
 // CHECK:   tensor.parallel_insert_slice
-// ALL-LABEL: func.func @family
-// The dense form looks at all tokens, then keeps the rows that were chosen.
-// ALL: scf.forall
-// ALL:   tensor.extract_slice %{{.*}}[%{{.*}}, 0]
-// ALL:   linalg.exp
-// ALL:   scf.for
-// ALL:   tensor.parallel_insert_slice
 func.func @family(%x: tensor<?x4xf32>, %mask: tensor<?x3xi1>) -> tensor<?x4xf32> {
   %r = moe.route %mask : (tensor<?x3xi1>) -> !moe.routing<3>
   %rows = moe.dispatch %x by %r : (tensor<?x4xf32>, !moe.routing<3>) -> tensor<?x4xf32> {
@@ -36,24 +28,18 @@ func.func @family(%x: tensor<?x4xf32>, %mask: tensor<?x3xi1>) -> tensor<?x4xf32>
   return %rows : tensor<?x4xf32>
 }
 
-// Unlike experts: each body stands under its own condition and nowhere else.
+// Unlike experts: the same loop, in which the expert's number chooses a call.
 // CHECK-LABEL: func.func @unlike
+// CHECK: scf.forall
+// CHECK:   %[[E:.*]] = tensor.extract
+// CHECK:   scf.index_switch %[[E]]
+// CHECK:   scf.if
+// CHECK:     moe.call @moe_expert_1_0(
+// CHECK:   } else {
+// CHECK:     moe.call @moe_expert_1_1(
+// CHECK:   tensor.parallel_insert_slice
 // CHECK-NOT: linalg.exp
-// CHECK: %[[SOME:.*]] = arith.cmpi ugt
-// CHECK: scf.if %[[SOME]]
-// CHECK:   scf.execute_region {{.*}}no_inline
-// CHECK:     scf.forall
-// CHECK:       linalg.exp
-// CHECK: } else {
-// CHECK: %[[OTHER:.*]] = arith.cmpi ugt
-// CHECK: scf.if %[[OTHER]]
-// CHECK:   scf.execute_region {{.*}}no_inline
-// CHECK:     scf.forall
-// CHECK:       linalg.negf
-// CHECK-NOT: linalg.exp
-// ALL-LABEL: func.func @unlike
-// ALL: linalg.exp
-// ALL: linalg.negf
+// CHECK-LABEL: func.func @not_row_wise
 func.func @unlike(%x: tensor<?x4xf32>, %choice: tensor<?x1xi64>) -> tensor<?x4xf32> {
   %r = moe.route %choice : (tensor<?x1xi64>) -> !moe.routing<2>
   %rows = moe.dispatch %x by %r : (tensor<?x4xf32>, !moe.routing<2>) -> tensor<?x4xf32> {
@@ -68,14 +54,9 @@ func.func @unlike(%x: tensor<?x4xf32>, %choice: tensor<?x1xi64>) -> tensor<?x4xf
   return %rows : tensor<?x4xf32>
 }
 
-// A body that mixes rows is never split: its block is the number of its rows,
-// and so is it in the dense form.
-// CHECK-LABEL: func.func @not_row_wise
+// A body that mixes rows is never split: its block is the number of its rows.
 // CHECK-NOT: arith.constant 256
 // CHECK: linalg.reduce
-// ALL-LABEL: func.func @not_row_wise
-// ALL-NOT: arith.constant 256
-// ALL: linalg.reduce
 func.func @not_row_wise(%x: tensor<?x4xf32>, %mask: tensor<?x3xi1>) -> tensor<?x4xf32> {
   %r = moe.route %mask : (tensor<?x3xi1>) -> !moe.routing<3>
   %rows = moe.dispatch %x by %r : (tensor<?x4xf32>, !moe.routing<3>) -> tensor<?x4xf32> {
@@ -88,6 +69,38 @@ func.func @not_row_wise(%x: tensor<?x4xf32>, %mask: tensor<?x3xi1>) -> tensor<?x
     moe.yield %y : tensor<?x4xf32>
   }
   return %rows : tensor<?x4xf32>
+}
+
+// Of unlike experts that depends on the expert.
+// CHECK-LABEL: func.func @some_row_wise
+// CHECK: %[[FLAGS:.*]] = arith.constant dense<[true, false]>
+// CHECK: %[[FLAG:.*]] = tensor.extract %[[FLAGS]]
+// CHECK: arith.select %[[FLAG]]
+func.func @some_row_wise(%x: tensor<?x4xf32>, %mask: tensor<?x2xi1>) -> tensor<?x4xf32> {
+  %r = moe.route %mask : (tensor<?x2xi1>) -> !moe.routing<2>
+  %rows = moe.dispatch %x by %r : (tensor<?x4xf32>, !moe.routing<2>) -> tensor<?x4xf32> {
+  ^keep(%mine: tensor<?x4xf32>):
+    moe.yield %mine : tensor<?x4xf32>
+  }, {
+  ^mix(%mine: tensor<?x4xf32>):
+    %zero = arith.constant 0.0 : f32
+    %e = tensor.empty() : tensor<4xf32>
+    %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    %sum = linalg.reduce { arith.addf } ins(%mine : tensor<?x4xf32>) outs(%f : tensor<4xf32>) dimensions = [0]
+    %y = linalg.broadcast ins(%sum : tensor<4xf32>) outs(%mine : tensor<?x4xf32>) dimensions = [0]
+    moe.yield %y : tensor<?x4xf32>
+  }
+  return %rows : tensor<?x4xf32>
+}
+
+// The number of tokens is a value of the routing.
+// CHECK-LABEL: func.func @num_tokens
+// CHECK: %[[N:.*]] = tensor.dim %arg0
+// CHECK: return %[[N]]
+func.func @num_tokens(%mask: tensor<?x2xi1>) -> index {
+  %r = moe.route %mask : (tensor<?x2xi1>) -> !moe.routing<2>
+  %n = moe.num_tokens %r : !moe.routing<2>
+  return %n : index
 }
 
 // A number outside [0, E) is no assignment: compared unsigned.

@@ -5,7 +5,7 @@
 // Without capacity there is no loop over tokens outside of an operation.
 // PARALLEL-LABEL: func.func
 //   PARALLEL-NOT: {{^  }}  %{{.*}} = scf.for
-//       PARALLEL: moe.route
+//       PARALLEL: moe.route %{{.*}}, %{{.*}} most(2) :
 
 // Softmax, k times the largest key below the last one, the mask of the keys not
 // below the k-th, and the weights.
@@ -37,7 +37,7 @@
 //       CHECK:     arith.cmpi sge
 //       CHECK:   %[[WEIGHTS:.*]] = linalg.generic {{.*}} outs(%[[VALUES]] : tensor<?x8xf32>)
 //       CHECK:     arith.select
-//       CHECK:   moe.route %[[MASK]], %[[WEIGHTS]] {moe.at_most = 2 : i64} : (tensor<?x8xi1>, tensor<?x8xf32>) -> !moe.routing<8>
+//       CHECK:   moe.route %[[MASK]], %[[WEIGHTS]] : (tensor<?x8xi1>, tensor<?x8xf32>) -> !moe.routing<8>
 //   CHECK-NOT:   moe.gate
 func.func @softmax_top_k(%scores: tensor<?x8xf32>) -> tensor<8xi64> {
   %r = moe.gate %scores softmax top_k(2) : (tensor<?x8xf32>) -> !moe.routing<8>

@@ -353,6 +353,22 @@ func.func @route_c1_elements(%c: tensor<?x2xf32>) {
 
 // -----
 
+func.func @route_c4(%c: tensor<?x4xi64>) {
+  // expected-error @below {{expects at most 0 to 4 assignments per token, got 5}}
+  %r = moe.route %c most(5) : (tensor<?x4xi64>) -> !moe.routing<8>
+  return
+}
+
+// -----
+
+func.func @route_c4_negative(%c: tensor<?x4xi64>) {
+  // expected-error @below {{expects at most 0 to 4 assignments per token, got -1}}
+  %r = moe.route %c most(-1) : (tensor<?x4xi64>) -> !moe.routing<8>
+  return
+}
+
+// -----
+
 func.func @route_c2(%c: tensor<?x4xi1>) {
   // expected-error @below {{expects a mask with 8 columns, got 4}}
   %r = moe.route %c : (tensor<?x4xi1>) -> !moe.routing<8>

@@ -36,6 +36,8 @@ func.func @routes(%m: tensor<?x8xi1>, %w: tensor<?x8xf16>, %i: tensor<4x2xindex>
   %1 = moe.route %m, %w : (tensor<?x8xi1>, tensor<?x8xf16>) -> !moe.routing<8>
   // CHECK: moe.route %{{.*}} : (tensor<4x2xindex>) -> !moe.routing<300>
   %2 = moe.route %i : (tensor<4x2xindex>) -> !moe.routing<300>
+  // CHECK: moe.route %{{.*}}, %{{.*}} most(2) : (tensor<?x8xi1>, tensor<?x8xf16>) -> !moe.routing<8>
+  %3 = moe.route %m, %w most(2) : (tensor<?x8xi1>, tensor<?x8xf16>) -> !moe.routing<8>
   return
 }
 
@@ -49,6 +51,8 @@ func.func @readers(%r: !moe.routing<8>) {
   %2 = moe.indices %r : (!moe.routing<8>) -> tensor<?x2xi64>
   // CHECK: moe.counts %{{.*}} : (!moe.routing<8>) -> tensor<8xi64>
   %3 = moe.counts %r : (!moe.routing<8>) -> tensor<8xi64>
+  // CHECK: moe.num_tokens %{{.*}} : !moe.routing<8>
+  %4 = moe.num_tokens %r : !moe.routing<8>
   return
 }
 

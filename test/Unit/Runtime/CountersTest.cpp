@@ -13,7 +13,7 @@ using namespace mlir::moe;
 
 namespace {
 
-const int64_t offsets[] = {0, 3, 3, 5};
+const int64_t counts[] = {3, 0, 2};
 
 class CountersTest : public ::testing::Test {
 protected:
@@ -30,7 +30,7 @@ void touch(MoEContext *context, int64_t dispatch, intptr_t address,
 
 TEST_F(CountersTest, SumsOverRuns) {
   for (int run = 0; run < 2; ++run) {
-    moe_rt_dispatch(&context, 1, 0, 4, 3, offsets);
+    moe_rt_dispatch(&context, 1, 0, 4, 3, counts);
     moe_rt_evaluate(&context, 1, 0, 0);
     moe_rt_evaluate(&context, 1, 0, 0);
     moe_rt_count_flops(&context, 1, 0, 10);
@@ -48,9 +48,9 @@ TEST_F(CountersTest, SumsOverRuns) {
 }
 
 TEST_F(CountersTest, InstancesAreApartAndOrdered) {
-  moe_rt_dispatch(&context, 2, 0, 4, 3, offsets);
-  moe_rt_dispatch(&context, 1, 7, 4, 3, offsets);
-  moe_rt_dispatch(&context, 1, 3, 4, 3, offsets);
+  moe_rt_dispatch(&context, 2, 0, 4, 3, counts);
+  moe_rt_dispatch(&context, 1, 7, 4, 3, counts);
+  moe_rt_dispatch(&context, 1, 3, 4, 3, counts);
   std::vector<rt::DispatchCounters> counters = context.dispatchCounters();
   ASSERT_EQ(counters.size(), 3u);
   EXPECT_EQ(counters[0].instance, 3);
@@ -63,7 +63,7 @@ TEST_F(CountersTest, InstancesAreApartAndOrdered) {
 }
 
 TEST_F(CountersTest, BytesAreDistinctWithinARun) {
-  moe_rt_dispatch(&context, 0, 0, 4, 3, offsets);
+  moe_rt_dispatch(&context, 0, 0, 4, 3, counts);
   touch(&context, 0, 1000, 100); // [1000, 1100)
   touch(&context, 0, 1050, 100); // overlaps: [1000, 1150)
   touch(&context, 0, 1150, 50);  // adjoins: [1000, 1200)
@@ -76,13 +76,13 @@ TEST_F(CountersTest, BytesAreDistinctWithinARun) {
   // Reading ends no run.
   touch(&context, 0, 5000, 20);
   EXPECT_EQ(context.dispatchCounters()[0].weightBytes, 1020);
-  moe_rt_dispatch(&context, 0, 0, 4, 3, offsets);
+  moe_rt_dispatch(&context, 0, 0, 4, 3, counts);
   touch(&context, 0, 5000, 20);
   EXPECT_EQ(context.dispatchCounters()[0].weightBytes, 1040);
 }
 
 TEST_F(CountersTest, ManyIntervals) {
-  moe_rt_dispatch(&context, 0, 0, 4, 3, offsets);
+  moe_rt_dispatch(&context, 0, 0, 4, 3, counts);
   for (int repetition = 0; repetition < 3; ++repetition)
     for (int64_t i = 0; i < 3000; ++i)
       touch(&context, 0, 100 + (i * 7919 % 3000) * 20, 10);
@@ -93,7 +93,7 @@ TEST_F(CountersTest, ParallelBodiesShareARun) {
   for (int threads : {1, 8}) {
     context.setThreads(threads);
     context.resetCounters();
-    moe_rt_dispatch(&context, 0, 0, 4, 3, offsets);
+    moe_rt_dispatch(&context, 0, 0, 4, 3, counts);
     moe_rt_parallel_for(
         &context,
         [](MoEContext *in, int64_t index, void *) {
@@ -114,12 +114,12 @@ TEST_F(CountersTest, NestedRunsAreApart) {
   for (int threads : {1, 8}) {
     context.setThreads(threads);
     context.resetCounters();
-    moe_rt_dispatch(&context, 0, 0, 4, 3, offsets);
+    moe_rt_dispatch(&context, 0, 0, 4, 3, counts);
     moe_rt_parallel_for(
         &context,
         [](MoEContext *in, int64_t, void *) {
           for (int run = 0; run < 2; ++run) {
-            moe_rt_dispatch(in, 1, 0, 4, 3, offsets);
+            moe_rt_dispatch(in, 1, 0, 4, 3, counts);
             moe_rt_parallel_for(
                 in,
                 [](MoEContext *in, int64_t index, void *) {

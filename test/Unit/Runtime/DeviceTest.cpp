@@ -570,11 +570,11 @@ TEST_F(DeviceTest, FreesBlocksOfEither) {
   EXPECT_EQ(context.liveBytes(), 0);
 }
 
-TEST_F(DeviceTest, OffsetsAreReadFromTheDevice) {
-  const int64_t offsets[] = {0, 3, 3, 8};
+TEST_F(DeviceTest, CountsAreReadFromTheDevice) {
+  const int64_t counts[] = {3, 0, 5};
   auto *copy =
-      static_cast<int64_t *>(moe_rt_device_alloc(&context, sizeof(offsets)));
-  moe_rt_device_write(&context, copy, offsets, sizeof(offsets));
+      static_cast<int64_t *>(moe_rt_device_alloc(&context, sizeof(counts)));
+  moe_rt_device_write(&context, copy, counts, sizeof(counts));
   context.resetCounters();
   moe_rt_dispatch(&context, 2, 1, 4, 3, copy);
   std::vector<rt::DispatchCounters> counters = context.dispatchCounters();
@@ -583,7 +583,7 @@ TEST_F(DeviceTest, OffsetsAreReadFromTheDevice) {
   EXPECT_EQ(counters[0].assignments, 8);
   EXPECT_EQ(device.reads, 1);
 
-  moe_rt_device_write(&context, copy, offsets, sizeof(offsets));
+  moe_rt_device_write(&context, copy, counts, sizeof(counts));
   device.problem = "broken";
   EXPECT_EQ(context.invoke([&] { moe_rt_dispatch(&context, 2, 1, 4, 3, copy); })
                 .message,

@@ -141,11 +141,11 @@ TEST_F(RuntimeTest, AnotherContextRunsInside) {
         [](MoEContext *in, int64_t index, void *) {
           void *mine = moe_rt_alloc(in, 64, 64);
           {
-            const int64_t offsets[] = {0, 1};
+            const int64_t counts[] = {1};
             rt::Context inner;
             rt::Result failed = inner.invoke([&] {
-              moe_rt_dispatch(&inner, 0, 0, 1, 1, offsets);
-              moe_rt_touch_weight(&inner, 0, 0, offsets, 8);
+              moe_rt_dispatch(&inner, 0, 0, 1, 1, counts);
+              moe_rt_touch_weight(&inner, 0, 0, counts, 8);
               moe_rt_alloc(&inner, 100, 64);
               failWith("inside");
             });

@@ -27,6 +27,11 @@ public:
   Value numTokens(ImplicitLocOpBuilder &b) const;
   /// Fails while running unless there are weights for each token.
   void checkWeights(ImplicitLocOpBuilder &b) const;
+  /// A bound of the assignments of a token, and whether it is to be checked.
+  int64_t mostPerToken() const { return most; }
+  bool isBounded() const { return most < columns; }
+  /// Fails while running if `count` (index), of one token, is more.
+  void checkMost(ImplicitLocOpBuilder &b, Value count) const;
 
   /// The expert at (token, column), and whether there is one.
   std::pair<Value, Value> expertAt(ImplicitLocOpBuilder &b, Value token,
@@ -46,7 +51,7 @@ public:
 private:
   Value choice, weights;
   bool mask;
-  int64_t experts, columns;
+  int64_t experts, columns, most;
 };
 
 } // namespace mlir::moe

@@ -27,17 +27,6 @@ struct PlainRouting {
   Value weights;   // tensor<?xf32>: weight of each assignment
 };
 
-/// How a dispatch is laid out in tiles of (expert, row block).
-struct DispatchLoweringOptions {
-  /// Every body on all tokens, then each token selects its own results.
-  bool allExperts = false;
-  /// Bounds of the rows in a tile. Between them the block is such that each
-  /// thread has a few tiles.
-  int64_t minRowBlock = 64;
-  int64_t maxRowBlock = 256;
-  int64_t tilesPerThread = 4;
-};
-
 /// Adds the conversion of !moe.routing to its four values.
 void addRoutingConversion(TypeConverter &converter);
 
@@ -51,12 +40,13 @@ void populateRoutingToSCFPatterns(const TypeConverter &converter,
                                   RewritePatternSet &patterns);
 /// moe.dispatch.
 void populateDispatchToSCFPatterns(const TypeConverter &converter,
-                                   RewritePatternSet &patterns,
-                                   const DispatchLoweringOptions &options);
+                                   RewritePatternSet &patterns);
 /// moe.combine.
 void populateCombineToSCFPatterns(const TypeConverter &converter,
                                   RewritePatternSet &patterns);
 /// moe.rows and moe.pick.
+void populateNumTokensToSCFPatterns(const TypeConverter &converter,
+                                    RewritePatternSet &patterns);
 void populateRowsAndPickToSCFPatterns(const TypeConverter &converter,
                                       RewritePatternSet &patterns);
 

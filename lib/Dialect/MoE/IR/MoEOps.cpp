@@ -205,6 +205,11 @@ LogicalResult RouteOp::verify() {
   if (isMask() && choice.getDimSize(1) != experts)
     return emitOpError("expects a mask with ")
            << experts << " columns, got " << choice.getDimSize(1);
+  // route_c4
+  if (std::optional<int64_t> most = getMost();
+      most && (*most < 0 || *most > choice.getDimSize(1)))
+    return emitOpError("expects at most 0 to ")
+           << choice.getDimSize(1) << " assignments per token, got " << *most;
   // route_c3
   if (!getWeights())
     return success();
@@ -215,6 +220,10 @@ LogicalResult RouteOp::verify() {
                "expects weights of f16, bf16, f32 or f64 of the shape of ")
            << choice << ", got " << weights;
   return success();
+}
+
+int64_t RouteOp::getMostPerToken() {
+  return getMost().value_or(tensorOf(getChoice()).getDimSize(1));
 }
 
 LogicalResult MaskOp::inferReturnTypes(MLIRContext *context,
@@ -449,9 +458,11 @@ LogicalResult CombineOp::inferReturnTypes(MLIRContext *,
 LogicalResult
 CombineOp::reifyResultShapes(OpBuilder &builder,
                              ReifiedRankedShapedTypeDims &shapes) {
+  Value like = getInit() ? getInit() : getPacked();
+  shapes = {tensor::getMixedSizes(builder, getLoc(), like)};
   if (!getInit())
-    return failure();
-  shapes = {tensor::getMixedSizes(builder, getLoc(), getInit())};
+    shapes[0][0] =
+        NumTokensOp::create(builder, getLoc(), getRouting()).getResult();
   return success();
 }
 

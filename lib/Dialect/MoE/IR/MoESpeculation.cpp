@@ -43,7 +43,8 @@ static bool isPackedBy(Value packed, Value routing) {
 
 Speculatability RouteOp::getSpeculatability() {
   auto choice = cast<RankedTensorType>(getChoice().getType());
-  return speculatableIf(!getWeights() || !choice.isDynamicDim(0));
+  return speculatableIf(!getMost() &&
+                        (!getWeights() || !choice.isDynamicDim(0)));
 }
 
 Speculatability RowsOp::getSpeculatability() {

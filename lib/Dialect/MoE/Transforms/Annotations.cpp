@@ -23,11 +23,21 @@ int64_t mlir::moe::getDispatchNumber(DispatchOp op) {
   return number ? number.getInt() : 0;
 }
 
-bool mlir::moe::isRowWise(DispatchOp op, Region &region) {
+SmallVector<bool> mlir::moe::getRowWiseExperts(DispatchOp op) {
+  size_t experts = op.getNumExperts();
   auto proved = op->getAttrOfType<DenseBoolArrayAttr>(rowWiseAttr);
-  unsigned index = region.getRegionNumber();
-  return proved && index < proved.asArrayRef().size() &&
-         proved.asArrayRef()[index];
+  SmallVector<bool> flags(proved ? proved.asArrayRef() : ArrayRef<bool>());
+  if (op.isFamily() && flags.size() == 1)
+    return SmallVector<bool>(experts, flags.front());
+  flags.resize(experts, false);
+  return flags;
+}
+
+bool mlir::moe::isRowWise(DispatchOp op, Region &region) {
+  SmallVector<bool> flags = getRowWiseExperts(op);
+  if (op.isFamily())
+    return llvm::all_of(flags, [](bool flag) { return flag; });
+  return flags[region.getRegionNumber()];
 }
 
 static Location mark(Location location, Attribute metadata) {
@@ -145,11 +155,13 @@ static Value addressOf(ImplicitLocOpBuilder &b, Value tensor) {
   return arith::AddIOp::create(b, base, arith::MulIOp::create(b, offset, size));
 }
 
-void Counting::run(ImplicitLocOpBuilder &b, Value tokens, Value offsets) const {
+void Counting::run(ImplicitLocOpBuilder &b, Value routing) const {
   if (!counted)
     return;
+  Value tokens = NumTokensOp::create(b, routing);
   Value count = arith::ConstantIndexOp::create(b, experts);
-  call(b, "moe_rt_dispatch", {tokens, count, addressOf(b, offsets)});
+  Value perExpert = CountsOp::create(b, routing);
+  call(b, "moe_rt_dispatch", {tokens, count, addressOf(b, perExpert)});
 }
 
 void Counting::evaluate(ImplicitLocOpBuilder &b, Value expert) const {

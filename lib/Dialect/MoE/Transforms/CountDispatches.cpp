@@ -108,10 +108,12 @@ public:
   DictionaryAttr count() {
     for (Region &region : op.getExperts())
       countBlock(region.front(), 1);
+    countRun();
     return describe();
   }
 
 private:
+  void countRun();
   /// `trips` is how often the block runs for one run of the body, or none if
   /// that depends on data.
   void countBlock(Block &block, std::optional<int64_t> trips);
@@ -130,6 +132,25 @@ private:
 };
 
 } // namespace
+
+/// A run of the dispatch, and each of a body.
+void BodyCounter::countRun() {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  counting.run(b, op.getRouting());
+  b.setInsertionPointAfter(op);
+  counting.endRun(b);
+  for (Region &region : op.getExperts()) {
+    b.setInsertionPointToStart(&region.front());
+    Value expert =
+        op.isFamily()
+            ? op.getExpertArgument(region)
+            : arith::ConstantIndexOp::create(b, region.getRegionNumber())
+                  .getResult();
+    counting.evaluate(b, expert);
+    b.setInsertionPoint(region.front().getTerminator());
+    counting.endEvaluate(b, expert);
+  }
+}
 
 void BodyCounter::countBlock(Block &block, std::optional<int64_t> trips) {
   for (Operation &inner : llvm::make_early_inc_range(block)) {

@@ -461,10 +461,12 @@ struct DecomposeGatePass : moe::impl::DecomposeGatePassBase<DecomposeGatePass> {
       std::optional<int64_t> selected = gate.getSelectedPerToken();
       auto [mask, weights] = GateDecomposition(builder, gate, parallel).build();
       rewriter.setInsertionPoint(gate);
-      auto route = rewriter.replaceOpWithNewOp<RouteOp>(gate, gate.getType(),
-                                                        mask, weights);
-      if (std::optional<int64_t> most = selected)
-        route->setAttr(atMostAttr, builder.getI64IntegerAttr(*most));
+      // Elsewhere nothing depends on it that would make up for the check.
+      IntegerAttr most;
+      if (parallel && selected)
+        most = builder.getI64IntegerAttr(*selected);
+      rewriter.replaceOpWithNewOp<RouteOp>(gate, gate.getType(), mask, weights,
+                                           most);
     });
   }
 };

@@ -123,7 +123,7 @@ Value Pruning::makeRouting() {
   auto route = routing.getDefiningOp<RouteOp>();
   if (route && !route.isMask())
     return RouteOp::create(b, type, renumber(b, route.getChoice()),
-                           route.getWeights());
+                           route.getWeights(), route.getMostAttr());
   Value mask, weights;
   if (route) {
     mask = route.getChoice();
@@ -139,7 +139,11 @@ Value Pruning::makeRouting() {
   mask = keepColumns(b, mask);
   if (weights)
     weights = keepColumns(b, weights);
-  return RouteOp::create(b, type, mask, weights);
+  IntegerAttr most;
+  if (route && route.getMost())
+    most = b.getI64IntegerAttr(
+        std::min<int64_t>(*route.getMost(), type.getExperts()));
+  return RouteOp::create(b, type, mask, weights, most);
 }
 
 /// In the body of a family the expert's number still names its own weights.

@@ -99,9 +99,9 @@ void fail(MoEContext *context, int64_t index, void *) {
 /// output = input * weight
 void multiply(MoEContext *context, const float *input, float *output,
               int64_t dispatch) {
-  const int64_t offsets[] = {0, rows / 2, rows};
+  const int64_t counts[] = {rows / 2, rows - rows / 2};
   moe_rt_align(context, reinterpret_cast<int64_t>(weightOf(context)));
-  moe_rt_dispatch(context, dispatch, 0, rows, 2, offsets);
+  moe_rt_dispatch(context, dispatch, 0, rows, 2, counts);
   Captured captured = {input, output, dispatch};
   moe_rt_parallel_for(context, tile, &captured, rows);
   moe_rt_dispatch_end(context, dispatch, 0);

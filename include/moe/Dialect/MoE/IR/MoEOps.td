@@ -133,8 +133,11 @@ def MoE_RouteOp : MoE_RoutingOp<"route", [NoMemoryEffect, MoE_MayFail]> {
 
     Without weights every weight is 1. Weights are converted to f32.
 
+    With `most(n)` no token has more than n assignments, which is checked while
+    running: a device makes room for no more of them.
+
     ```mlir
-    %r = moe.route %mask, %weights
+    %r = moe.route %mask, %weights most(2)
        : (tensor<?x8xi1>, tensor<?x8xf32>) -> !moe.routing<8>
     %r = moe.route %experts : (tensor<?x1xi64>) -> !moe.routing<16>
     ```
@@ -145,16 +148,21 @@ def MoE_RouteOp : MoE_RoutingOp<"route", [NoMemoryEffect, MoE_MayFail]> {
     * C2: a mask has as many columns as the routing has experts.
     * C3: `weights` has the shape of `choice` (its number of rows is checked
       while running) and elements of f16, bf16, f32 or f64.
+    * C4: `most` is not negative and at most the number of columns.
   }];
   let arguments = (ins AnyRankedTensor:$choice,
-                       Optional<AnyRankedTensor>:$weights);
+                       Optional<AnyRankedTensor>:$weights,
+                       OptionalAttr<I64Attr>:$most);
   let results = (outs MoE_RoutingType:$routing);
   let assemblyFormat = [{
-    $choice (`,` $weights^)? attr-dict `:` functional-type(operands, results)
+    $choice (`,` $weights^)? (`most` `(` $most^ `)`)? attr-dict `:`
+    functional-type(operands, results)
   }];
   let extraClassDeclaration = [{
     /// Whether `choice` is a mask [N, E] and not expert numbers [N, k].
     bool isMask();
+    /// A bound of the assignments of a token.
+    int64_t getMostPerToken();
   }];
   let hasVerifier = 1;
 }
@@ -221,6 +229,18 @@ def MoE_CountsOp : MoE_ReaderOp<"counts", [Pure, InferTypeOpAdaptor]> {
 
     Constraint C1: the result is `tensor<Exi64>`.
   }];
+}
+
+def MoE_NumTokensOp : MoE_RoutingOp<"num_tokens", [Pure]> {
+  let summary = "the number of tokens of a routing";
+  let description = [{
+    ```mlir
+    %n = moe.num_tokens %r : !moe.routing<8>
+    ```
+  }];
+  let arguments = (ins MoE_RoutingType:$routing);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$routing attr-dict `:` qualified(type($routing))";
 }
 
 //===----------------------------------------------------------------------===//

@@ -17,14 +17,17 @@
 
 namespace mlir::moe {
 
+/// Functions and kernels of one dispatch have names that begin so, with the
+/// number of the dispatch next, and the number of the expert if experts differ.
+inline constexpr StringLiteral expertPrefix = "moe_expert_";
+inline constexpr StringLiteral familyPrefix = "moe_family_";
+
 /// Numbers of dispatches in program order.
 inline constexpr StringLiteral dispatchNumberAttr = "moe.number";
-/// One bool for each region: whether its body is row-wise.
+/// One bool for each region, or for each expert: whether its body is row-wise.
 inline constexpr StringLiteral rowWiseAttr = "moe.row_wise";
 /// Present if the runtime counts what the dispatch does.
 inline constexpr StringLiteral countedAttr = "moe.counted";
-/// On a moe.route: the most assignments that a token can have.
-inline constexpr StringLiteral atMostAttr = "moe.at_most";
 /// On the module: how many more experts would be raised if all numbers were
 /// known to be finite.
 inline constexpr StringLiteral wouldRaiseAttr = "moe.assume_finite_would_raise";
@@ -37,6 +40,8 @@ inline constexpr StringLiteral conditionalsAttr = "moe.conditionals";
 int64_t getDispatchNumber(DispatchOp op);
 /// Whether `region` of `op` was proved row-wise.
 bool isRowWise(DispatchOp op, Region &region);
+/// The same of each expert, of a family or not.
+SmallVector<bool> getRowWiseExperts(DispatchOp op);
 
 /// `location`, marked as that of a conditional that the model has.
 Location markConditional(Location location);
@@ -57,8 +62,8 @@ public:
   /// Declares the counters' functions in `module`.
   static void declare(ModuleOp module);
 
-  /// One run of the dispatch, with the routing's number of tokens and offsets.
-  void run(ImplicitLocOpBuilder &b, Value tokens, Value offsets) const;
+  /// One run of the dispatch by `routing`.
+  void run(ImplicitLocOpBuilder &b, Value routing) const;
   void endRun(ImplicitLocOpBuilder &b) const;
   /// A body is run for `expert`.
   void evaluate(ImplicitLocOpBuilder &b, Value expert) const;

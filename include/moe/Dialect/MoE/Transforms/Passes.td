@@ -388,8 +388,9 @@ def AnnotateDispatchesPass
   let summary = "Number dispatches and record which bodies are row-wise";
   let description = [{
     Puts `moe.number` and `moe.row_wise` on each dispatch. With `counters`, also
-    inserts calls that count floating-point operations and the weights read,
-    and describes the dispatches in the module's `moe.dispatches`.
+    inserts calls that count runs, tokens, evaluations, floating-point operations
+    and the weights read, and describes the dispatches in the module's
+    `moe.dispatches`.
   }];
   let options = [Option<"counters", "counters", "bool", "false",
                         "Count what the dispatches do while running">];
@@ -397,6 +398,62 @@ def AnnotateDispatchesPass
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
     "::mlir::tensor::TensorDialect"];
+}
+
+def EvaluateAllExpertsPass
+    : Pass<"moe-evaluate-all-experts", "::mlir::func::FuncOp"> {
+  let summary = "Run every body on all tokens, then select";
+  let description = [{
+    The dense form. Bodies run by a routing of every token to every expert; the
+    dispatch by the routing of the model then takes its rows from what they
+    yield. A body that is not row-wise, or that can end the run, runs on its own
+    rows as before.
+
+    ```mlir
+    %rows = moe.dispatch %x by %r : ... { ^each(%e: index, %mine: ...): ... }
+    ==>
+    %everywhere = moe.route %true : (tensor<?x8xi1>) -> !moe.routing<8>
+    %all = moe.dispatch %x by %everywhere : ... { ^each(%e: index, %mine: ...): ... }
+    %rows = moe.dispatch %numbers by %r : ... {
+    ^each(%e: index, %tokens: tensor<?xindex>):
+      // row %e * N + %tokens[i] of %all
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
+def OutlineExpertsPass : Pass<"moe-outline-experts", "::mlir::ModuleOp"> {
+  let summary = "Make the bodies of unlike experts functions";
+  let description = [{
+    Each body becomes a private function `moe_expert_<dispatch>_<expert>`, given
+    the rows, what the body captures, and where its rows are put. The dispatch
+    becomes one of a family, whose body chooses among calls. A function is what
+    is compiled when it is first called, and what is bufferized by itself. What
+    costs nothing in another place, as constants, weights and slices do, is
+    repeated in it.
+
+    ```mlir
+    %rows = moe.dispatch %x by %r : ... { ^expert0(%mine: ...): ... }, ...
+    ==>
+    %rows = moe.dispatch %x by %r : ... {
+    ^each(%e: index, %mine: tensor<?x8xf32>):
+      %out = tensor.empty(%n) : tensor<?x8xf32>
+      %y = scf.index_switch %e -> tensor<?x8xf32>
+      case 0 {
+        %0 = moe.call @moe_expert_0_0(%mine) outs(%out) : ...
+        scf.yield %0 : tensor<?x8xf32>
+      } ...
+      moe.yield %y : tensor<?x8xf32>
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def CountConditionalsPass

@@ -7,7 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Captures.h"
+#include "moe/Dialect/MoE/Transforms/Captures.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -28,8 +28,7 @@ static bool isRepeatable(Operation *op) {
          (op->getNumOperands() == 0 && op->getNumResults() == 1);
 }
 
-SmallVector<Value> mlir::moe::isolate(RewriterBase &rewriter, Region &region,
-                                      ValueRange last) {
+SmallVector<Value> mlir::moe::isolate(RewriterBase &rewriter, Region &region) {
   OpBuilder::InsertionGuard guard(rewriter);
   llvm::SetVector<Value> used;
   // What is repeated may use values from above; these are put at the start in
@@ -40,7 +39,7 @@ SmallVector<Value> mlir::moe::isolate(RewriterBase &rewriter, Region &region,
     getUsedValuesDefinedAbove(region, used);
     for (Value value : used) {
       Operation *op = value.getDefiningOp();
-      if (!op || llvm::is_contained(last, value) || !isRepeatable(op))
+      if (!op || !isRepeatable(op))
         continue;
       rewriter.setInsertionPointToStart(&region.front());
       Operation *repeated = rewriter.clone(*op);
@@ -50,13 +49,8 @@ SmallVector<Value> mlir::moe::isolate(RewriterBase &rewriter, Region &region,
       changed = true;
     }
   }
-  auto give = [&](Value value) {
+  for (Value value : used)
     replaceAllUsesInRegionWith(
         value, region.addArgument(value.getType(), value.getLoc()), region);
-  };
-  for (Value value : last)
-    used.remove(value);
-  llvm::for_each(used, give);
-  llvm::for_each(last, give);
   return used.takeVector();
 }

@@ -3,12 +3,12 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Shared by the passes that move a region into a function.
+// For passes that move a region into a function.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MOE_LIB_CONVERSION_SCFTORUNTIME_CAPTURES_H
-#define MOE_LIB_CONVERSION_SCFTORUNTIME_CAPTURES_H
+#ifndef MOE_DIALECT_MOE_TRANSFORMS_CAPTURES_H
+#define MOE_DIALECT_MOE_TRANSFORMS_CAPTURES_H
 
 #include "mlir/IR/PatternMatch.h"
 
@@ -16,11 +16,10 @@ namespace mlir::moe {
 
 /// Makes `region` isolated from above: what costs nothing in another place
 /// (constants, weights, slices) is repeated in it, everything else becomes an
-/// argument of its entry block, last of all each of `last`. Returns the values
-/// to give for the arguments before these.
-SmallVector<Value> isolate(RewriterBase &rewriter, Region &region,
-                           ValueRange last = {});
+/// argument behind those that its entry block has. Returns the values to give
+/// for these.
+SmallVector<Value> isolate(RewriterBase &rewriter, Region &region);
 
 } // namespace mlir::moe
 
-#endif // MOE_LIB_CONVERSION_SCFTORUNTIME_CAPTURES_H
+#endif // MOE_DIALECT_MOE_TRANSFORMS_CAPTURES_H

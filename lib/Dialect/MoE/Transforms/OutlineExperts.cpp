@@ -1,0 +1,204 @@
+//===- OutlineExperts.cpp - Bodies of experts as functions -*- C++ -*-===//
+//
+// Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Unlike experts are a family whose body chooses a function by the expert's
+// number, so that there is one way down for both. On tensors, so that a body is
+// a function in whatever is printed, and is bufferized by itself: the time that
+// takes grows with more than the number of operations of a function.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/SymbolTable.h"
+#include "moe/Dialect/MoE/IR/MoE.h"
+#include "moe/Dialect/MoE/Transforms/Annotations.h"
+#include "moe/Dialect/MoE/Transforms/Captures.h"
+#include "moe/Dialect/MoE/Transforms/Passes.h"
+
+namespace mlir::moe {
+#define GEN_PASS_DEF_OUTLINEEXPERTSPASS
+#include "moe/Dialect/MoE/Transforms/Passes.h.inc"
+} // namespace mlir::moe
+
+using namespace mlir;
+using namespace mlir::moe;
+
+static Value numRows(ImplicitLocOpBuilder &b, Value tensor) {
+  return tensor::DimOp::create(b, tensor, arith::ConstantIndexOp::create(b, 0));
+}
+
+namespace {
+
+/// Makes a family of one dispatch.
+class Outlining {
+public:
+  Outlining(DispatchOp op, SymbolTable &symbols, IRRewriter &rewriter)
+      : op(op), symbols(symbols), rewriter(rewriter), b(op.getLoc(), rewriter) {
+    b.setInsertionPoint(op);
+    takesWeights = llvm::any_of(op.getExperts(), [&](Region &region) {
+      return op.getWeightsArgument(region) != Value();
+    });
+  }
+
+  void rewrite();
+
+private:
+  /// A function of the arguments of `region`, what it captures and the
+  /// destinations of its results.
+  struct Body {
+    func::FuncOp function;
+    bool takesWeights;
+    SmallVector<Value> captures;
+  };
+  Body makeFunction(Region &region);
+  void returnInDestinations(Region &region);
+  SmallVector<Value> callIn(Region &region, const Body &body,
+                            ValueRange arguments, ValueRange outs);
+
+  DispatchOp op;
+  SymbolTable &symbols;
+  IRRewriter &rewriter;
+  ImplicitLocOpBuilder b;
+  bool takesWeights;
+};
+
+} // namespace
+
+/// The last arguments become destinations, where the results are put.
+void Outlining::returnInDestinations(Region &region) {
+  Block &block = region.front();
+  Operation *yield = block.getTerminator();
+  b.setInsertionPoint(yield);
+  SmallVector<Value> results;
+  for (Value yielded : yield->getOperands()) {
+    Value out = block.addArgument(yielded.getType(), yielded.getLoc());
+    if (!isRowWise(op, region)) {
+      Value equal = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                          numRows(b, yielded), numRows(b, out));
+      cf::AssertOp::create(b, equal,
+                           "moe.dispatch: an expert yields another number of "
+                           "rows than it was given");
+    }
+    // As a whole: what computes them is then seen to compute them there.
+    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), out);
+    SmallVector<OpFoldResult> zeros(sizes.size(), b.getIndexAttr(0));
+    SmallVector<OpFoldResult> ones(sizes.size(), b.getIndexAttr(1));
+    results.push_back(
+        tensor::InsertSliceOp::create(b, yielded, out, zeros, sizes, ones));
+  }
+  func::ReturnOp::create(b, results);
+  rewriter.eraseOp(yield);
+}
+
+Outlining::Body Outlining::makeFunction(Region &region) {
+  Body body{{}, op.getWeightsArgument(region) != Value(), {}};
+  body.captures = isolate(rewriter, region);
+  size_t inputs = region.getNumArguments();
+  std::string name = (expertPrefix + Twine(getDispatchNumber(op)) + "_" +
+                      Twine(region.getRegionNumber()))
+                         .str();
+  returnInDestinations(region);
+  b.setInsertionPoint(op);
+  SmallVector<Type> types = llvm::to_vector(region.getArgumentTypes());
+  body.function = func::FuncOp::create(
+      op.getLoc(), name, b.getFunctionType(types, op.getResultTypes()));
+  body.function.setPrivate();
+  body.function.getBody().takeBody(region);
+  // Whatever is given to a call is read alone.
+  for (size_t i = 0; i < inputs; ++i)
+    if (isa<TensorType>(types[i]))
+      body.function.setArgAttr(
+          i, bufferization::BufferizationDialect::kWritableAttrName,
+          b.getBoolAttr(false));
+  symbols.insert(body.function);
+  return body;
+}
+
+SmallVector<Value> Outlining::callIn(Region &region, const Body &body,
+                                     ValueRange arguments, ValueRange outs) {
+  OpBuilder::InsertionGuard guard(b);
+  b.createBlock(&region);
+  bool dropWeights = takesWeights && !body.takesWeights;
+  SmallVector<Value> inputs(arguments.drop_back(dropWeights));
+  llvm::append_range(inputs, body.captures);
+  func::FuncOp function = body.function;
+  auto call =
+      CallOp::create(b, op.getResultTypes(), function.getName(), inputs, outs);
+  scf::YieldOp::create(b, call.getResults());
+  return call.getResults();
+}
+
+void Outlining::rewrite() {
+  int64_t experts = op.getNumExperts();
+  SmallVector<Value> tokens = op.getTokens();
+  // The rows of an expert are as many as those of a token operand.
+  bool needsRows = tokens.empty();
+  if (needsRows) {
+    Value number = NumTokensOp::create(b, op.getRouting());
+    tokens.push_back(tensor::EmptyOp::create(b, ArrayRef<OpFoldResult>{number},
+                                             b.getI1Type()));
+  }
+  SmallVector<Body> bodies;
+  for (Region &region : op.getExperts())
+    bodies.push_back(makeFunction(region));
+
+  auto family = DispatchOp::create(b, op.getResultTypes(), tokens,
+                                   op.getRouting(), /*expertsCount=*/1);
+  family->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  Block *block = b.createBlock(&family.getExperts().front());
+  Value expert = block->addArgument(b.getIndexType(), op.getLoc());
+  for (Value token : tokens) {
+    auto type = cast<RankedTensorType>(token.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    shape[0] = ShapedType::kDynamic;
+    block->addArgument(type.clone(shape), op.getLoc());
+  }
+  Value rows = numRows(b, block->getArgument(1));
+  if (takesWeights)
+    block->addArgument(
+        RankedTensorType::get({ShapedType::kDynamic}, b.getF32Type()),
+        op.getLoc());
+  SmallVector<Value> outs;
+  for (Type type : op.getResultTypes())
+    outs.push_back(tensor::EmptyOp::create(b, type, ValueRange{rows}));
+  // The last expert is the default.
+  SmallVector<int64_t> cases =
+      llvm::to_vector(llvm::seq<int64_t>(0, experts - 1));
+  auto choice = scf::IndexSwitchOp::create(b, op.getResultTypes(), expert,
+                                           cases, cases.size());
+  ValueRange arguments = block->getArguments().drop_front(1 + needsRows);
+  for (auto [region, body] : llvm::zip(choice.getCaseRegions(), bodies))
+    callIn(region, body, arguments, outs);
+  callIn(choice.getDefaultRegion(), bodies.back(), arguments, outs);
+  YieldOp::create(b, choice.getResults());
+  rewriter.replaceOp(op, family);
+}
+
+namespace {
+struct OutlineExpertsPass
+    : moe::impl::OutlineExpertsPassBase<OutlineExpertsPass> {
+  using Base::Base;
+
+  void runOnOperation() final {
+    SymbolTable symbols(getOperation());
+    SmallVector<DispatchOp> unlike;
+    // Innermost first: what is captured by a nested one is captured by its
+    // parent.
+    getOperation().walk([&](DispatchOp op) {
+      if (!op.isFamily())
+        unlike.push_back(op);
+    });
+    IRRewriter rewriter(&getContext());
+    for (DispatchOp op : unlike)
+      Outlining(op, symbols, rewriter).rewrite();
+  }
+};
+} // namespace
