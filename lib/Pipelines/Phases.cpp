@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/Transforms/RequestCWrappers.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -40,8 +41,13 @@ std::optional<Phase> mlir::moe::parsePhase(StringRef name) {
 }
 
 void mlir::moe::addSimplification(OpPassManager &pm) {
-  addCanonicalization(pm);
-  pm.addPass(createCSEPass());
+  // Function by function, at the same time.
+  OpPassManager &functions =
+      pm.getOpAnchorName() == ModuleOp::getOperationName()
+          ? pm.nest<func::FuncOp>()
+          : pm;
+  addCanonicalization(functions);
+  functions.addPass(createCSEPass());
 }
 
 /// The conditionals of the model as they are, before upstream makes those whose
@@ -130,29 +136,30 @@ void mlir::moe::addBufferization(OpPassManager &pm) {
 
 void mlir::moe::addHostLowering(
     OpPassManager &pm, function_ref<void(OpPassManager &)> addBuffers) {
-  pm.addPass(createExpandMathPass());
-  pm.addPass(memref::createExpandOpsPass());
-  pm.addPass(createLowerExpandShapePass());
-  pm.addPass(memref::createExpandStridedMetadataPass());
-  pm.addPass(createLowerAffinePass());
-  addSimplification(pm);
-  pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(arith::createArithExpandOpsPass());
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createExpandMathPass());
+  functions.addPass(memref::createExpandOpsPass());
+  functions.addPass(createLowerExpandShapePass());
+  functions.addPass(memref::createExpandStridedMetadataPass());
+  functions.addPass(createLowerAffinePass());
+  addSimplification(functions);
+  functions.addPass(createSCFToControlFlowPass());
+  functions.addPass(arith::createArithExpandOpsPass());
   // Functions before vectors: calls of the library take vectors apart.
   ConvertMathToLLVMPassOptions math;
   math.approximateLog1p = false;
-  pm.addPass(createConvertMathToLLVMPass(math));
+  functions.addPass(createConvertMathToLLVMPass(math));
   pm.addPass(createConvertMathToLibmPass());
-  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addNestedPass<func::FuncOp>(createConvertVectorToLLVMPass());
   addBuffers(pm);
   pm.addPass(createDropNamesPass());
   pm.addPass(createConvertFuncToLLVMPass());
-  pm.addPass(createConvertControlFlowToLLVMPass());
-  pm.addPass(createArithToLLVMConversionPass());
-  pm.addPass(createConvertIndexToLLVMPass());
-  pm.addPass(createUBToLLVMConversionPass());
-  pm.addPass(createReconcileUnrealizedCastsPass());
-  addSimplification(pm);
+  OpPassManager &lowered = pm.nest<LLVM::LLVMFuncOp>();
+  ConvertToLLVMPassOptions rest;
+  rest.filterDialects = {"cf", "arith", "index", "ub"};
+  lowered.addPass(createConvertToLLVMPass(rest));
+  lowered.addPass(createReconcileUnrealizedCastsPass());
+  addSimplification(lowered);
   pm.addPass(createThreadContextPass());
 }
 

@@ -196,10 +196,14 @@ void Interpreter::runCombine(CombineOp op) {
 }
 
 bool Interpreter::runReader(Operation *op) {
-  if (!isa<MaskOp, WeightsOp, CountsOp>(op))
+  if (!isa<MaskOp, WeightsOp, CountsOp, NumTokensOp>(op))
     return false;
   std::shared_ptr<HostRouting> routing = routings[op->getOperand(0)];
   auto result = std::make_shared<HostArray>();
+  if (isa<NumTokensOp>(op)) {
+    numbers[op->getResult(0)].i = routing->tokens;
+    return true;
+  }
   if (isa<CountsOp>(op))
     result->shape = {routing->experts};
   else

@@ -26,6 +26,20 @@ func.func @another_meaning(%s: tensor<?x8xf32>) -> (!moe.routing<8>, !moe.routin
 
 // -----
 
+// CHECK-LABEL: @num_tokens
+// CHECK-SAME:    %[[S:.*]]: tensor<?x8xf32>, %[[R:.*]]: !moe.routing<8>
+func.func @num_tokens(%s: tensor<?x8xf32>, %r: !moe.routing<8>) -> (index, index) {
+  %q = moe.gate %s softmax top_k(1) : (tensor<?x8xf32>) -> !moe.routing<8>
+  // CHECK: %[[N:.*]] = tensor.dim %[[S]], %c0
+  %0 = moe.num_tokens %q : !moe.routing<8>
+  // CHECK: %[[M:.*]] = moe.num_tokens %[[R]]
+  %1 = moe.num_tokens %r : !moe.routing<8>
+  // CHECK: return %[[N]], %[[M]]
+  return %0, %1 : index, index
+}
+
+// -----
+
 // CHECK-LABEL: @unused_tokens
 // CHECK-SAME:    %[[X:.*]]: tensor<?x8xf32>, %[[Y:.*]]: tensor<?x4xf32>
 func.func @unused_tokens(%x: tensor<?x8xf32>, %y: tensor<?x4xf32>, %r: !moe.routing<8>) -> tensor<?x4xf32> {

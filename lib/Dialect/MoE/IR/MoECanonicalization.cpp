@@ -9,6 +9,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
@@ -35,6 +37,20 @@ LogicalResult GateOp::canonicalize(GateOp op, PatternRewriter &rewriter) {
     if (unitScale)
       op.removeScaleAttr();
   });
+  return success();
+}
+
+LogicalResult NumTokensOp::canonicalize(NumTokensOp op,
+                                        PatternRewriter &rewriter) {
+  Value rows;
+  if (auto route = op.getRouting().getDefiningOp<RouteOp>())
+    rows = route.getChoice();
+  else if (auto gate = op.getRouting().getDefiningOp<GateOp>())
+    rows = gate.getScores();
+  if (!rows)
+    return rewriter.notifyMatchFailure(op, "its routing is made elsewhere");
+  Value zero = arith::ConstantIndexOp::create(rewriter, op.getLoc(), 0);
+  rewriter.replaceOpWithNewOp<tensor::DimOp>(op, rows, zero);
   return success();
 }
 

@@ -13,6 +13,7 @@
 
 #include "mlir/IR/AttrTypeSubElements.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace mlir::moe {
@@ -137,6 +138,9 @@ struct VerifyContract : moe::impl::VerifyContractPassBase<VerifyContract> {
   }
 
   void runOnOperation() final {
+    // A pass manager may not do that after each pass.
+    if (failed(mlir::verify(getOperation())))
+      return signalPassFailure();
     AttrTypeWalker walker;
     std::string problem;
     walker.addWalk([&](Type type) {

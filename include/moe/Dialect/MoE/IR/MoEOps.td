@@ -241,6 +241,7 @@ def MoE_NumTokensOp : MoE_RoutingOp<"num_tokens", [Pure]> {
   let arguments = (ins MoE_RoutingType:$routing);
   let results = (outs Index:$result);
   let assemblyFormat = "$routing attr-dict `:` qualified(type($routing))";
+  let hasCanonicalizeMethod = 1;
 }
 
 //===----------------------------------------------------------------------===//
