@@ -31,10 +31,22 @@ struct LaunchEffects
     effects.emplace_back(MemoryEffects::Write::get());
   }
 };
+
+/// What other threads wrote is read after it.
+struct BarrierEffects
+    : MemoryEffectOpInterface::ExternalModel<BarrierEffects, gpu::BarrierOp> {
+  void
+  getEffects(Operation *,
+             SmallVectorImpl<MemoryEffects::EffectInstance> &effects) const {
+    effects.emplace_back(MemoryEffects::Read::get());
+    effects.emplace_back(MemoryEffects::Write::get());
+  }
+};
 } // namespace
 
 void mlir::moe::registerLaunchEffects(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, gpu::GPUDialect *) {
     gpu::LaunchFuncOp::attachInterface<LaunchEffects>(*context);
+    gpu::BarrierOp::attachInterface<BarrierEffects>(*context);
   });
 }

@@ -3,26 +3,105 @@
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Counting without atomics, so that the order of assignments does not depend on
-// threads. Tokens are cut into chunks; each chunk counts its assignments to
-// each expert, sums over chunks and experts tell where a chunk begins among the
-// assignments of an expert, and within a chunk one counts. Each number is
-// computed by a thread of its own from what was computed before.
+// A counting sort of assignments by expert in three kernels, none of which uses
+// atomics, so that their order does not depend on threads. Tokens are cut into
+// chunks; a bucket is what a chunk gives to an expert, and buckets are ordered
+// by expert, then by chunk.
+//
+//   count  a thread for each bucket: its assignments
+//   scan   one block: where each bucket starts, where each expert starts
+//   place  a thread for each bucket: its assignments, in order, where they go
 //
 //===----------------------------------------------------------------------===//
 
 #include "Parallel.h"
 #include "Scalars.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "moe/Conversion/MoEToSCF/Assignments.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
-#include "moe/Dialect/MoE/Transforms/Annotations.h"
 
 using namespace mlir;
 using namespace mlir::moe;
 
-/// Tokens that are counted one after another.
-static constexpr int64_t chunkTokens = 64;
+/// A thread goes over a chunk on its own, and one block over all buckets:
+/// neither should be long.
+static constexpr int64_t fewestTokensInChunk = 16;
+static constexpr int64_t mostBuckets = 1 << 16;
+
+static constexpr int64_t threadsOfBlock = 256;
+static constexpr int64_t logThreadsOfScan = 10;
+static constexpr int64_t threadsOfScan = 1 << logThreadsOfScan;
+static constexpr int64_t bytesOfScan = threadsOfScan * sizeof(int64_t);
+
+//===----------------------------------------------------------------------===//
+// Building kernels
+//===----------------------------------------------------------------------===//
+
+static Value multiply(ImplicitLocOpBuilder &b, Value x, Value y) {
+  return arith::MulIOp::create(b, x, y);
+}
+
+static Value load(ImplicitLocOpBuilder &b, Value buffer, Value at) {
+  return memref::LoadOp::create(b, buffer, at);
+}
+
+static void store(ImplicitLocOpBuilder &b, Value value, Value buffer,
+                  ValueRange at) {
+  memref::StoreOp::create(b, value, buffer, at);
+}
+
+/// A loop over first, first + step, ... below `end`.
+static void forEvery(ImplicitLocOpBuilder &b, Value first, Value end,
+                     Value step,
+                     function_ref<void(ImplicitLocOpBuilder &, Value)> body) {
+  scf::ForOp::create(
+      b, first, end, step, ValueRange(),
+      [&](OpBuilder &nested, Location loc, Value at, ValueRange) {
+        ImplicitLocOpBuilder inner(loc, nested);
+        body(inner, at);
+        scf::YieldOp::create(inner);
+      });
+}
+
+static void doIf(ImplicitLocOpBuilder &b, Value condition,
+                 function_ref<void(ImplicitLocOpBuilder &)> body) {
+  scf::IfOp::create(b, condition, [&](OpBuilder &nested, Location loc) {
+    ImplicitLocOpBuilder inner(loc, nested);
+    body(inner);
+    scf::YieldOp::create(inner);
+  });
+}
+
+static void
+launch(ImplicitLocOpBuilder &b, StringRef name, Value blocks, int64_t threads,
+       int64_t sharedBytes,
+       function_ref<void(ImplicitLocOpBuilder &, gpu::LaunchOp)> body) {
+  Value one = constantIndex(b, 1);
+  Value shared = arith::ConstantOp::create(b, b.getI32IntegerAttr(sharedBytes));
+  auto kernel = gpu::LaunchOp::create(
+      b, blocks, one, one, constantIndex(b, threads), one, one, shared);
+  kernel.setFunctionAttr(FlatSymbolRefAttr::get(b.getContext(), name));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&kernel.getBody().front());
+  body(b, kernel);
+  gpu::TerminatorOp::create(b);
+}
+
+/// `size` indices in the shared memory that a kernel was launched with.
+static Value sharedIndices(ImplicitLocOpBuilder &b, int64_t size) {
+  Attribute space = gpu::AddressSpaceAttr::get(
+      b.getContext(), gpu::GPUDialect::getWorkgroupAddressSpace());
+  auto type = [&](int64_t size, Type element) {
+    return MemRefType::get(size, element, MemRefLayoutAttrInterface(), space);
+  };
+  Value bytes = gpu::DynamicSharedMemoryOp::create(
+      b, type(ShapedType::kDynamic, b.getI8Type()));
+  return memref::ViewOp::create(b, type(size, b.getIndexType()), bytes,
+                                constantIndex(b, 0), ValueRange());
+}
 
 //===----------------------------------------------------------------------===//
 // moe.route
@@ -30,287 +109,277 @@ static constexpr int64_t chunkTokens = 64;
 
 namespace {
 
-/// Builds the tensors of one routing.
-class RoutingBuilder {
+/// Launches the kernels of one routing.
+class RoutingKernels {
 public:
-  RoutingBuilder(ImplicitLocOpBuilder &b, const Assignments &assignments)
-      : b(b), assignments(assignments), index(b.getIndexType()),
-        experts(constantIndex(b, assignments.numExperts())),
-        columns(constantIndex(b, assignments.numColumns())),
-        tokens(assignments.numTokens(b)),
-        mostPerToken(constantIndex(b, assignments.mostPerToken())),
-        chunks(arith::CeilDivUIOp::create(b, tokens,
-                                          constantIndex(b, chunkTokens))) {}
+  RoutingKernels(ImplicitLocOpBuilder &b, const Assignments &assignments);
 
-  SmallVector<Value> build();
+  void count(ImplicitLocOpBuilder &b);
+  void scan(ImplicitLocOpBuilder &b);
+  void place(ImplicitLocOpBuilder &b);
+  SmallVector<Value> results(ImplicitLocOpBuilder &b);
 
 private:
-  Value countChunks();
-  Value sumChunks();
-  Value sumExperts();
-  Value placeInOrder();
-  Value sortSlots(Value slotOf);
-  Value findPlaces();
+  /// The assignments of a chunk to an expert.
+  struct Bucket {
+    Value expert, chunk, number;
+  };
+  using Visit = function_ref<void(ImplicitLocOpBuilder &, Value token,
+                                  Value column, Value number)>;
 
-  /// Adds to `count` the assignments of `token` to `expert` in the columns
-  /// below `bound`.
-  Value countToken(ImplicitLocOpBuilder &b, Value token, Value expert,
-                   Value bound, Value count);
-  /// Whether (token, column) is an assignment to `expert`.
-  Value goesTo(ImplicitLocOpBuilder &b, Value token, Value column,
-               Value expert) {
-    auto [chosen, valid] = assignments.expertAt(b, token, column);
-    return both(b, valid, compare(b, arith::CmpIPredicate::eq, chosen, expert));
-  }
-  Value firstOf(ImplicitLocOpBuilder &b, Value chunk) {
-    return arith::MulIOp::create(b, chunk, constantIndex(b, chunkTokens));
-  }
-  Value endOf(ImplicitLocOpBuilder &b, Value chunk) {
-    Value next = add(b, firstOf(b, chunk), constantIndex(b, chunkTokens));
-    return arith::MinUIOp::create(b, next, tokens);
-  }
-  Value none(ImplicitLocOpBuilder &b) { return constantIndex(b, -1); }
-  OpFoldResult fixed(int64_t size) { return b.getIndexAttr(size); }
+  void launchBuckets(
+      ImplicitLocOpBuilder &b, StringRef name,
+      function_ref<void(ImplicitLocOpBuilder &, Value thread, Bucket bucket)>
+          body);
+  /// Numbers the assignments of `bucket` from `first` on; the number after the
+  /// last one.
+  Value number(ImplicitLocOpBuilder &b, Bucket bucket, Value first,
+               Visit visit = {});
+  void checkTokens(ImplicitLocOpBuilder &b, Value thread);
+  void fillUp(ImplicitLocOpBuilder &b, Value thread);
+  Value rank(ImplicitLocOpBuilder &b, Value token, Value column, Value expert);
 
-  ImplicitLocOpBuilder &b;
   const Assignments &assignments;
-  Type index;
-  Value experts, columns, tokens, mostPerToken, chunks;
-  /// [E, chunks], [E], [E + 1]
-  Value chunkCounts, counts, offsets;
+  Value experts, columns, tokens, mostPerToken, most;
+  Value chunkTokens, chunks, buckets;
+  /// Of each bucket: how many assignments it has, then where it starts.
+  Value starts;
+  Value offsets, ids, weights, slots;
 };
 
 } // namespace
 
-Value RoutingBuilder::countToken(ImplicitLocOpBuilder &b, Value token,
-                                 Value expert, Value bound, Value count) {
-  if (assignments.isMask()) {
-    // The column is the expert.
-    Value mine = both(b, assignments.expertAt(b, token, expert).second,
-                      compare(b, arith::CmpIPredicate::ult, expert, bound));
-    return countIf(b, mine, count);
-  }
-  return forEach(
-      b, constantIndex(b, 0), bound, count,
-      [&](ImplicitLocOpBuilder &b, Value column, ValueRange carried) {
-        return SmallVector<Value>{
-            countIf(b, goesTo(b, token, column, expert), carried[0])};
-      })[0];
-}
+RoutingKernels::RoutingKernels(ImplicitLocOpBuilder &b,
+                               const Assignments &assignments)
+    : assignments(assignments) {
+  experts = constantIndex(b, assignments.numExperts());
+  columns = constantIndex(b, assignments.numColumns());
+  tokens = assignments.numTokens(b);
+  mostPerToken = constantIndex(b, assignments.mostPerToken());
+  most = multiply(b, tokens, mostPerToken);
+  chunkTokens = arith::MaxUIOp::create(
+      b, constantIndex(b, fewestTokensInChunk),
+      arith::CeilDivUIOp::create(b, multiply(b, tokens, experts),
+                                 constantIndex(b, mostBuckets)));
+  // Also of no token: somebody has to say that experts have no row.
+  chunks = arith::MaxUIOp::create(
+      b, constantIndex(b, 1),
+      arith::CeilDivUIOp::create(b, tokens, chunkTokens));
+  buckets = multiply(b, experts, chunks);
 
-Value RoutingBuilder::countChunks() {
-  return generate(b, {fixed(assignments.numExperts()), chunks}, index,
-                  [&](ImplicitLocOpBuilder &b, ValueRange at) {
-                    return forEach(b, firstOf(b, at[1]), endOf(b, at[1]),
-                                   constantIndex(b, 0),
-                                   [&](ImplicitLocOpBuilder &b, Value token,
-                                       ValueRange carried) {
-                                     return SmallVector<Value>{countToken(
-                                         b, token, at[0], columns, carried[0])};
-                                   })[0];
-                  });
-}
-
-Value RoutingBuilder::sumChunks() {
-  return generate(
-      b, {fixed(assignments.numExperts())}, index,
-      [&](ImplicitLocOpBuilder &b, ValueRange at) {
-        Value zero = constantIndex(b, 0);
-        return forEach(
-            b, zero, chunks, zero,
-            [&](ImplicitLocOpBuilder &b, Value chunk, ValueRange carried) {
-              return SmallVector<Value>{add(
-                  b, carried[0], extractAt(b, chunkCounts, {at[0], chunk}))};
-            })[0];
-      });
-}
-
-Value RoutingBuilder::sumExperts() {
-  return generate(
-      b, {fixed(assignments.numExperts() + 1)}, index,
-      [&](ImplicitLocOpBuilder &b, ValueRange at) {
-        Value zero = constantIndex(b, 0);
-        return forEach(
-            b, zero, at[0], zero,
-            [&](ImplicitLocOpBuilder &b, Value expert, ValueRange carried) {
-              return SmallVector<Value>{
-                  add(b, carried[0], extractAt(b, counts, expert))};
-            })[0];
-      });
-}
-
-/// [N, columns]: the number of the assignment at (token, column), or -1.
-Value RoutingBuilder::placeInOrder() {
-  auto place = [&](ImplicitLocOpBuilder &b, Value token, Value column,
-                   Value expert) {
-    Value chunk =
-        arith::DivUIOp::create(b, token, constantIndex(b, chunkTokens));
-    Value before = forEach(
-        b, constantIndex(b, 0), chunk, extractAt(b, offsets, expert),
-        [&](ImplicitLocOpBuilder &b, Value earlier, ValueRange carried) {
-          return SmallVector<Value>{
-              add(b, carried[0], extractAt(b, chunkCounts, {expert, earlier}))};
-        })[0];
-    before = forEach(
-        b, firstOf(b, chunk), token, before,
-        [&](ImplicitLocOpBuilder &b, Value earlier, ValueRange carried) {
-          return SmallVector<Value>{
-              countToken(b, earlier, expert, columns, carried[0])};
-        })[0];
-    return countToken(b, token, expert, column, before);
+  int64_t any = ShapedType::kDynamic;
+  auto allocate = [&](ArrayRef<int64_t> shape, Type type, ValueRange sizes) {
+    return memref::AllocOp::create(b, MemRefType::get(shape, type), sizes)
+        .getResult();
   };
-  return generate(b, {tokens, fixed(assignments.numColumns())}, index,
-                  [&](ImplicitLocOpBuilder &b, ValueRange at) {
-                    auto [expert, valid] =
-                        assignments.expertAt(b, at[0], at[1]);
-                    Value mine = expert;
-                    return choose(
-                        b, valid,
-                        [&](ImplicitLocOpBuilder &b) {
-                          return place(b, at[0], at[1], mine);
-                        },
-                        none(b));
-                  });
+  Type index = b.getIndexType();
+  starts = allocate(any, index, buckets);
+  offsets = allocate(assignments.numExperts() + 1, index, {});
+  ids = allocate(any, index, most);
+  weights = allocate(any, b.getF32Type(), most);
+  slots = allocate({any, any}, index, {tokens, mostPerToken});
 }
 
-/// [N, most per token]: the assignments of a token in ascending order, then -1.
-Value RoutingBuilder::sortSlots(Value slotOf) {
-  // The number of assignments of the token below `slot`.
-  auto rank = [&](ImplicitLocOpBuilder &b, Value token, Value column,
-                  Value slot) {
-    Value zero = constantIndex(b, 0);
-    // Columns of a mask ascend as assignments do.
-    Value end = assignments.isMask() ? column : columns;
-    return forEach(
-        b, zero, end, zero,
-        [&](ImplicitLocOpBuilder &b, Value other, ValueRange carried) {
-          Value theirs = extractAt(b, slotOf, {token, other});
-          return SmallVector<Value>{countIf(
-              b, within(b, theirs, constantIndex(b, 0), slot), carried[0])};
-        })[0];
+void RoutingKernels::launchBuckets(
+    ImplicitLocOpBuilder &b, StringRef name,
+    function_ref<void(ImplicitLocOpBuilder &, Value, Bucket)> body) {
+  Value block = constantIndex(b, threadsOfBlock);
+  Value blocks = arith::CeilDivUIOp::create(b, buckets, block);
+  launch(b, name, blocks, threadsOfBlock, /*sharedBytes=*/0,
+         [&](ImplicitLocOpBuilder &b, gpu::LaunchOp kernel) {
+           Value thread = add(b, multiply(b, kernel.getBlockIds().x, block),
+                              kernel.getThreadIds().x);
+           doIf(b, compare(b, arith::CmpIPredicate::ult, thread, buckets),
+                [&](ImplicitLocOpBuilder &b) {
+                  // Neighbours have the same tokens: they read the same
+                  // numbers, or neighbours in a row of a mask.
+                  Value expert = arith::RemUIOp::create(b, thread, experts);
+                  Value chunk = arith::DivUIOp::create(b, thread, experts);
+                  Value number = add(b, multiply(b, expert, chunks), chunk);
+                  body(b, thread, {expert, chunk, number});
+                });
+         });
+}
+
+Value RoutingKernels::number(ImplicitLocOpBuilder &b, Bucket bucket,
+                             Value first, Visit visit) {
+  auto at = [&](ImplicitLocOpBuilder &b, Value token, Value column,
+                Value number) {
+    auto [expert, valid] = assignments.expertAt(b, token, column);
+    Value mine = both(
+        b, valid, compare(b, arith::CmpIPredicate::eq, expert, bucket.expert));
+    if (visit)
+      doIf(b, mine,
+           [&](ImplicitLocOpBuilder &b) { visit(b, token, column, number); });
+    return SmallVector<Value>{countIf(b, mine, number)};
   };
-  return generate(
-      b, {tokens, mostPerToken}, index,
-      [&](ImplicitLocOpBuilder &b, ValueRange at) {
-        return forEach(
-            b, constantIndex(b, 0), columns, none(b),
+  Value begin = multiply(b, bucket.chunk, chunkTokens);
+  Value end = arith::MinUIOp::create(b, add(b, begin, chunkTokens), tokens);
+  return forEach(b, begin, end, first,
+                 [&](ImplicitLocOpBuilder &b, Value token, ValueRange carried) {
+                   // The column of a mask is the expert.
+                   if (assignments.isMask())
+                     return at(b, token, bucket.expert, carried[0]);
+                   return forEach(b, constantIndex(b, 0), columns, carried,
+                                  [&](ImplicitLocOpBuilder &b, Value column,
+                                      ValueRange carried) {
+                                    return at(b, token, column, carried[0]);
+                                  });
+                 })[0];
+}
+
+void RoutingKernels::count(ImplicitLocOpBuilder &b) {
+  launchBuckets(b, "count_assignments",
+                [&](ImplicitLocOpBuilder &b, Value thread, Bucket bucket) {
+                  Value size = number(b, bucket, constantIndex(b, 0));
+                  store(b, size, starts, bucket.number);
+                  fillUp(b, thread);
+                  if (assignments.isBounded())
+                    checkTokens(b, thread);
+                });
+}
+
+/// Whatever has no assignment: token 0 of weight 0, slot -1.
+void RoutingKernels::fillUp(ImplicitLocOpBuilder &b, Value thread) {
+  Value zero = constantIndex(b, 0);
+  Value noWeight = arith::ConstantOp::create(b, b.getF32FloatAttr(0.0f));
+  Value noSlot = constantIndex(b, -1);
+  if (assignments.mostPerToken() == 0)
+    return;
+  forEvery(b, thread, most, buckets, [&](ImplicitLocOpBuilder &b, Value at) {
+    store(b, zero, ids, at);
+    store(b, noWeight, weights, at);
+    Value token = arith::DivUIOp::create(b, at, mostPerToken);
+    Value slot = arith::RemUIOp::create(b, at, mostPerToken);
+    store(b, noSlot, slots, {token, slot});
+  });
+}
+
+/// Ends the run, before anything is placed, if a token has too many.
+void RoutingKernels::checkTokens(ImplicitLocOpBuilder &b, Value thread) {
+  forEvery(
+      b, thread, tokens, buckets, [&](ImplicitLocOpBuilder &b, Value token) {
+        Value zero = constantIndex(b, 0);
+        Value count = forEach(
+            b, zero, columns, zero,
             [&](ImplicitLocOpBuilder &b, Value column, ValueRange carried) {
-              Value slot = extractAt(b, slotOf, {at[0], column});
-              Value some = compare(b, arith::CmpIPredicate::sge, slot,
-                                   constantIndex(b, 0));
-              return SmallVector<Value>{choose(
-                  b, some,
-                  [&](ImplicitLocOpBuilder &b) -> Value {
-                    Value before = rank(b, at[0], column, slot);
-                    if (assignments.isBounded())
-                      assignments.checkMost(
-                          b, add(b, before, constantIndex(b, 1)));
-                    Value mine =
-                        compare(b, arith::CmpIPredicate::eq, before, at[1]);
-                    return arith::SelectOp::create(b, mine, slot, carried[0]);
-                  },
-                  carried[0])};
+              Value valid = assignments.expertAt(b, token, column).second;
+              return SmallVector<Value>{countIf(b, valid, carried[0])};
             })[0];
+        assignments.checkMost(b, count);
       });
 }
 
-/// [N * most per token]: token * columns + column of each assignment, -1 beyond
-/// the last one.
-Value RoutingBuilder::findPlaces() {
-  auto findInChunk = [&](ImplicitLocOpBuilder &b, Value expert, Value chunk,
-                         Value before, Value number) {
-    auto visit = [&](ImplicitLocOpBuilder &b, Value token, Value column,
-                     ValueRange carried) {
-      Value mine = goesTo(b, token, column, expert);
-      Value here = both(
-          b, mine, compare(b, arith::CmpIPredicate::eq, carried[0], number));
-      Value place = add(b, arith::MulIOp::create(b, token, columns), column);
-      return SmallVector<Value>{
-          countIf(b, mine, carried[0]),
-          arith::SelectOp::create(b, here, place, carried[1])};
-    };
-    return forEach(
-        b, firstOf(b, chunk), endOf(b, chunk), {before, none(b)},
-        [&](ImplicitLocOpBuilder &b, Value token, ValueRange carried) {
-          if (assignments.isMask())
-            return visit(b, token, expert, carried);
-          return forEach(
-              b, constantIndex(b, 0), columns, carried,
-              [&](ImplicitLocOpBuilder &b, Value column, ValueRange carried) {
-                return visit(b, token, column, carried);
-              });
-        })[1];
-  };
-  auto find = [&](ImplicitLocOpBuilder &b, Value expert, Value number) {
-    // The chunk that has it, and the number of the first one there.
-    Value start = extractAt(b, offsets, expert);
-    SmallVector<Value> found = forEach(
-        b, constantIndex(b, 0), chunks, {start, constantIndex(b, 0), start},
-        [&](ImplicitLocOpBuilder &b, Value chunk, ValueRange carried) {
-          Value next =
-              add(b, carried[0], extractAt(b, chunkCounts, {expert, chunk}));
-          Value here = within(b, number, carried[0], next);
-          return SmallVector<Value>{
-              next, arith::SelectOp::create(b, here, chunk, carried[1]),
-              arith::SelectOp::create(b, here, carried[0], carried[2])};
-        });
-    return findInChunk(b, expert, found[1], found[2], number);
-  };
-  Value most = arith::MulIOp::create(b, tokens, mostPerToken);
-  return generate(
-      b, {most}, index, [&](ImplicitLocOpBuilder &b, ValueRange at) {
-        Value expert = forEach(
-            b, constantIndex(b, 0), experts, none(b),
-            [&](ImplicitLocOpBuilder &b, Value expert, ValueRange carried) {
-              Value next = add(b, expert, constantIndex(b, 1));
-              Value here = within(b, at[0], extractAt(b, offsets, expert),
-                                  extractAt(b, offsets, next));
-              return SmallVector<Value>{
-                  arith::SelectOp::create(b, here, expert, carried[0])};
-            })[0];
-        Value some =
-            compare(b, arith::CmpIPredicate::sge, expert, constantIndex(b, 0));
-        return choose(
-            b, some,
-            [&](ImplicitLocOpBuilder &b) { return find(b, expert, at[0]); },
-            none(b));
-      });
+void RoutingKernels::scan(ImplicitLocOpBuilder &b) {
+  launch(b, "scan_assignments", constantIndex(b, 1), threadsOfScan, bytesOfScan,
+         [&](ImplicitLocOpBuilder &b, gpu::LaunchOp kernel) {
+           Value thread = kernel.getThreadIds().x;
+           Value sums = sharedIndices(b, threadsOfScan);
+           Value zero = constantIndex(b, 0);
+           Value threads = constantIndex(b, threadsOfScan);
+
+           // Each thread sums up a part of the buckets.
+           Value share = arith::CeilDivUIOp::create(b, buckets, threads);
+           Value begin =
+               arith::MinUIOp::create(b, multiply(b, thread, share), buckets);
+           Value end = arith::MinUIOp::create(b, add(b, begin, share), buckets);
+           Value mine = forEach(
+               b, begin, end, zero,
+               [&](ImplicitLocOpBuilder &b, Value at, ValueRange carried) {
+                 return SmallVector<Value>{
+                     add(b, carried[0], load(b, starts, at))};
+               })[0];
+           store(b, mine, sums, thread);
+           gpu::BarrierOp::create(b);
+
+           // Then the parts up to its own: of 2, of 4, ... of all threads.
+           Value upToMine = forEach(
+               b, zero, constantIndex(b, logThreadsOfScan), mine,
+               [&](ImplicitLocOpBuilder &b, Value step, ValueRange carried) {
+                 Value distance =
+                     arith::ShLIOp::create(b, constantIndex(b, 1), step);
+                 Value has =
+                     compare(b, arith::CmpIPredicate::uge, thread, distance);
+                 Value before = choose(
+                     b, has,
+                     [&](ImplicitLocOpBuilder &b) {
+                       return load(b, sums,
+                                   arith::SubIOp::create(b, thread, distance));
+                     },
+                     zero);
+                 gpu::BarrierOp::create(b);
+                 Value sum = add(b, carried[0], before);
+                 store(b, sum, sums, thread);
+                 gpu::BarrierOp::create(b);
+                 return SmallVector<Value>{sum};
+               })[0];
+
+           Value before = arith::SubIOp::create(b, upToMine, mine);
+           forEach(b, begin, end, before,
+                   [&](ImplicitLocOpBuilder &b, Value at, ValueRange carried) {
+                     Value size = load(b, starts, at);
+                     store(b, carried[0], starts, at);
+                     return SmallVector<Value>{add(b, carried[0], size)};
+                   });
+           gpu::BarrierOp::create(b);
+           forEvery(b, thread, experts, threads,
+                    [&](ImplicitLocOpBuilder &b, Value expert) {
+                      Value first = multiply(b, expert, chunks);
+                      store(b, load(b, starts, first), offsets, expert);
+                    });
+           Value last = compare(b, arith::CmpIPredicate::eq, thread,
+                                constantIndex(b, threadsOfScan - 1));
+           doIf(b, last, [&](ImplicitLocOpBuilder &b) {
+             store(b, upToMine, offsets, experts);
+           });
+         });
 }
 
-SmallVector<Value> RoutingBuilder::build() {
-  chunkCounts = countChunks();
-  counts = sumChunks();
-  offsets = sumExperts();
-  Value slots = sortSlots(placeInOrder());
-  Value places = findPlaces();
-  Value most = arith::MulIOp::create(b, tokens, mostPerToken);
-  auto ofPlace =
-      [&](Type type, Value otherwise,
-          function_ref<Value(ImplicitLocOpBuilder &, Value, Value)> element) {
-        return generate(
-            b, {most}, type, [&](ImplicitLocOpBuilder &b, ValueRange at) {
-              Value place = extractAt(b, places, at);
-              Value some = compare(b, arith::CmpIPredicate::sge, place,
-                                   constantIndex(b, 0));
-              return choose(
-                  b, some,
-                  [&](ImplicitLocOpBuilder &b) {
-                    return element(b, arith::DivUIOp::create(b, place, columns),
-                                   arith::RemUIOp::create(b, place, columns));
-                  },
-                  otherwise);
-            });
-      };
-  Value ids =
-      ofPlace(index, constantIndex(b, 0),
-              [](ImplicitLocOpBuilder &, Value token, Value) { return token; });
-  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0.0f));
-  Value weights =
-      ofPlace(b.getF32Type(), zero,
-              [&](ImplicitLocOpBuilder &b, Value token, Value column) {
-                return assignments.weightAt(b, token, column);
-              });
-  return {tokens, offsets, ids, weights, slots};
+/// How many assignments of `token` come before the one at `column`.
+Value RoutingKernels::rank(ImplicitLocOpBuilder &b, Value token, Value column,
+                           Value expert) {
+  using Predicate = arith::CmpIPredicate;
+  Value zero = constantIndex(b, 0);
+  auto isBefore = [&](ImplicitLocOpBuilder &b, Value other) -> Value {
+    auto [theirs, valid] = assignments.expertAt(b, token, other);
+    if (assignments.isMask())
+      return valid;
+    Value same = both(b, compare(b, Predicate::eq, theirs, expert),
+                      compare(b, Predicate::ult, other, column));
+    Value less = compare(b, Predicate::ult, theirs, expert);
+    return both(b, valid, arith::OrIOp::create(b, less, same));
+  };
+  // Columns of a mask ascend as assignments do.
+  Value end = assignments.isMask() ? column : columns;
+  return forEach(b, zero, end, zero,
+                 [&](ImplicitLocOpBuilder &b, Value other, ValueRange carried) {
+                   return SmallVector<Value>{
+                       countIf(b, isBefore(b, other), carried[0])};
+                 })[0];
+}
+
+void RoutingKernels::place(ImplicitLocOpBuilder &b) {
+  launchBuckets(b, "place_assignments",
+                [&](ImplicitLocOpBuilder &b, Value, Bucket bucket) {
+                  number(b, bucket, load(b, starts, bucket.number),
+                         [&](ImplicitLocOpBuilder &b, Value token, Value column,
+                             Value number) {
+                           store(b, token, ids, number);
+                           store(b, assignments.weightAt(b, token, column),
+                                 weights, number);
+                           Value slot = rank(b, token, column, bucket.expert);
+                           store(b, number, slots, {token, slot});
+                         });
+                });
+}
+
+SmallVector<Value> RoutingKernels::results(ImplicitLocOpBuilder &b) {
+  SmallVector<Value> values{tokens};
+  for (Value buffer : {offsets, ids, weights, slots})
+    values.push_back(bufferization::ToTensorOp::create(
+        b, memref::getTensorTypeFromMemRefType(buffer.getType()), buffer,
+        /*restrict=*/true, /*writable=*/true));
+  return values;
 }
 
 namespace {
@@ -324,8 +393,11 @@ struct ConvertRoute : OpConversionPattern<RouteOp> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Assignments assignments(op, adaptor.getChoice(), adaptor.getWeights());
     assignments.checkWeights(b);
-    SmallVector<Value> values = RoutingBuilder(b, assignments).build();
-    rewriter.replaceOpWithMultiple(op, {values});
+    RoutingKernels kernels(b, assignments);
+    kernels.count(b);
+    kernels.scan(b);
+    kernels.place(b);
+    rewriter.replaceOpWithMultiple(op, {kernels.results(b)});
     return success();
   }
 };

@@ -10,8 +10,8 @@
 // has rows.
 // CHECK-LABEL: func.func @unlike
 // CHECK-NOT: moe.
-// CHECK: %[[OFFSETS:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<3xindex>)
-// CHECK: %[[IDS:.*]] = linalg.generic
+// CHECK: %[[BUFFER:.*]] = memref.alloc() : memref<3xindex>
+// CHECK: %[[OFFSETS:.*]] = bufferization.to_tensor %[[BUFFER]]
 // CHECK: %[[HOST:.*]] = bufferization.alloc_tensor() copy(%[[OFFSETS]]) {memory_space = 1 : i64}
 // CHECK: scf.for %[[E:.*]] = %c0 to %c2
 // CHECK: %[[FIRST:.*]] = tensor.extract %[[HOST]][%[[E]]]
@@ -155,10 +155,10 @@ func.func @too_long(%x: tensor<?x1xf32>, %choice: tensor<?x1xi64>) -> tensor<?x2
 
 // Without a column of assignments buffers still have a row to point to.
 // GROUPED-LABEL: func.func @no_columns
-// GROUPED-NOT: memref<0x
+// GROUPED-NOT: memref<0x5x
 // GROUPED: %[[ROWS:.*]] = memref.alloc() : memref<1x5xf32>
 // GROUPED: gpu.launch_func
-// GROUPED-NOT: memref<0x
+// GROUPED-NOT: memref<0x5x
 // GROUPED: return
 func.func @no_columns(%x: tensor<?x5xf32>, %choice: tensor<?x0xi64>) -> tensor<?x5xf32> {
   %r = moe.route %choice : (tensor<?x0xi64>) -> !moe.routing<2>
@@ -169,4 +169,29 @@ func.func @no_columns(%x: tensor<?x5xf32>, %choice: tensor<?x0xi64>) -> tensor<?
   }
   %y = moe.rows %rows by %r[0] : (tensor<?x5xf32>, !moe.routing<2>) -> tensor<?x5xf32>
   return %y : tensor<?x5xf32>
+}
+
+// -----
+
+// A routing is made by three kernels, and the host waits for none of them.
+// CHECK-LABEL: func.func @routing
+// CHECK-NOT: linalg.generic
+// CHECK-NOT: gpu.launch
+// CHECK: gpu.launch {{.*}} function(@count_assignments)
+// CHECK-NOT: {{linalg.generic|gpu.launch|tensor.extract .*index}}
+// CHECK: cf.assert {{.*}} "moe.route: a token has more than 2 assignments"
+// CHECK-NOT: {{linalg.generic|gpu.launch}}
+// CHECK: gpu.launch {{.*}} function(@scan_assignments)
+// CHECK: gpu.barrier
+// CHECK-NOT: {{linalg.generic|gpu.launch}}
+// CHECK: gpu.launch {{.*}} function(@place_assignments)
+// CHECK-NOT: {{linalg.generic|gpu.launch|cf.assert}}
+// CHECK: bufferization.to_tensor
+// CHECK: linalg.generic
+// CHECK-NOT: {{linalg.generic|gpu.launch}}
+// CHECK: return
+func.func @routing(%mask: tensor<?x6xi1>, %weights: tensor<?x6xf16>) -> tensor<?x6xf32> {
+  %r = moe.route %mask, %weights most(2) : (tensor<?x6xi1>, tensor<?x6xf16>) -> !moe.routing<6>
+  %back = moe.weights %r : (!moe.routing<6>) -> tensor<?x6xf32>
+  return %back : tensor<?x6xf32>
 }

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Upstream's passes that place deallocations refuse operations of which they do
-// not know the effects, gpu.launch_func among them.
+// not know the effects, gpu.launch_func and gpu.barrier among them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,7 +17,8 @@ class DialectRegistry;
 
 namespace mlir::moe {
 
-/// Lets gpu.launch_func say that it reads and writes its buffers.
+/// Lets gpu.launch_func say that it reads and writes its buffers, and
+/// gpu.barrier that it orders accesses of all.
 void registerLaunchEffects(DialectRegistry &registry);
 
 } // namespace mlir::moe

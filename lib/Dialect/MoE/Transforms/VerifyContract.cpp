@@ -78,8 +78,8 @@ static constexpr StringLiteral buffersNames[] = {
 static constexpr StringLiteral machineNames[] = {"builtin.module", "llvm"};
 
 /// Beside these, on the road to a device.
-static constexpr StringLiteral regionsOnDeviceNames[] = {
-    "gpu.launch_func", "gpu.module", "llvm", "nvvm", "vector"};
+static constexpr StringLiteral regionsOnDeviceNames[] = {"gpu", "llvm", "nvvm",
+                                                         "vector"};
 static constexpr StringLiteral buffersOnDeviceNames[] = {"gpu", "llvm", "nvvm"};
 static constexpr StringLiteral machineOnDeviceNames[] = {"gpu.module",
                                                          "gpu.binary", "nvvm"};
