@@ -61,6 +61,9 @@ private:
     int64_t number = llvm::range_size(merged.getOps<gpu::GPUFuncOp>());
     StringRef function = launch->getParentOfType<func::FuncOp>().getName();
     std::string name = (function + "_" + Twine(number)).str();
+    // Upstream's name of a kernel that was given none.
+    if (kernel.getName() != (function + "_kernel").str())
+      name += ("_" + kernel.getName()).str();
     kernel->moveBefore(merged.getBody(), merged.getBody()->end());
     kernel.setName(name);
     launch.setKernelAttr(SymbolRefAttr::get(

@@ -2,12 +2,13 @@
 
 // CHECK-LABEL: func.func @main
 // CHECK: gpu.launch_func @main_kernels::@main_0
-// CHECK: gpu.launch_func @main_kernels::@main_1
+// CHECK: gpu.launch_func @main_kernels::@main_1_copy_back
 // CHECK-LABEL: func.func private @moe_expert_0_1
 // CHECK: gpu.launch_func @moe_expert_0_1_kernels::@moe_expert_0_1_0
 // CHECK: gpu.module @main_kernels
 // CHECK: gpu.func @main_0
-// CHECK: gpu.func @main_1
+// A kernel that was given a name keeps it.
+// CHECK: gpu.func @main_1_copy_back
 // CHECK: gpu.module @moe_expert_0_1_kernels
 // CHECK: gpu.func @moe_expert_0_1_0
 // CHECK-NOT: gpu.module
@@ -20,7 +21,7 @@ func.func @main(%x: memref<4xf32>, %y: memref<4xf32>) {
     gpu.terminator
   }
   gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
-      threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) {
+      threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) function(@copy_back) {
     %v = memref.load %y[%tx] : memref<4xf32>
     memref.store %v, %x[%tx] : memref<4xf32>
     gpu.terminator
