@@ -34,6 +34,7 @@ static void populateRegionsPipeline(OpPassManager &pm,
     pm.addPass(createCountConditionalsPass());
   if (options.experts == ExpertsForm::All)
     pm.addNestedPass<func::FuncOp>(createEvaluateAllExpertsPass());
+  pm.addNestedPass<func::FuncOp>(createGroupProductsPass());
   // Before bodies are cut into kernels: what is fused is one epilogue.
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addNestedPass<func::FuncOp>(createFormContractionsPass());

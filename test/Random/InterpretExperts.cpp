@@ -82,6 +82,21 @@ void Interpreter::runWhere(WhereOp op) {
   }
 }
 
+void Interpreter::runRouteAll(RouteAllOp op) {
+  auto result = std::make_shared<HostRouting>();
+  result->tokens = number(op.getTokens()).i;
+  result->experts = op.getRouting().getType().getExperts();
+  if (result->tokens < 0)
+    return fail(op, "a negative number of tokens");
+  for (int64_t e = 0; e < result->experts; ++e)
+    for (int64_t t = 0; t < result->tokens; ++t) {
+      result->expert.push_back(e);
+      result->token.push_back(t);
+      result->weight.push_back(1.0);
+    }
+  routings[op.getResult()] = result;
+}
+
 void Interpreter::runRoute(RouteOp op) {
   Array choice = array(op.getChoice());
   Array weights = op.getWeights() ? array(op.getWeights()) : nullptr;
@@ -232,6 +247,8 @@ bool Interpreter::runExperts(Operation *op) {
     runWhere(where);
   else if (auto route = dyn_cast<RouteOp>(op))
     runRoute(route);
+  else if (auto all = dyn_cast<RouteAllOp>(op))
+    runRouteAll(all);
   else if (auto dispatch = dyn_cast<DispatchOp>(op))
     runDispatch(dispatch);
   else if (auto combine = dyn_cast<CombineOp>(op))

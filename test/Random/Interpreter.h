@@ -99,6 +99,7 @@ private:
   bool runExperts(Operation *op);
   void runWhere(WhereOp op);
   void runRoute(RouteOp op);
+  void runRouteAll(RouteAllOp op);
   void runDispatch(DispatchOp op);
   void runCombine(CombineOp op);
   bool runReader(Operation *op);

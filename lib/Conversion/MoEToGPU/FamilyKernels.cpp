@@ -77,7 +77,7 @@ std::string FamilyKernels::check() const {
     return stage && stage->getBlock() == &region.front();
   };
   auto isOfExpert = [&](Value weight) {
-    return getParameterOfExpert(op, region, weight);
+    return moe::isOfExpert(op, region, weight);
   };
   for (Value result : region.front().getTerminator()->getOperands())
     if (!isStage(result))
@@ -128,9 +128,10 @@ GroupedContraction FamilyKernels::describe(size_t index, StringRef purpose,
   ContractOp stage = stages[index];
   auto result = cast<RankedTensorType>(stage.getResult().getType());
   GroupedContraction spec;
-  spec.name = (familyPrefix + Twine(getDispatchNumber(op)) + "_" +
-               Twine(index) + "_" + purpose)
-                  .str();
+  std::string name = (familyPrefix + Twine(getDispatchNumber(op))).str();
+  if (auto given = op->getAttrOfType<StringAttr>(kernelNameAttr))
+    name = given.str();
+  spec.name = (name + "_" + Twine(index) + "_" + purpose).str();
   spec.resultType = result.getElementType();
   spec.elementType = Float32Type::get(op.getContext());
   spec.depth = 0;
@@ -290,6 +291,17 @@ Value FamilyKernels::bufferOf(ImplicitLocOpBuilder &b, Value value) const {
 Value FamilyKernels::stackOf(ImplicitLocOpBuilder &b, Value weight) const {
   ParameterOp parameter =
       getParameterOfExpert(op, op.getExperts().front(), weight);
+  if (!parameter) {
+    // Of the only expert.
+    auto type = cast<RankedTensorType>(weight.getType());
+    SmallVector<int64_t> shape{1};
+    llvm::append_range(shape, type.getShape());
+    SmallVector<ReassociationIndices> dims{{0, 1}};
+    for (int64_t dim = 2; dim <= type.getRank(); ++dim)
+      dims.push_back({dim});
+    return bufferOf(
+        b, tensor::ExpandShapeOp::create(b, type.clone(shape), weight, dims));
+  }
   return makeStackView(b, op->getParentOfType<ModuleOp>(), parameter,
                        parameter.getNumbers().drop_back());
 }

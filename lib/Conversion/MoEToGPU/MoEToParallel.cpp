@@ -66,7 +66,7 @@ struct ConvertMoEToParallelPass
     populateReadersToParallelPatterns(converter, patterns);
     populateDispatchToParallelPatterns(converter, patterns,
                                        target ? &*target : nullptr);
-    populateNumTokensToSCFPatterns(converter, patterns);
+    populateRouteAllPatterns(converter, patterns, /*withSlots=*/true);
     populateRowsAndPickToSCFPatterns(converter, patterns);
     if (failed(leaveDialect(module, converter, std::move(patterns))))
       signalPassFailure();

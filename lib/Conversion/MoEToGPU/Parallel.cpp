@@ -18,26 +18,6 @@
 using namespace mlir;
 using namespace mlir::moe;
 
-Value mlir::moe::generate(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,
-                          Type type, Element element) {
-  // Not a tensor.generate: what extracts an element of one would be made to
-  // compute it again.
-  Value empty = tensor::EmptyOp::create(b, sizes, type);
-  AffineMap identity = b.getMultiDimIdentityMap(sizes.size());
-  SmallVector<utils::IteratorType> iterators(sizes.size(),
-                                             utils::IteratorType::parallel);
-  auto generic = linalg::GenericOp::create(
-      b, empty.getType(), ValueRange(), empty, identity, iterators,
-      [&](OpBuilder &nested, Location loc, ValueRange) {
-        ImplicitLocOpBuilder inner(loc, nested);
-        SmallVector<Value> indices;
-        for (size_t dim = 0; dim < sizes.size(); ++dim)
-          indices.push_back(linalg::IndexOp::create(inner, dim));
-        linalg::YieldOp::create(inner, element(inner, indices));
-      });
-  return generic.getResult(0);
-}
-
 Value mlir::moe::generateRows(ImplicitLocOpBuilder &b, Value rows, Value like,
                               Type type, Element element) {
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), like);
@@ -85,10 +65,10 @@ void mlir::moe::addParallelRoutingConversion(TypeConverter &converter) {
     Type index = IndexType::get(type.getContext());
     Type f32 = Float32Type::get(type.getContext());
     int64_t any = ShapedType::kDynamic;
-    types.append({index, RankedTensorType::get({type.getExperts() + 1}, index),
-                  RankedTensorType::get({any}, index),
-                  RankedTensorType::get({any}, f32),
-                  RankedTensorType::get({any, any}, index)});
+    types.append(
+        {index, index, RankedTensorType::get({type.getExperts() + 1}, index),
+         RankedTensorType::get({any}, index), RankedTensorType::get({any}, f32),
+         RankedTensorType::get({any, any}, index)});
     return success();
   });
 }

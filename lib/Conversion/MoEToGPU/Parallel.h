@@ -12,30 +12,26 @@
 #define MOE_LIB_CONVERSION_MOETOGPU_PARALLEL_H
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Conversion/MoEToSCF/MoEToSCF.h"
 #include "moe/Target/GPUTarget.h"
 
 namespace mlir::moe {
 
 /// A routing in plain values that can be made and read by many threads:
-/// !moe.routing<E> is converted to these five. `ids` and `weights` may be
+/// !moe.routing<E> is converted to these six. `ids` and `weights` may be
 /// longer than the number of assignments; token 0 and weight 0 fill them up.
 struct ParallelRouting : PlainRouting {
   explicit ParallelRouting(ValueRange values)
-      : PlainRouting(values), slots(values[4]) {}
+      : PlainRouting(values), slots(values[5]) {}
 
   /// tensor<?x?xindex>, a row for each token: the numbers of its assignments,
   /// ascending, then -1.
   Value slots;
 };
 
-using Element = function_ref<Value(ImplicitLocOpBuilder &, ValueRange indices)>;
-
-/// A new tensor of the given sizes, each element computed by `element`.
-Value generate(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes, Type type,
-               Element element);
-
-/// The same with the sizes of `rows` rows of `like`.
+/// A new tensor with the sizes of `rows` rows of `like`, each element computed
+/// by `element`.
 Value generateRows(ImplicitLocOpBuilder &b, Value rows, Value like, Type type,
                    Element element);
 

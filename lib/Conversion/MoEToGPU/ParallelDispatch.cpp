@@ -70,10 +70,9 @@ SmallVector<Value> ParallelDispatch::lower() {
   if (std::optional<SmallVector<Value>> rows = lowerToKernels())
     return *rows;
   op.walk([&](ContractOp stage) { decomposeContract(rewriter, stage); });
-  Value total = lastOffset(b, routing.offsets);
   SmallVector<Value> packed;
   for (Type type : op.getResultTypes())
-    packed.push_back(emptyRows(b, total, cast<RankedTensorType>(type)));
+    packed.push_back(emptyRows(b, routing.total, cast<RankedTensorType>(type)));
   return forEachActive(
       packed, [&](ImplicitLocOpBuilder &b, ExpertRows rows, ValueRange packed) {
         SmallVector<Value> gathered, outs;
@@ -113,10 +112,8 @@ std::optional<SmallVector<Value>> ParallelDispatch::lowerToKernels() {
   });
   if (byRouting)
     return packed;
-  Value total =
-      extractAt(b, routing.offsets, constantIndex(b, op.getNumExperts()));
   for (Value &rows : packed)
-    rows = sliceRows(b, rows, constantIndex(b, 0), total);
+    rows = sliceRows(b, rows, constantIndex(b, 0), routing.total);
   return packed;
 }
 
@@ -145,15 +142,25 @@ SmallVector<Value> ParallelDispatch::forEachActive(
     function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, ExpertRows rows,
                                     ValueRange carried)>
         run) {
-  // Read at once, before the first expert runs and has to be waited for.
-  auto offsets = bufferization::AllocTensorOp::create(
-      b, cast<RankedTensorType>(routing.offsets.getType()), ValueRange(),
-      routing.offsets);
-  offsets.setMemorySpaceAttr(hostSpace(b));
+  Value offsets;
+  if (!isEverywhere(op)) {
+    // Read at once, before the first expert runs and has to be waited for.
+    auto read = bufferization::AllocTensorOp::create(
+        b, cast<RankedTensorType>(routing.offsets.getType()), ValueRange(),
+        routing.offsets);
+    read.setMemorySpaceAttr(hostSpace(b));
+    offsets = read;
+  }
+  auto rowsOfExpert = [&](ImplicitLocOpBuilder &b, Value expert) {
+    if (offsets)
+      return rowsOf(b, offsets, expert);
+    Value tokens = routing.numTokens;
+    return ExpertRows{expert, arith::MulIOp::create(b, expert, tokens), tokens};
+  };
   return forEach(
       b, constantIndex(b, 0), constantIndex(b, op.getNumExperts()), inits,
       [&](ImplicitLocOpBuilder &b, Value expert, ValueRange carried) {
-        ExpertRows rows = rowsOf(b, offsets, expert);
+        ExpertRows rows = rowsOfExpert(b, expert);
         Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ugt,
                                            rows.count, constantIndex(b, 0));
         auto guarded = scf::IfOp::create(
@@ -172,6 +179,8 @@ SmallVector<Value> ParallelDispatch::forEachActive(
 /// Rows of `tensor` at the tokens of an expert.
 Value ParallelDispatch::gather(ImplicitLocOpBuilder &b, Value tensor,
                                ExpertRows rows) {
+  if (isEverywhere(op))
+    return sliceOfAll(b, routing, tensor, rows);
   return generateRows(
       b, rows.count, tensor, getElementTypeOrSelf(tensor.getType()),
       [&](ImplicitLocOpBuilder &b, ValueRange at) {
@@ -212,7 +221,7 @@ struct ConvertCombine : OpConversionPattern<CombineOp> {
     ParallelRouting routing(adaptor.getRouting());
     Value packed = adaptor.getPacked().front();
     Value init = op.getInit() ? adaptor.getInit().front() : Value();
-    checkRows(b, op, routing.numTokens, routing.offsets, packed, init);
+    checkRows(b, op, routing, packed, init);
     Type element = getElementTypeOrSelf(packed.getType());
     Type sumType = getSumType(element);
     auto sumUp = [&](ImplicitLocOpBuilder &b, ValueRange at) {

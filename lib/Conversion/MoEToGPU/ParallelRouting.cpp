@@ -374,11 +374,13 @@ void RoutingKernels::place(ImplicitLocOpBuilder &b) {
 }
 
 SmallVector<Value> RoutingKernels::results(ImplicitLocOpBuilder &b) {
-  SmallVector<Value> values{tokens};
+  SmallVector<Value> values{tokens, Value()};
   for (Value buffer : {offsets, ids, weights, slots})
     values.push_back(bufferization::ToTensorOp::create(
         b, memref::getTensorTypeFromMemRefType(buffer.getType()), buffer,
         /*restrict=*/true, /*writable=*/true));
+  // Who does not ask for it does not wait for it.
+  values[1] = extractAt(b, values[2], experts);
   return values;
 }
 

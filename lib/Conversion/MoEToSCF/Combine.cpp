@@ -83,7 +83,7 @@ struct ConvertCombine : OpConversionPattern<CombineOp> {
     PlainRouting routing(adaptor.getRouting());
     Value packed = adaptor.getPacked().front();
     Value init = op.getInit() ? adaptor.getInit().front() : Value();
-    checkRows(b, op, routing.numTokens, routing.offsets, packed, init);
+    checkRows(b, op, routing, packed, init);
 
     Value tokens = routing.numTokens;
     Value result = emptyRowsLike(b, tokens, packed);
@@ -151,7 +151,7 @@ private:
     };
     // Each block goes over all assignments, which costs less than a row.
     carried = forEach(
-        b, constantIndex(b, 0), lastOffset(b, routing.offsets), carried,
+        b, constantIndex(b, 0), routing.total, carried,
         [&](ImplicitLocOpBuilder &b, Value assignment, ValueRange carried) {
           Value token = extractAt(b, routing.ids, assignment);
           // Unsigned: a token in front of the block is out of range as well.
@@ -183,7 +183,7 @@ struct ConvertRows : OpConversionPattern<RowsOp> {
     PlainRouting routing(adaptor.getRouting());
     Value packed = adaptor.getPacked().front();
     assertEqual(b, tensor::DimOp::create(b, packed, constantIndex(b, 0)),
-                lastOffset(b, routing.offsets),
+                routing.total,
                 "moe.rows: the number of packed rows differs from the number "
                 "of assignments");
     ExpertRows rows =

@@ -72,13 +72,12 @@ private:
 
 SmallVector<Value> DispatchLowering::lower() {
   checkTokens(b, tokens, routing.numTokens);
-  Value total = extractAt(b, routing.offsets, experts);
   SmallVector<Value> packed;
   for (Type type : op.getResultTypes())
-    packed.push_back(emptyRows(b, total, cast<RankedTensorType>(type)));
+    packed.push_back(emptyRows(b, routing.total, cast<RankedTensorType>(type)));
   Value tiles =
       arith::MulIOp::create(b, numThreads(b), constantIndex(b, tilesPerThread));
-  Value share = arith::CeilDivUIOp::create(b, total, tiles);
+  Value share = arith::CeilDivUIOp::create(b, routing.total, tiles);
   share = arith::MaxUIOp::create(b, share, constantIndex(b, minRowBlock));
   rowBlock = arith::MinUIOp::create(b, share, constantIndex(b, maxRowBlock));
 
@@ -176,6 +175,8 @@ SmallVector<Value> DispatchLowering::makeTable() {
 /// Rows of `tensor` at the tokens of the assignments `rows`.
 Value DispatchLowering::gather(ImplicitLocOpBuilder &b, Value tensor,
                                ExpertRows rows) {
+  if (isEverywhere(op))
+    return sliceOfAll(b, routing, tensor, rows);
   return forEach(
       b, constantIndex(b, 0), rows.count, emptyRowsLike(b, rows.count, tensor),
       [&](ImplicitLocOpBuilder &b, Value row, ValueRange carried) {

@@ -24,9 +24,15 @@ ExpertRows mlir::moe::rowsOf(ImplicitLocOpBuilder &b, Value offsets,
   return {expert, begin, arith::SubIOp::create(b, end, begin)};
 }
 
-Value mlir::moe::lastOffset(ImplicitLocOpBuilder &b, Value offsets) {
-  auto type = cast<RankedTensorType>(offsets.getType());
-  return extractAt(b, offsets, constantIndex(b, type.getDimSize(0) - 1));
+bool mlir::moe::isEverywhere(DispatchOp op) {
+  return op.getRouting().getDefiningOp<RouteAllOp>() != nullptr;
+}
+
+Value mlir::moe::sliceOfAll(ImplicitLocOpBuilder &b, PlainRouting routing,
+                            Value tensor, ExpertRows rows) {
+  Value before = arith::MulIOp::create(b, rows.expert, routing.numTokens);
+  Value first = arith::SubIOp::create(b, rows.first, before);
+  return sliceRows(b, tensor, first, rows.count);
 }
 
 static Value numRows(ImplicitLocOpBuilder &b, Value tensor) {
@@ -42,17 +48,16 @@ void mlir::moe::checkTokens(ImplicitLocOpBuilder &b, ValueRange tokens,
 }
 
 void mlir::moe::checkRows(ImplicitLocOpBuilder &b, CombineOp op,
-                          Value numTokens, Value offsets, Value packed,
-                          Value init) {
+                          PlainRouting routing, Value packed, Value init) {
   // The rows of a dispatch by the same routing are as many as there are
   // assignments, and the host need not wait to learn how many.
   auto dispatch = op.getPacked().getDefiningOp<DispatchOp>();
   if (!dispatch || dispatch.getRouting() != op.getRouting())
-    assertEqual(b, numRows(b, packed), lastOffset(b, offsets),
+    assertEqual(b, numRows(b, packed), routing.total,
                 "moe.combine: the number of packed rows differs from the "
                 "number of assignments");
   if (init)
-    assertEqual(b, numRows(b, init), numTokens,
+    assertEqual(b, numRows(b, init), routing.numTokens,
                 "moe.combine: the number of rows of init differs from the "
                 "number of tokens");
 }

@@ -33,6 +33,26 @@ SmallVector<Value> mlir::moe::forEach(ImplicitLocOpBuilder &b, Value lower,
   return SmallVector<Value>(loop.getResults());
 }
 
+Value mlir::moe::generate(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,
+                          Type type, Element element) {
+  // Not a tensor.generate: what extracts an element of one would be made to
+  // compute it again.
+  Value empty = tensor::EmptyOp::create(b, sizes, type);
+  AffineMap identity = b.getMultiDimIdentityMap(sizes.size());
+  SmallVector<utils::IteratorType> iterators(sizes.size(),
+                                             utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      b, empty.getType(), ValueRange(), empty, identity, iterators,
+      [&](OpBuilder &nested, Location loc, ValueRange) {
+        ImplicitLocOpBuilder inner(loc, nested);
+        SmallVector<Value> indices;
+        for (size_t dim = 0; dim < sizes.size(); ++dim)
+          indices.push_back(linalg::IndexOp::create(inner, dim));
+        linalg::YieldOp::create(inner, element(inner, indices));
+      });
+  return generic.getResult(0);
+}
+
 Value mlir::moe::constantIndex(ImplicitLocOpBuilder &b, int64_t value) {
   return arith::ConstantIndexOp::create(b, value);
 }

@@ -72,7 +72,7 @@ struct ConvertMoEToSCFPass
     populateRoutingToSCFPatterns(converter, patterns);
     populateDispatchToSCFPatterns(converter, patterns);
     populateCombineToSCFPatterns(converter, patterns);
-    populateNumTokensToSCFPatterns(converter, patterns);
+    populateRouteAllPatterns(converter, patterns, /*withSlots=*/false);
     populateRowsAndPickToSCFPatterns(converter, patterns);
 
     if (failed(leaveDialect(module, converter, std::move(patterns))))

@@ -22,20 +22,22 @@ using namespace mlir;
 using namespace mlir::moe;
 
 PlainRouting::PlainRouting(ValueRange values)
-    : numTokens(values[0]), offsets(values[1]), ids(values[2]),
-      weights(values[3]) {}
+    : numTokens(values[0]), total(values[1]), offsets(values[2]),
+      ids(values[3]), weights(values[4]) {}
 
 void mlir::moe::addRoutingConversion(TypeConverter &converter) {
   converter.addConversion([](Type type) { return type; });
-  converter.addConversion([](RoutingType type, SmallVectorImpl<Type> &types)
-                              -> std::optional<LogicalResult> {
-    Type index = IndexType::get(type.getContext());
-    Type f32 = Float32Type::get(type.getContext());
-    types.append({index, RankedTensorType::get({type.getExperts() + 1}, index),
-                  RankedTensorType::get({ShapedType::kDynamic}, index),
-                  RankedTensorType::get({ShapedType::kDynamic}, f32)});
-    return success();
-  });
+  converter.addConversion(
+      [](RoutingType type,
+         SmallVectorImpl<Type> &types) -> std::optional<LogicalResult> {
+        Type index = IndexType::get(type.getContext());
+        Type f32 = Float32Type::get(type.getContext());
+        types.append({index, index,
+                      RankedTensorType::get({type.getExperts() + 1}, index),
+                      RankedTensorType::get({ShapedType::kDynamic}, index),
+                      RankedTensorType::get({ShapedType::kDynamic}, f32)});
+        return success();
+      });
 }
 
 static Value insertAt(ImplicitLocOpBuilder &b, Value scalar, Value tensor,
@@ -97,7 +99,7 @@ struct ConvertRoute : OpConversionPattern<RouteOp> {
                        place)};
         });
     rewriter.replaceOpWithMultiple(
-        op, {SmallVector<Value>{tokens, offsets, placed[1], placed[2]}});
+        op, {SmallVector<Value>{tokens, total, offsets, placed[1], placed[2]}});
     return success();
   }
 
@@ -277,23 +279,7 @@ struct ConvertCounts : OpConversionPattern<CountsOp> {
   }
 };
 
-struct ConvertNumTokens : OpConversionPattern<NumTokensOp> {
-  using Base::Base;
-
-  LogicalResult
-  matchAndRewrite(NumTokensOp op, OneToNOpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const final {
-    rewriter.replaceOp(op, PlainRouting(adaptor.getRouting()).numTokens);
-    return success();
-  }
-};
-
 } // namespace
-
-void mlir::moe::populateNumTokensToSCFPatterns(const TypeConverter &converter,
-                                               RewritePatternSet &patterns) {
-  patterns.add<ConvertNumTokens>(converter, patterns.getContext());
-}
 
 void mlir::moe::populateRoutingToSCFPatterns(const TypeConverter &converter,
                                              RewritePatternSet &patterns) {

@@ -34,8 +34,11 @@ func.func @num_tokens(%s: tensor<?x8xf32>, %r: !moe.routing<8>) -> (index, index
   %0 = moe.num_tokens %q : !moe.routing<8>
   // CHECK: %[[M:.*]] = moe.num_tokens %[[R]]
   %1 = moe.num_tokens %r : !moe.routing<8>
+  %a = moe.route_all %1 : !moe.routing<8>
+  // CHECK-NOT: moe.num_tokens
+  %2 = moe.num_tokens %a : !moe.routing<8>
   // CHECK: return %[[N]], %[[M]]
-  return %0, %1 : index, index
+  return %0, %2 : index, index
 }
 
 // -----

@@ -4,11 +4,9 @@
 // takes rows of what they yield. The calls that count go with the bodies.
 // CHECK-LABEL: func.func @family
 // CHECK-SAME: %[[X:.*]]: tensor<?x4xf32>, %[[R:.*]]: !moe.routing<3>
-// CHECK-DAG: %[[FLAGS:.*]] = arith.constant dense<true> : tensor<3xi1>
 // CHECK-DAG: %[[N:.*]] = moe.num_tokens %[[R]]
 // CHECK: call @moe_rt_dispatch(
-// CHECK: linalg.broadcast ins(%[[FLAGS]]
-// CHECK: %[[EVERYWHERE:.*]] = moe.route %{{.*}} : (tensor<?x3xi1>) -> !moe.routing<3>
+// CHECK: %[[EVERYWHERE:.*]] = moe.route_all %[[N]] : !moe.routing<3>
 // CHECK: %[[ALL:.*]] = moe.dispatch %[[X]] by %[[EVERYWHERE]]
 // CHECK-SAME: moe.row_wise = array<i1: true>
 // CHECK:   call @moe_rt_evaluate(

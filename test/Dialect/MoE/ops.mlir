@@ -38,6 +38,9 @@ func.func @routes(%m: tensor<?x8xi1>, %w: tensor<?x8xf16>, %i: tensor<4x2xindex>
   %2 = moe.route %i : (tensor<4x2xindex>) -> !moe.routing<300>
   // CHECK: moe.route %{{.*}}, %{{.*}} most(2) : (tensor<?x8xi1>, tensor<?x8xf16>) -> !moe.routing<8>
   %3 = moe.route %m, %w most(2) : (tensor<?x8xi1>, tensor<?x8xf16>) -> !moe.routing<8>
+  // CHECK: moe.route_all %{{.*}} : !moe.routing<8>
+  %n = arith.constant 5 : index
+  %4 = moe.route_all %n : !moe.routing<8>
   return
 }
 

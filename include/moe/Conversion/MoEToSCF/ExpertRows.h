@@ -13,6 +13,7 @@
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/DialectConversion.h"
+#include "moe/Conversion/MoEToSCF/MoEToSCF.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
 namespace mlir::moe {
@@ -25,16 +26,21 @@ struct ExpertRows {
 /// All assignments of `expert` (index), by the offsets [E + 1] of a routing.
 ExpertRows rowsOf(ImplicitLocOpBuilder &b, Value offsets, Value expert);
 
-/// The number of assignments of a routing, by its offsets.
-Value lastOffset(ImplicitLocOpBuilder &b, Value offsets);
+/// Whether the routing of `op` sends every token to every expert: rows of an
+/// expert are rows of the token operands, as they are.
+bool isEverywhere(DispatchOp op);
+/// The rows of the token operand `tensor` at the assignments `rows` of such a
+/// dispatch.
+Value sliceOfAll(ImplicitLocOpBuilder &b, PlainRouting routing, Value tensor,
+                 ExpertRows rows);
 
 /// Fails while running unless the token operands of a dispatch have as many
 /// rows as the routing has tokens.
 void checkTokens(ImplicitLocOpBuilder &b, ValueRange tokens, Value numTokens);
 /// The same of the operands of `op`, unless `packed` is seen to have the rows
 /// of its routing.
-void checkRows(ImplicitLocOpBuilder &b, CombineOp op, Value numTokens,
-               Value offsets, Value packed, Value init);
+void checkRows(ImplicitLocOpBuilder &b, CombineOp op, PlainRouting routing,
+               Value packed, Value init);
 
 /// The body of the family `op`, inlined at the insertion point of `b` for
 /// `rows`, of which `gathered` has those of each token operand; `weights` has

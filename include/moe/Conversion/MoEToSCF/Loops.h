@@ -21,6 +21,12 @@ using LoopBody = function_ref<SmallVector<Value>(ImplicitLocOpBuilder &,
 SmallVector<Value> forEach(ImplicitLocOpBuilder &b, Value lower, Value upper,
                            ValueRange inits, LoopBody body);
 
+using Element = function_ref<Value(ImplicitLocOpBuilder &, ValueRange indices)>;
+
+/// A new tensor of the given sizes, each element computed by `element`.
+Value generate(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes, Type type,
+               Element element);
+
 Value constantIndex(ImplicitLocOpBuilder &b, int64_t value);
 Value extractAt(ImplicitLocOpBuilder &b, Value tensor, ValueRange indices);
 

@@ -18,10 +18,11 @@ namespace mlir::moe {
 
 /// A routing in plain values: !moe.routing<E> is converted to these four.
 struct PlainRouting {
-  /// Takes apart the four values that replace a routing.
+  /// Takes apart the five values that replace a routing.
   explicit PlainRouting(ValueRange values);
 
   Value numTokens; // index
+  Value total;     // index: the number of assignments
   Value offsets;   // tensor<(E+1)xindex>: first assignment of each expert
   Value ids;       // tensor<?xindex>: token of each assignment
   Value weights;   // tensor<?xf32>: weight of each assignment
@@ -45,8 +46,11 @@ void populateDispatchToSCFPatterns(const TypeConverter &converter,
 void populateCombineToSCFPatterns(const TypeConverter &converter,
                                   RewritePatternSet &patterns);
 /// moe.rows and moe.pick.
-void populateNumTokensToSCFPatterns(const TypeConverter &converter,
-                                    RewritePatternSet &patterns);
+/// Of moe.route_all, as operations on tensors, and of moe.num_tokens. A device
+/// may have a sixth value of a routing: the numbers of the assignments of each
+/// token.
+void populateRouteAllPatterns(const TypeConverter &converter,
+                              RewritePatternSet &patterns, bool withSlots);
 void populateRowsAndPickToSCFPatterns(const TypeConverter &converter,
                                       RewritePatternSet &patterns);
 

@@ -42,6 +42,10 @@ LogicalResult GateOp::canonicalize(GateOp op, PatternRewriter &rewriter) {
 
 LogicalResult NumTokensOp::canonicalize(NumTokensOp op,
                                         PatternRewriter &rewriter) {
+  if (auto all = op.getRouting().getDefiningOp<RouteAllOp>()) {
+    rewriter.replaceOp(op, all.getTokens());
+    return success();
+  }
   Value rows;
   if (auto route = op.getRouting().getDefiningOp<RouteOp>())
     rows = route.getChoice();

@@ -90,6 +90,11 @@ private:
 
 Value DenseForm::routeEverywhere(Value tokens) {
   int64_t experts = op.getNumExperts();
+  bool weighted = llvm::any_of(op.getExperts(), [&](Region &region) {
+    return op.getWeightsArgument(region) != Value();
+  });
+  if (!weighted && !llvm::is_contained(everywhere, false))
+    return RouteAllOp::create(b, op.getRouting().getType(), tokens);
   SmallVector<bool> chosen = everywhere;
   if (family)
     chosen.assign(experts, true);

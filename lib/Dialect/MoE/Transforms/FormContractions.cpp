@@ -128,6 +128,45 @@ ParameterOp mlir::moe::getParameterOfExpert(DispatchOp op, Region &region,
   return byExpert ? parameter : nullptr;
 }
 
+bool mlir::moe::isOfExpert(DispatchOp op, Region &region, Value weight) {
+  if (getParameterOfExpert(op, region, weight))
+    return true;
+  auto type = dyn_cast<RankedTensorType>(weight.getType());
+  return op.getNumExperts() == 1 && type && type.hasStaticShape() &&
+         !region.isAncestor(weight.getParentRegion());
+}
+
+std::string mlir::moe::matchProduct(linalg::LinalgOp linalg, Value &lhs,
+                                    Value &rhs) {
+  FailureOr<linalg::ContractionDimensions> dims =
+      linalg::inferContractionDims(linalg);
+  if (failed(dims) || !linalg::isaContractionOpInterface(linalg) ||
+      !dims->batch.empty() || dims->m.size() != 1 || dims->n.size() != 1 ||
+      dims->k.size() != 1)
+    return "an operation is neither elementwise nor a product of two matrices";
+  unsigned m = dims->m[0], n = dims->n[0], k = dims->k[0];
+  auto hasDims = [&](OpOperand *operand, unsigned first, unsigned second) {
+    AffineMap map = linalg.getMatchingIndexingMap(operand);
+    return map.isProjectedPermutation() && map.getNumResults() == 2 &&
+           map.getDimPosition(0) == first && map.getDimPosition(1) == second;
+  };
+  OpOperand *left = linalg.getDpsInputOperand(0),
+            *right = linalg.getDpsInputOperand(1);
+  if (!hasDims(left, m, k))
+    std::swap(left, right), std::swap(m, n);
+  if (!hasDims(left, m, k) || !hasDims(right, n, k) ||
+      !hasDims(linalg.getDpsInitOperand(0), m, n))
+    return "a product is not of rows with weights [columns, depth]";
+  lhs = left->get();
+  rhs = right->get();
+  auto element = dyn_cast<FloatType>(getElementTypeOrSelf(lhs.getType()));
+  if (!element || element.getWidth() > 32 ||
+      element != getElementTypeOrSelf(rhs.getType()) ||
+      !getElementTypeOrSelf(linalg->getResult(0).getType()).isF32())
+    return "a product is not of f32, bf16 or f16 summed up in f32";
+  return "";
+}
+
 //===----------------------------------------------------------------------===//
 // Finding stages
 //===----------------------------------------------------------------------===//
@@ -209,33 +248,9 @@ std::string Stages::collect(Value value, Stage &stage) {
 
 std::string Stages::findContraction(linalg::LinalgOp linalg, Value &lhs,
                                     Value &rhs) {
-  FailureOr<linalg::ContractionDimensions> dims =
-      linalg::inferContractionDims(linalg);
-  if (failed(dims) || !linalg::isaContractionOpInterface(linalg) ||
-      !dims->batch.empty() || dims->m.size() != 1 || dims->n.size() != 1 ||
-      dims->k.size() != 1)
-    return "an operation is neither elementwise nor a product of two matrices";
-  unsigned m = dims->m[0], n = dims->n[0], k = dims->k[0];
-  auto hasDims = [&](OpOperand *operand, unsigned first, unsigned second) {
-    AffineMap map = linalg.getMatchingIndexingMap(operand);
-    return map.isProjectedPermutation() && map.getNumResults() == 2 &&
-           map.getDimPosition(0) == first && map.getDimPosition(1) == second;
-  };
-  OpOperand *left = linalg.getDpsInputOperand(0),
-            *right = linalg.getDpsInputOperand(1);
-  if (!hasDims(left, m, k))
-    std::swap(left, right), std::swap(m, n);
-  if (!hasDims(left, m, k) || !hasDims(right, n, k) ||
-      !hasDims(linalg.getDpsInitOperand(0), m, n))
-    return "a product is not of rows with weights [columns, depth]";
-  lhs = left->get();
-  rhs = right->get();
-  auto element = dyn_cast<FloatType>(getElementTypeOrSelf(lhs.getType()));
-  if (!element || element.getWidth() > 32 ||
-      element != getElementTypeOrSelf(rhs.getType()) ||
-      !getElementTypeOrSelf(linalg->getResult(0).getType()).isF32())
-    return "a product is not of f32, bf16 or f16 summed up in f32";
-  if (!getParameterOfExpert(op, op.getExperts().front(), rhs))
+  if (std::string why = matchProduct(linalg, lhs, rhs); !why.empty())
+    return why;
+  if (!isOfExpert(op, op.getExperts().front(), rhs))
     return "a product is with other weights than the expert's parameters";
   return "";
 }
@@ -287,7 +302,7 @@ std::string Stages::collectElementwise(linalg::LinalgOp linalg, Stage &stage) {
     } else if (map.getNumResults() == 1 && map.getNumDims() == 2 &&
                map.isProjectedPermutation()) {
       Region &region = op.getExperts().front();
-      if (map.getDimPosition(0) == 1 && getParameterOfExpert(op, region, value))
+      if (map.getDimPosition(0) == 1 && isOfExpert(op, region, value))
         why = addOperand(value, ofColumn(), stage);
       else if (map.getDimPosition(0) == 0 &&
                value == op.getWeightsArgument(region))

@@ -56,6 +56,8 @@ assert np.isnan(gate(scores([0, 0]), "identity", top_k=1, normalize=True).weight
 r = gate(scores([2, 5, 5]), "identity", top_k=2, weights="softmax")
 assert chosen(r) == [[1, 2, 3]] and r.weight.tolist() == [0.5, 0.5]
 assert m["num_tokens"](r) == 1
+r = m["route_all"](2, 3)
+assert chosen(r) == [[0, 1, 2], [0, 1, 2]] and m["counts"](r).tolist() == [2, 2, 2] and (r.weight == 1).all()
 # Numbers outside mean no expert; a repeated number is two assignments.
 r = route(np.array([[2, 0, 2], [-1, 5, 1]]), np.array([[1.0, 2, 3], [4, 5, 6]]), experts=3)
 assert r.expert.tolist() == [0, 1, 2, 2] and r.weight.tolist() == [2, 6, 1, 3]

@@ -167,6 +167,21 @@ def MoE_RouteOp : MoE_RoutingOp<"route", [NoMemoryEffect, MoE_MayFail]> {
   let hasVerifier = 1;
 }
 
+def MoE_RouteAllOp : MoE_RoutingOp<"route_all", [NoMemoryEffect]> {
+  let summary = "send every token to every expert";
+  let description = [{
+    The routing of dense code, each weight 1. A number of tokens that is negative
+    or more than 2^40 is a run-time error.
+
+    ```mlir
+    %r = moe.route_all %n : !moe.routing<8>
+    ```
+  }];
+  let arguments = (ins Index:$tokens);
+  let results = (outs MoE_RoutingType:$routing);
+  let assemblyFormat = "$tokens attr-dict `:` qualified(type($routing))";
+}
+
 //===----------------------------------------------------------------------===//
 // Reading a routing
 //===----------------------------------------------------------------------===//

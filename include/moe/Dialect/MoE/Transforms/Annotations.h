@@ -22,6 +22,9 @@ namespace mlir::moe {
 inline constexpr StringLiteral expertPrefix = "moe_expert_";
 inline constexpr StringLiteral familyPrefix = "moe_family_";
 
+/// On a dispatch that the compiler made: what its kernels are called.
+inline constexpr StringLiteral kernelNameAttr = "moe.kernel";
+
 /// Numbers of dispatches in program order.
 inline constexpr StringLiteral dispatchNumberAttr = "moe.number";
 /// One bool for each region, or for each expert: whether its body is row-wise.

@@ -425,6 +425,31 @@ def EvaluateAllExpertsPass
     "::mlir::tensor::TensorDialect"];
 }
 
+def GroupProductsPass
+    : Pass<"moe-group-products", "::mlir::func::FuncOp"> {
+  let summary = "Make products outside of experts those of one expert";
+  let description = [{
+    For a device, where products of an expert are kernels that take tiles: one of
+    rows with weights `[columns, depth]` is a dispatch of all rows to one expert.
+    A remark says why another product of some size is left as it is.
+
+    ```mlir
+    %y = linalg.matmul ... ins(%x, %w : tensor<?x64xbf16>, tensor<96x64xbf16>) ...
+    ==>
+    %r = moe.route_all %n : !moe.routing<1>
+    %y = moe.dispatch %x by %r : ... {
+    ^each(%e: index, %mine: tensor<?x64xbf16>):
+      %0 = linalg.matmul ... ins(%mine, %w : ...) ...
+      moe.yield %0 : tensor<?x96xf32>
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::moe::MoEDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
 def OutlineExpertsPass : Pass<"moe-outline-experts", "::mlir::ModuleOp"> {
   let summary = "Make the bodies of unlike experts functions";
   let description = [{
