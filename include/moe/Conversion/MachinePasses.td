@@ -29,8 +29,11 @@ def ConvertLinalgToGPUPass
   let summary = "Turn structured operations on buffers into kernels";
   let description = [{
     All buffers become the device's (`gpu.alloc`), each linalg operation and copy
-    a kernel with a thread for each point of its parallel loops (`gpu.launch`).
-    Allocations, conditions and loops around them stay on the host, which reads
+    a kernel with a thread for each point of its parallel loops (`gpu.launch`). A
+    point has a warp if a loop of 32 iterations or more reduces neighbours in
+    memory by an operation of which the order is free (a sum, a product, the
+    largest, the smallest, and, or): lanes take turns, and pairs of them combine
+    what they have (`gpu.shuffle`). Allocations, conditions and loops around them stay on the host, which reads
     the elements of buffers that it must know (`gpu.memcpy`).
 
     ```mlir

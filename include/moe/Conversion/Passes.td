@@ -166,9 +166,9 @@ def ConvertMoEToParallelPass
     : Pass<"moe-convert-to-parallel", "::mlir::ModuleOp"> {
   let summary = "Turn dispatches into conditional regions over parallel code";
   let description = [{
-    For a machine with many threads. A routing becomes five plain values, each
-    element of which is computed on its own (`linalg.generic`): those of
-    `moe-convert-to-scf` and, for each token, the numbers of its assignments. A
+    For a machine with many threads. A routing becomes five plain values, those of
+    `moe-convert-to-scf` and, for each token, the numbers of its assignments.
+    Three kernels make them (`gpu.launch`), which count, sum up and place. A
     dispatch, of a family by now, becomes a loop over experts around one `scf.if`
     with the body on the expert's rows. A combine goes over the assignments of
     each token.
@@ -243,7 +243,8 @@ def FuseElementwisePass : Pass<"moe-fuse-elementwise"> {
   let description = [{
     Elementwise linalg operations become `linalg.generic` and take in the
     elementwise operations that produce their operands, where the result has no
-    other use: no work is done twice. Nothing is fused into a reduction.
+    other use: no work is done twice, but for elements that few others are
+    computed from. Nothing is fused into a reduction.
   }];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",

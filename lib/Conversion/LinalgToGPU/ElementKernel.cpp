@@ -1,14 +1,16 @@
-//===- ElementKernel.cpp - A thread for each element -*- C++ -*-===//
+//===- ElementKernel.cpp - A thread or a warp for each element -*- C++ -*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Reductions run in ascending order in one thread, so that the result does not
-// depend on the grid. Their sums are carried by the loops and not by memory.
+// Reductions run in ascending order in one thread, or in the order that a warp
+// has, so that the result does not depend on the grid. Their sums are carried
+// by the loops and not by memory.
 //
 //===----------------------------------------------------------------------===//
 
 #include "ElementKernel.h"
+#include "WarpReduction.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -147,6 +149,43 @@ void ElementKernel::emit(ImplicitLocOpBuilder &b, Value linear) {
     memref::StoreOp::create(b, result, init.get(), indicesOf(b, &init));
 }
 
+/// Gives each element a warp instead of a thread if it has loops for one. What
+/// is not in them all lanes do alike, and the first one stores.
+static void useWarps(gpu::LaunchOp launch, Operation *element, Value total) {
+  SmallVector<scf::ForOp> loops;
+  launch.walk([&](scf::ForOp loop) {
+    if (isWarpReduction(loop))
+      loops.push_back(loop);
+  });
+  if (loops.empty())
+    return;
+  ImplicitLocOpBuilder b(launch.getLoc(), launch);
+  Value lanes = arith::ConstantIndexOp::create(b, lanesOfWarp);
+  Value threads = arith::MulIOp::create(b, total, lanes);
+  launch.getGridSizeXMutable().assign(
+      arith::CeilDivUIOp::create(b, threads, launch.getBlockSizeX()));
+  b.setInsertionPointAfter(element);
+  Value thread = element->getResult(0);
+  Value lane = arith::RemUIOp::create(b, thread, lanes);
+  Value warp = arith::DivUIOp::create(b, thread, lanes);
+  thread.replaceUsesWithIf(warp, [&](OpOperand &use) {
+    return use.getOwner() != lane.getDefiningOp() &&
+           use.getOwner() != warp.getDefiningOp();
+  });
+  for (scf::ForOp loop : loops)
+    shareAmongLanes(loop, lane);
+
+  SmallVector<memref::StoreOp> stores;
+  launch.walk([&](memref::StoreOp store) { stores.push_back(store); });
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, zero);
+  for (memref::StoreOp store : stores) {
+    b.setInsertionPoint(store);
+    auto once = scf::IfOp::create(b, first, /*withElseRegion=*/false);
+    store->moveBefore(once.thenYield());
+  }
+}
+
 LogicalResult mlir::moe::launchElements(ImplicitLocOpBuilder &b,
                                         linalg::LinalgOp op, int64_t threads) {
   if (!op.hasPureBufferSemantics())
@@ -168,11 +207,13 @@ LogicalResult mlir::moe::launchElements(ImplicitLocOpBuilder &b,
   Value grid = arith::CeilDivUIOp::create(b, total, block);
 
   auto launch = gpu::LaunchOp::create(b, grid, one, one, block, one, one);
+  Operation *element;
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(&launch.getBody().front());
     Value first = arith::MulIOp::create(b, launch.getBlockIds().x, block);
     Value linear = arith::AddIOp::create(b, first, launch.getThreadIds().x);
+    element = linear.getDefiningOp();
     Value inside =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ult, linear, total);
     scf::IfOp::create(b, inside, [&](OpBuilder &nested, Location loc) {
@@ -182,6 +223,8 @@ LogicalResult mlir::moe::launchElements(ImplicitLocOpBuilder &b,
     });
     gpu::TerminatorOp::create(b);
   }
+  if (threads % lanesOfWarp == 0)
+    useWarps(launch, element, total);
   op.erase();
   return success();
 }

@@ -1,4 +1,4 @@
-//===- ElementKernel.h - A thread for each element ------------ -*- C++ -*-===//
+//===- ElementKernel.h - A thread or a warp for each element -- -*- C++ -*-===//
 //
 // Part of the MoE project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -17,7 +17,7 @@ namespace mlir::moe {
 
 /// Replaces `op`, on buffers, by a gpu.launch with a thread for each point of
 /// its parallel loops, in blocks of `threads`. Reductions are loops of a
-/// thread.
+/// thread; if one is long and its order is free, the point has a warp.
 LogicalResult launchElements(ImplicitLocOpBuilder &b, linalg::LinalgOp op,
                              int64_t threads);
 

@@ -47,11 +47,32 @@ static void generalize(Operation *root) {
   }
 }
 
+/// A loop for each element is worth a tensor of what it computes, unless few
+/// read the same element.
+static constexpr uint64_t mostReadersOfLoop = 32;
+
+/// Whether elements that are computed by loops would be computed by many.
+static bool repeatsLoops(linalg::LinalgOp producer, linalg::LinalgOp consumer,
+                         AffineMap map) {
+  if (producer.getBlock()->getOps<LoopLikeOpInterface>().empty())
+    return false;
+  uint64_t readers = 1;
+  for (auto [dim, size] : llvm::enumerate(consumer.getStaticLoopRanges()))
+    if (!map.isFunctionOfDim(dim))
+      readers = llvm::SaturatingMultiply<uint64_t>(
+          readers, ShapedType::isDynamic(size) ? mostReadersOfLoop : size);
+  return readers >= mostReadersOfLoop;
+}
+
 /// Whether the producer of `operand` may move into its owner: nothing else may
 /// need the values.
 static bool mayFuse(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
   if (!consumer || !isParallel(consumer))
+    return false;
+  auto producer = operand->get().getDefiningOp<linalg::LinalgOp>();
+  if (producer && repeatsLoops(producer, consumer,
+                               consumer.getMatchingIndexingMap(operand)))
     return false;
   return llvm::all_of(operand->get().getUses(), [&](OpOperand &use) {
     if (use.getOwner() == consumer)
