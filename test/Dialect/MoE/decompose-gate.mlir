@@ -2,7 +2,7 @@
 // RUN: moe-opt %s --moe-decompose-gate --split-input-file --canonicalize --cse | FileCheck %s --check-prefix=CANON
 // RUN: moe-opt %s --moe-decompose-gate=parallel --split-input-file | FileCheck %s --check-prefix=PARALLEL
 
-// Without capacity there is no loop over tokens outside of an operation.
+// There is no loop over tokens outside of an operation.
 // PARALLEL-LABEL: func.func
 //   PARALLEL-NOT: {{^  }}  %{{.*}} = scf.for
 //       PARALLEL: moe.route %{{.*}}, %{{.*}} most(2) :
@@ -105,6 +105,21 @@ func.func @threshold(%scores: tensor<?x6xf32>) -> tensor<6xi64> {
 //       CHECK:     arith.addi
 //       CHECK:     arith.cmpi sle
 //       CHECK:     tensor.insert_slice
+
+// In parallel each element is computed on its own: what a chunk of tokens takes of an
+// expert, what all chunks before take, and what a chunk takes up to a token.
+
+// PARALLEL-LABEL: func.func @capacity
+//   PARALLEL-NOT: {{^  }}  %{{.*}} = scf.for
+//       PARALLEL: math.ceil
+//       PARALLEL: %[[COUNTS:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<?x8xi64>)
+//       PARALLEL: %[[BEFORE:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<?x8xi64>)
+//       PARALLEL: tensor.extract %[[COUNTS]]
+//       PARALLEL: linalg.generic {{.*}} outs(%{{.*}} : tensor<?x8xi1>)
+//       PARALLEL: tensor.extract %[[BEFORE]]
+//       PARALLEL: arith.cmpi sle
+//   PARALLEL-NOT: {{^  }}  %{{.*}} = scf.for
+//       PARALLEL: moe.route
 func.func @capacity(%scores: tensor<?x8xf32>) -> tensor<8xi64> {
   %r = moe.gate %scores softmax argmax capacity_factor(1.25) : (tensor<?x8xf32>) -> !moe.routing<8>
   %c = moe.counts %r : (!moe.routing<8>) -> tensor<8xi64>

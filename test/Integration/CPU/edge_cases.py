@@ -67,7 +67,8 @@ failures = checks = 0
 for experts in (1, 4, 6) if OPTIONS.device == "cpu" else (1, 6):
     settings = [f"{function} {how}" for function in ("softmax", "sigmoid", "identity")
                 for how in (f"top_k({experts})", "top_k(0)", "argmax", f"top_k({(experts + 1) // 2}) normalize", "threshold(0.5)")]
-    settings += [f"softmax top_k({experts}) weights(softmax) capacity(3)", f"identity top_k({(experts + 1) // 2}) weights(sigmoid)"]
+    settings += [f"softmax top_k({experts}) weights(softmax) capacity(3)", f"sigmoid top_k({(experts + 1) // 2}) capacity(130)",
+                 f"identity top_k({(experts + 1) // 2}) weights(sigmoid)"]
     for gate in settings:
         words = gate.replace("(", " ").replace(")", "").split()
         knobs = {"function": words[0], "normalize": "normalize" in words, "argmax": "argmax" in words}
@@ -78,7 +79,9 @@ for experts in (1, 4, 6) if OPTIONS.device == "cpu" else (1, 6):
         with open(model, "w") as f:
             f.write(MODEL.replace("GATE", gate).replace("xEx", f"x{experts}x").replace("<E>", f"<{experts}>"))
         whole = rows_of_scores(experts)
-        for scores in (whole, whole[:0]):
+        # On a device tokens are counted in chunks of 128.
+        many = [np.tile(whole, (12, 1))] if "capacity" in words else []
+        for scores in (whole, whole[:0], *many):
             x = np.random.default_rng(1).normal(0, 1, (len(scores), 5)).astype(np.float32)
             np.save(os.path.join(SCRATCH, "scores.npy"), scores)
             np.save(os.path.join(SCRATCH, "x.npy"), x)

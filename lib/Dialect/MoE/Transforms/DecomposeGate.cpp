@@ -359,6 +359,8 @@ Value GateDecomposition::limitToCapacity(Value mask) {
   Value limit = capacity();
   if (!limit)
     return mask;
+  if (parallel)
+    return keepFirst(mask, limit);
   Value zero = arith::ConstantIndexOp::create(b, 0);
   Value one = arith::ConstantIndexOp::create(b, 1);
   Value last = getValueOrCreateConstantIndexOp(b, b.getLoc(), tokens);

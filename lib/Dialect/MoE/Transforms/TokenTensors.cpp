@@ -17,6 +17,9 @@
 using namespace mlir;
 using namespace mlir::moe;
 
+/// Rows that `keepFirst` counts one after another.
+static constexpr int64_t chunkRows = 128;
+
 TokenTensors::TokenTensors(ImplicitLocOpBuilder &builder, Value source,
                            bool parallel)
     : b(builder), source(source),
@@ -138,4 +141,65 @@ Value TokenTensors::reduceRows(ArrayRef<IndexedTensor> ins,
                     [&](ImplicitLocOpBuilder &b, ValueRange row) {
                       return reduceRow(b, ins, row, identity, payload);
                     });
+}
+
+/// `sum` and the elements of column `column` in the rows [first, end).
+static Value addColumn(ImplicitLocOpBuilder &b, Value tensor, Value first,
+                       Value end, Value column, Value sum) {
+  auto body = [&](OpBuilder &nested, Location loc, Value row, ValueRange sums) {
+    ImplicitLocOpBuilder b(loc, nested);
+    Value element = tensor::ExtractOp::create(b, tensor, {row, column});
+    if (element.getType() != sum.getType())
+      element = arith::ExtUIOp::create(b, sum.getType(), element);
+    scf::YieldOp::create(
+        b, ValueRange{arith::AddIOp::create(b, sums[0], element)});
+  };
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  return scf::ForOp::create(b, first, end, one, sum, body).getResult(0);
+}
+
+// Counted are the rows of each chunk, of all chunks before, and of a chunk up
+// to a row.
+Value TokenTensors::keepFirst(Value mask, Value limit) {
+  Value size = arith::ConstantIndexOp::create(b, chunkRows);
+  Value count = getValueOrCreateConstantIndexOp(b, b.getLoc(), tokens);
+  Value chunks = arith::CeilDivUIOp::create(b, count, size);
+  auto ofChunks =
+      [&](function_ref<Value(ImplicitLocOpBuilder &, Value, Value, Value)>
+              element) {
+        Value empty = tensor::EmptyOp::create(
+            b, SmallVector<OpFoldResult>{chunks, b.getIndexAttr(columns)},
+            b.getI64Type());
+        return generic({}, empty, [&](ImplicitLocOpBuilder &b, ValueRange) {
+          Value none = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
+          return element(b, linalg::IndexOp::create(b, 0),
+                         linalg::IndexOp::create(b, 1), none);
+        });
+      };
+  Value counts = ofChunks([&](ImplicitLocOpBuilder &b, Value chunk,
+                              Value column, Value none) {
+    Value first = arith::MulIOp::create(b, chunk, size);
+    Value end =
+        arith::MinUIOp::create(b, arith::AddIOp::create(b, first, size), count);
+    return addColumn(b, mask, first, end, column, none);
+  });
+  Value before = ofChunks(
+      [&](ImplicitLocOpBuilder &b, Value chunk, Value column, Value none) {
+        Value first = arith::ConstantIndexOp::create(b, 0);
+        return addColumn(b, counts, first, chunk, column, none);
+      });
+  return map({each(mask)}, {columns}, b.getI1Type(),
+             [&](ImplicitLocOpBuilder &b, ValueRange e) -> Value {
+               Value row = linalg::IndexOp::create(b, 0);
+               Value column = linalg::IndexOp::create(b, 1);
+               Value one = arith::ConstantIndexOp::create(b, 1);
+               Value chunk = arith::DivUIOp::create(b, row, size);
+               Value number = addColumn(
+                   b, mask, arith::MulIOp::create(b, chunk, size),
+                   arith::AddIOp::create(b, row, one), column,
+                   tensor::ExtractOp::create(b, before, {chunk, column}));
+               Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
+                                                  number, limit);
+               return arith::AndIOp::create(b, e[0], fits);
+             });
 }

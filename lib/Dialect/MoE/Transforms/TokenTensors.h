@@ -64,6 +64,10 @@ public:
   Value reduceRows(ArrayRef<IndexedTensor> ins, ArrayRef<int64_t> trailing,
                    TypedAttr identity, Payload payload);
 
+  /// Of each column of `mask`, a tensor of i1, the first `limit` (i64) that are
+  /// set. Each element is computed on its own.
+  Value keepFirst(Value mask, Value limit);
+
   /// A tensor indexed by the first loops, one for each of its dimensions.
   static IndexedTensor each(Value tensor);
   static IndexedTensor perToken(Value tensor) { return {tensor, {0}}; }
