@@ -100,7 +100,7 @@ void mlir::moe::buildCPUPipeline(OpPassManager &pm,
   });
   road.add(Phase::Routed, [&] { addRoutedPhase(pm, options.assumeFinite); });
   road.add(Phase::Grouped, [&] {
-    addGroupedPhase(pm, options.checkAccesses, /*parallel=*/false);
+    addGroupedPhase(pm, options.checkAccesses, /*device=*/false);
   });
   road.add(Phase::Regions, [&] { populateRegionsPipeline(pm, options); });
   road.add(Phase::Tiled, [&] { populateTiledPipeline(pm, options); });

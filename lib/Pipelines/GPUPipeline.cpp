@@ -131,7 +131,7 @@ void mlir::moe::buildGPUPipeline(OpPassManager &pm,
   });
   road.add(Phase::Routed, [&] { addRoutedPhase(pm, options.assumeFinite); });
   road.add(Phase::Grouped, [&] {
-    addGroupedPhase(pm, options.checkAccesses, /*parallel=*/true);
+    addGroupedPhase(pm, options.checkAccesses, /*device=*/true);
   });
   road.add(Phase::Regions, [&] { populateRegionsPipeline(pm, options); });
   road.add(Phase::Tiled, [&] { populateTiledPipeline(pm); });

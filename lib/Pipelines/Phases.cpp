@@ -105,7 +105,7 @@ void mlir::moe::addRoutedPhase(OpPassManager &pm, bool assumeFinite) {
 }
 
 void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
-                                bool parallel) {
+                                bool device) {
   // What the model says is checked, not what becomes of it.
   GuardAccessesPassOptions guard;
   guard.numbersOnly = !checkAccesses;
@@ -114,7 +114,7 @@ void mlir::moe::addGroupedPhase(OpPassManager &pm, bool checkAccesses,
   if (checkAccesses)
     pm.addPass(createDefineEmptyTensorsPass());
   DecomposeGatePassOptions gate;
-  gate.parallel = parallel;
+  gate.parallel = device;
   pm.addNestedPass<func::FuncOp>(createDecomposeGatePass(gate));
   // Gates of the same scores share one routing.
   addSimplification(pm);

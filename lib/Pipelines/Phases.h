@@ -18,8 +18,8 @@ void addSimplification(OpPassManager &pm);
 /// `assumeFinite`: nothing that a mask multiplies by zero is infinite or NaN.
 void addMaskedPhase(OpPassManager &pm, bool checkAccesses, bool assumeFinite);
 void addRoutedPhase(OpPassManager &pm, bool assumeFinite);
-/// `parallel` says whether rows are computed all at once.
-void addGroupedPhase(OpPassManager &pm, bool checkAccesses, bool parallel);
+/// `device` says whether a device runs it, which makes room in advance.
+void addGroupedPhase(OpPassManager &pm, bool checkAccesses, bool device);
 
 /// One-shot bufferization, and what cleans up after it.
 void addBufferization(OpPassManager &pm);
