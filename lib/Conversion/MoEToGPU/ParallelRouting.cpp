@@ -14,12 +14,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Launch.h"
 #include "Parallel.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "moe/Conversion/MoEToSCF/Assignments.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 
@@ -36,10 +35,6 @@ static constexpr int64_t logThreadsOfScan = 10;
 static constexpr int64_t threadsOfScan = 1 << logThreadsOfScan;
 static constexpr int64_t bytesOfScan = threadsOfScan * sizeof(int64_t);
 
-//===----------------------------------------------------------------------===//
-// Building kernels
-//===----------------------------------------------------------------------===//
-
 static Value multiply(ImplicitLocOpBuilder &b, Value x, Value y) {
   return arith::MulIOp::create(b, x, y);
 }
@@ -52,60 +47,6 @@ static void store(ImplicitLocOpBuilder &b, Value value, Value buffer,
                   ValueRange at) {
   memref::StoreOp::create(b, value, buffer, at);
 }
-
-/// A loop over first, first + step, ... below `end`.
-static void forEvery(ImplicitLocOpBuilder &b, Value first, Value end,
-                     Value step,
-                     function_ref<void(ImplicitLocOpBuilder &, Value)> body) {
-  scf::ForOp::create(
-      b, first, end, step, ValueRange(),
-      [&](OpBuilder &nested, Location loc, Value at, ValueRange) {
-        ImplicitLocOpBuilder inner(loc, nested);
-        body(inner, at);
-        scf::YieldOp::create(inner);
-      });
-}
-
-static void doIf(ImplicitLocOpBuilder &b, Value condition,
-                 function_ref<void(ImplicitLocOpBuilder &)> body) {
-  scf::IfOp::create(b, condition, [&](OpBuilder &nested, Location loc) {
-    ImplicitLocOpBuilder inner(loc, nested);
-    body(inner);
-    scf::YieldOp::create(inner);
-  });
-}
-
-static void
-launch(ImplicitLocOpBuilder &b, StringRef name, Value blocks, int64_t threads,
-       int64_t sharedBytes,
-       function_ref<void(ImplicitLocOpBuilder &, gpu::LaunchOp)> body) {
-  Value one = constantIndex(b, 1);
-  Value shared = arith::ConstantOp::create(b, b.getI32IntegerAttr(sharedBytes));
-  auto kernel = gpu::LaunchOp::create(
-      b, blocks, one, one, constantIndex(b, threads), one, one, shared);
-  kernel.setFunctionAttr(FlatSymbolRefAttr::get(b.getContext(), name));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(&kernel.getBody().front());
-  body(b, kernel);
-  gpu::TerminatorOp::create(b);
-}
-
-/// `size` indices in the shared memory that a kernel was launched with.
-static Value sharedIndices(ImplicitLocOpBuilder &b, int64_t size) {
-  Attribute space = gpu::AddressSpaceAttr::get(
-      b.getContext(), gpu::GPUDialect::getWorkgroupAddressSpace());
-  auto type = [&](int64_t size, Type element) {
-    return MemRefType::get(size, element, MemRefLayoutAttrInterface(), space);
-  };
-  Value bytes = gpu::DynamicSharedMemoryOp::create(
-      b, type(ShapedType::kDynamic, b.getI8Type()));
-  return memref::ViewOp::create(b, type(size, b.getIndexType()), bytes,
-                                constantIndex(b, 0), ValueRange());
-}
-
-//===----------------------------------------------------------------------===//
-// moe.route
-//===----------------------------------------------------------------------===//
 
 namespace {
 
@@ -185,20 +126,21 @@ void RoutingKernels::launchBuckets(
     function_ref<void(ImplicitLocOpBuilder &, Value, Bucket)> body) {
   Value block = constantIndex(b, threadsOfBlock);
   Value blocks = arith::CeilDivUIOp::create(b, buckets, block);
-  launch(b, name, blocks, threadsOfBlock, /*sharedBytes=*/0,
-         [&](ImplicitLocOpBuilder &b, gpu::LaunchOp kernel) {
-           Value thread = add(b, multiply(b, kernel.getBlockIds().x, block),
-                              kernel.getThreadIds().x);
-           doIf(b, compare(b, arith::CmpIPredicate::ult, thread, buckets),
-                [&](ImplicitLocOpBuilder &b) {
-                  // Neighbours have the same tokens: they read the same
-                  // numbers, or neighbours in a row of a mask.
-                  Value expert = arith::RemUIOp::create(b, thread, experts);
-                  Value chunk = arith::DivUIOp::create(b, thread, experts);
-                  Value number = add(b, multiply(b, expert, chunks), chunk);
-                  body(b, thread, {expert, chunk, number});
-                });
-         });
+  launchKernel(
+      b, name, blocks, threadsOfBlock, /*sharedBytes=*/0,
+      [&](ImplicitLocOpBuilder &b, gpu::LaunchOp kernel) {
+        Value thread = add(b, multiply(b, kernel.getBlockIds().x, block),
+                           kernel.getThreadIds().x);
+        doIf(b, compare(b, arith::CmpIPredicate::ult, thread, buckets),
+             [&](ImplicitLocOpBuilder &b) {
+               // Neighbours have the same tokens: they read the same
+               // numbers, or neighbours in a row of a mask.
+               Value expert = arith::RemUIOp::create(b, thread, experts);
+               Value chunk = arith::DivUIOp::create(b, thread, experts);
+               Value number = add(b, multiply(b, expert, chunks), chunk);
+               body(b, thread, {expert, chunk, number});
+             });
+      });
 }
 
 Value RoutingKernels::number(ImplicitLocOpBuilder &b, Bucket bucket,
@@ -271,68 +213,69 @@ void RoutingKernels::checkTokens(ImplicitLocOpBuilder &b, Value thread) {
 }
 
 void RoutingKernels::scan(ImplicitLocOpBuilder &b) {
-  launch(b, "scan_assignments", constantIndex(b, 1), threadsOfScan, bytesOfScan,
-         [&](ImplicitLocOpBuilder &b, gpu::LaunchOp kernel) {
-           Value thread = kernel.getThreadIds().x;
-           Value sums = sharedIndices(b, threadsOfScan);
-           Value zero = constantIndex(b, 0);
-           Value threads = constantIndex(b, threadsOfScan);
+  launchKernel(
+      b, "scan_assignments", constantIndex(b, 1), threadsOfScan, bytesOfScan,
+      [&](ImplicitLocOpBuilder &b, gpu::LaunchOp kernel) {
+        Value thread = kernel.getThreadIds().x;
+        Value sums = sharedIndices(b, threadsOfScan);
+        Value zero = constantIndex(b, 0);
+        Value threads = constantIndex(b, threadsOfScan);
 
-           // Each thread sums up a part of the buckets.
-           Value share = arith::CeilDivUIOp::create(b, buckets, threads);
-           Value begin =
-               arith::MinUIOp::create(b, multiply(b, thread, share), buckets);
-           Value end = arith::MinUIOp::create(b, add(b, begin, share), buckets);
-           Value mine = forEach(
-               b, begin, end, zero,
-               [&](ImplicitLocOpBuilder &b, Value at, ValueRange carried) {
-                 return SmallVector<Value>{
-                     add(b, carried[0], load(b, starts, at))};
-               })[0];
-           store(b, mine, sums, thread);
-           gpu::BarrierOp::create(b);
+        // Each thread sums up a part of the buckets.
+        Value share = arith::CeilDivUIOp::create(b, buckets, threads);
+        Value begin =
+            arith::MinUIOp::create(b, multiply(b, thread, share), buckets);
+        Value end = arith::MinUIOp::create(b, add(b, begin, share), buckets);
+        Value mine =
+            forEach(b, begin, end, zero,
+                    [&](ImplicitLocOpBuilder &b, Value at, ValueRange carried) {
+                      return SmallVector<Value>{
+                          add(b, carried[0], load(b, starts, at))};
+                    })[0];
+        store(b, mine, sums, thread);
+        gpu::BarrierOp::create(b);
 
-           // Then the parts up to its own: of 2, of 4, ... of all threads.
-           Value upToMine = forEach(
-               b, zero, constantIndex(b, logThreadsOfScan), mine,
-               [&](ImplicitLocOpBuilder &b, Value step, ValueRange carried) {
-                 Value distance =
-                     arith::ShLIOp::create(b, constantIndex(b, 1), step);
-                 Value has =
-                     compare(b, arith::CmpIPredicate::uge, thread, distance);
-                 Value before = choose(
-                     b, has,
-                     [&](ImplicitLocOpBuilder &b) {
-                       return load(b, sums,
-                                   arith::SubIOp::create(b, thread, distance));
-                     },
-                     zero);
-                 gpu::BarrierOp::create(b);
-                 Value sum = add(b, carried[0], before);
-                 store(b, sum, sums, thread);
-                 gpu::BarrierOp::create(b);
-                 return SmallVector<Value>{sum};
-               })[0];
+        // Then the parts up to its own: of 2, of 4, ... of all threads.
+        Value upToMine = forEach(
+            b, zero, constantIndex(b, logThreadsOfScan), mine,
+            [&](ImplicitLocOpBuilder &b, Value step, ValueRange carried) {
+              Value distance =
+                  arith::ShLIOp::create(b, constantIndex(b, 1), step);
+              Value has =
+                  compare(b, arith::CmpIPredicate::uge, thread, distance);
+              Value before = choose(
+                  b, has,
+                  [&](ImplicitLocOpBuilder &b) {
+                    return load(b, sums,
+                                arith::SubIOp::create(b, thread, distance));
+                  },
+                  zero);
+              gpu::BarrierOp::create(b);
+              Value sum = add(b, carried[0], before);
+              store(b, sum, sums, thread);
+              gpu::BarrierOp::create(b);
+              return SmallVector<Value>{sum};
+            })[0];
 
-           Value before = arith::SubIOp::create(b, upToMine, mine);
-           forEach(b, begin, end, before,
-                   [&](ImplicitLocOpBuilder &b, Value at, ValueRange carried) {
-                     Value size = load(b, starts, at);
-                     store(b, carried[0], starts, at);
-                     return SmallVector<Value>{add(b, carried[0], size)};
-                   });
-           gpu::BarrierOp::create(b);
-           forEvery(b, thread, experts, threads,
-                    [&](ImplicitLocOpBuilder &b, Value expert) {
-                      Value first = multiply(b, expert, chunks);
-                      store(b, load(b, starts, first), offsets, expert);
-                    });
-           Value last = compare(b, arith::CmpIPredicate::eq, thread,
-                                constantIndex(b, threadsOfScan - 1));
-           doIf(b, last, [&](ImplicitLocOpBuilder &b) {
-             store(b, upToMine, offsets, experts);
-           });
-         });
+        Value before = arith::SubIOp::create(b, upToMine, mine);
+        forEach(b, begin, end, before,
+                [&](ImplicitLocOpBuilder &b, Value at, ValueRange carried) {
+                  Value size = load(b, starts, at);
+                  store(b, carried[0], starts, at);
+                  return SmallVector<Value>{add(b, carried[0], size)};
+                });
+        gpu::BarrierOp::create(b);
+        forEvery(b, thread, experts, threads,
+                 [&](ImplicitLocOpBuilder &b, Value expert) {
+                   Value first = multiply(b, expert, chunks);
+                   store(b, load(b, starts, first), offsets, expert);
+                 });
+        Value last = compare(b, arith::CmpIPredicate::eq, thread,
+                             constantIndex(b, threadsOfScan - 1));
+        doIf(b, last, [&](ImplicitLocOpBuilder &b) {
+          store(b, upToMine, offsets, experts);
+        });
+      });
 }
 
 /// How many assignments of `token` come before the one at `column`.
