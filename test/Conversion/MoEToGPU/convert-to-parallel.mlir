@@ -24,9 +24,7 @@
 // CHECK: tensor.empty(%[[COUNT]])
 // CHECK: linalg.generic
 // CHECK: tensor.extract %{{.*}} : tensor<?xindex>
-// CHECK: scf.index_switch %[[E]]
-// CHECK: moe.call @moe_expert_0_0(
-// CHECK: moe.call @moe_expert_0_1(
+// CHECK: moe.call %[[E]] of [@moe_expert_0_0, @moe_expert_0_1](
 // CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[%[[FIRST]], 0] [%[[COUNT]], 4]
 // CHECK: } else {
 // CHECK-NOT: moe.

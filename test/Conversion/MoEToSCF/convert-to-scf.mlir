@@ -32,11 +32,7 @@ func.func @family(%x: tensor<?x4xf32>, %mask: tensor<?x3xi1>) -> tensor<?x4xf32>
 // CHECK-LABEL: func.func @unlike
 // CHECK: scf.forall
 // CHECK:   %[[E:.*]] = tensor.extract
-// CHECK:   scf.index_switch %[[E]]
-// CHECK:   scf.if
-// CHECK:     moe.call @moe_expert_1_0(
-// CHECK:   } else {
-// CHECK:     moe.call @moe_expert_1_1(
+// CHECK:   moe.call %[[E]] of [@moe_expert_1_0, @moe_expert_1_1](
 // CHECK:   tensor.parallel_insert_slice
 // CHECK-NOT: linalg.exp
 // CHECK-LABEL: func.func @not_row_wise

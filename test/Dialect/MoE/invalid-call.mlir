@@ -32,3 +32,21 @@ func.func @call_c3(%x: f32) {
   moe.call @f(%x) outs() : (f32) -> ()
   return
 }
+
+// -----
+
+func.func private @f(tensor<4xf32>) -> tensor<4xf32>
+func.func @call_c4(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{expects one function, or a number and several, got 2}}
+  %y = moe.call [@f, @f]() outs(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+func.func private @f(tensor<4xf32>) -> tensor<4xf32>
+func.func @call_c4_one(%x: tensor<4xf32>, %n: index) -> tensor<4xf32> {
+  // expected-error @below {{expects one function, or a number and several, got 1 and a number}}
+  %y = moe.call %n of @f() outs(%x) : (index, tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}

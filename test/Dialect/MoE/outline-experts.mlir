@@ -10,14 +10,7 @@ ml_program.global private @w(dense<2.0> : tensor<4xf32>) : tensor<4xf32>
 // CHECK: ^{{.*}}(%[[E:.*]]: index, %[[MINE:.*]]: tensor<?x4xf32>, %[[WEIGHTS:.*]]: tensor<?xf32>):
 // CHECK: %[[N:.*]] = tensor.dim %[[MINE]]
 // CHECK: %[[OUT:.*]] = tensor.empty(%[[N]])
-// CHECK: %[[Y:.*]] = scf.index_switch %[[E]]
-// CHECK: case 0
-// CHECK:   moe.call @moe_expert_0_0(%[[MINE]], %[[C]], %[[I]]) outs(%[[OUT]])
-// CHECK: case 1
-// A body that does not ask for weights is not given them.
-// CHECK:   moe.call @moe_expert_0_1(%[[MINE]], %[[WEIGHTS]]) outs(%[[OUT]])
-// CHECK: default
-// CHECK:   moe.call @moe_expert_0_2(%[[MINE]]) outs(%[[OUT]])
+// CHECK: %[[Y:.*]] = moe.call %[[E]] of [@moe_expert_0_0, @moe_expert_0_1, @moe_expert_0_2](%[[MINE]], %[[WEIGHTS]], %[[C]], %[[I]]) outs(%[[OUT]])
 // CHECK: moe.yield %[[Y]]
 // CHECK: return %[[ROWS]]
 func.func @main(%x: tensor<?x4xf32>, %r: !moe.routing<3>, %c: tensor<4xf32>, %i: index) -> tensor<?x4xf32> {
@@ -43,10 +36,10 @@ func.func @main(%x: tensor<?x4xf32>, %r: !moe.routing<3>, %c: tensor<4xf32>, %i:
   return %rows : tensor<?x4xf32>
 }
 
-// A function is given the rows, what the body captures and, last, where its rows
-// are put; what is not a destination is read only. Constants, weights and slices
-// are repeated in it.
-// CHECK: func.func private @moe_expert_0_0(%{{.*}}: tensor<?x4xf32> {bufferization.writable = false}, %[[C:.*]]: tensor<4xf32> {bufferization.writable = false}, %[[I:.*]]: index, %[[P:[^:]*]]: tensor<?x4xf32>) -> tensor<?x4xf32>
+// Functions are given the rows, what any of the bodies captures and, last, where
+// their rows are put; what is not a destination is read only. Constants, weights
+// and slices are repeated in them.
+// CHECK: func.func private @moe_expert_0_0(%{{.*}}: tensor<?x4xf32> {bufferization.writable = false}, %{{.*}}: tensor<?xf32> {bufferization.writable = false}, %[[C:.*]]: tensor<4xf32> {bufferization.writable = false}, %[[I:.*]]: index, %[[P:[^:]*]]: tensor<?x4xf32>) -> tensor<?x4xf32>
 // CHECK-DAG: ml_program.global_load_const @w
 // CHECK-DAG: tensor.extract_slice %[[C]][%[[I]]]
 // CHECK: %[[PUT:.*]] = tensor.insert_slice %{{.*}} into %[[P]][0, 0]
@@ -65,10 +58,10 @@ func.func @main(%x: tensor<?x4xf32>, %r: !moe.routing<3>, %c: tensor<4xf32>, %i:
 // CHECK: %[[N:.*]] = moe.num_tokens
 // CHECK: %[[NONE:.*]] = tensor.empty(%[[N]]) : tensor<?xi1>
 // CHECK: moe.dispatch %[[NONE]] by
-// CHECK: moe.call @moe_expert_0_0(%{{.*}}) outs(%{{.*}})
+// CHECK: moe.call %{{.*}} of [@moe_expert_0_0, @moe_expert_0_1](
 // CHECK: func.func private @moe_expert_1_0(
 // CHECK: func.func private @moe_expert_0_0(
-// CHECK: moe.call @moe_expert_1_0(%{{.*}}) outs(%{{.*}})
+// CHECK: moe.call %{{.*}} of [@moe_expert_1_0, @moe_expert_1_1](
 func.func @nested(%r: !moe.routing<2>, %x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   %rows = moe.dispatch by %r : (!moe.routing<2>) -> tensor<?x4xf32> {
   ^outer0:

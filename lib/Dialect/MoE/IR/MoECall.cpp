@@ -12,7 +12,19 @@
 using namespace mlir;
 using namespace mlir::moe;
 
+void CallOp::build(OpBuilder &builder, OperationState &state, TypeRange results,
+                   StringRef callee, ValueRange inputs, ValueRange outs) {
+  auto symbol = FlatSymbolRefAttr::get(builder.getContext(), callee);
+  build(builder, state, results, /*number=*/Value(),
+        builder.getArrayAttr(symbol), inputs, outs);
+}
+
 LogicalResult CallOp::verify() {
+  // call_c4
+  if (getCallees().empty() ||
+      (getNumber() != nullptr) != (getCallees().size() > 1))
+    return emitOpError("expects one function, or a number and several, got ")
+           << getCallees().size() << (getNumber() ? " and a number" : "");
   // call_c3
   if (getOuts().empty())
     return emitOpError("expects at least one destination");
@@ -46,17 +58,22 @@ static bool haveTypes(TypeRange function, TypeRange mine) {
 }
 
 LogicalResult CallOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
-  // call_c1
-  auto function = symbolTable.lookupNearestSymbolFrom<FunctionOpInterface>(
-      *this, getCalleeAttr());
-  if (!function)
-    return emitOpError("expects '") << getCallee() << "' to be a function";
-  // call_c2
-  if (!haveTypes(function.getArgumentTypes(), getOperandTypes()))
-    return emitOpError("expects operands of types ")
-           << function.getArgumentTypes() << ", got " << getOperandTypes();
-  if (!haveTypes(function.getResultTypes(), getResultTypes()))
-    return emitOpError("expects results of types ")
-           << function.getResultTypes() << ", got " << getResultTypes();
+  for (auto callee : getCallees().getAsRange<FlatSymbolRefAttr>()) {
+    // call_c1
+    auto function =
+        symbolTable.lookupNearestSymbolFrom<FunctionOpInterface>(*this, callee);
+    if (!function)
+      return emitOpError("expects '")
+             << callee.getValue() << "' to be a function";
+    // call_c2
+    TypeRange given =
+        TypeRange(getOperandTypes()).drop_front(getNumber() ? 1 : 0);
+    if (!haveTypes(function.getArgumentTypes(), given))
+      return emitOpError("expects operands of types ")
+             << function.getArgumentTypes() << ", got " << given;
+    if (!haveTypes(function.getResultTypes(), getResultTypes()))
+      return emitOpError("expects results of types ")
+             << function.getResultTypes() << ", got " << getResultTypes();
+  }
   return success();
 }

@@ -16,6 +16,37 @@
 using namespace mlir;
 using namespace mlir::moe;
 
+/// `@f`, or of several functions `[@f, @g]`.
+static ParseResult parseCallees(OpAsmParser &parser, ArrayAttr &callees) {
+  SmallVector<Attribute> symbols;
+  auto parseOne = [&]() -> ParseResult {
+    FlatSymbolRefAttr symbol;
+    if (parser.parseAttribute(symbol))
+      return failure();
+    symbols.push_back(symbol);
+    return success();
+  };
+  SMLoc place = parser.getCurrentLocation();
+  StringAttr name;
+  if (succeeded(parser.parseOptionalSymbolName(name)))
+    symbols.push_back(FlatSymbolRefAttr::get(name));
+  else if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalSquare,
+                                          parseOne))
+    return failure();
+  if (symbols.empty())
+    return parser.emitError(place, "expected a function, or several in []");
+  callees = parser.getBuilder().getArrayAttr(symbols);
+  return success();
+}
+
+static void printCallees(OpAsmPrinter &printer, Operation *,
+                         ArrayAttr callees) {
+  if (callees.size() == 1)
+    printer << callees[0];
+  else
+    printer << callees;
+}
+
 /// weights(SOURCE), or nothing. An enum as TableGen prints it has a space.
 static ParseResult parseWeightSource(OpAsmParser &parser,
                                      WeightSourceAttr &source) {

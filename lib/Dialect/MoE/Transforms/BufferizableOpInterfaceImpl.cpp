@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 
 using namespace mlir;
@@ -47,10 +48,11 @@ struct CallModel
     Location loc = call.getLoc();
     // Bufferized already or not: of its types the sizes are asked.
     auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
-        op, call.getCalleeAttr());
+        op, cast<FlatSymbolRefAttr>(call.getCallees()[0]));
+    unsigned first = call.getNumber() ? 1 : 0;
     SmallVector<Value> operands, results;
     SmallVector<Type> resultTypes;
-    for (OpOperand &operand : call->getOpOperands()) {
+    for (OpOperand &operand : call->getOpOperands().drop_front(first)) {
       auto tensor = dyn_cast<RankedTensorType>(operand.get().getType());
       if (!tensor) {
         operands.push_back(operand.get());
@@ -61,7 +63,7 @@ struct CallModel
       if (failed(buffer))
         return failure();
       auto wanted = cast<ShapedType>(
-          function.getArgumentTypes()[operand.getOperandNumber()]);
+          function.getArgumentTypes()[operand.getOperandNumber() - first]);
       MemRefType type = moe::getInternalBufferType(
           RankedTensorType::get(wanted.getShape(), wanted.getElementType()),
           cast<MemRefType>(buffer->getType()).getMemorySpace());
@@ -75,18 +77,49 @@ struct CallModel
       resultTypes.push_back(type);
       results.push_back(*buffer);
     }
-    auto called = func::CallOp::create(rewriter, loc, call.getCallee(),
-                                       resultTypes, operands);
-    // What a function returns is its destination, as a rule: upstream's
-    // drop-equivalent-buffer-results sees that, and copies nothing.
-    for (auto [from, to] : llvm::zip_equal(called.getResults(), results))
-      if (failed(options.createMemCpy(rewriter, loc, from, to)))
-        return failure();
+    if (failed(
+            makeCalls(rewriter, call, resultTypes, operands, results, options)))
+      return failure();
     replaceOpWithBufferizedValues(rewriter, op, results);
     return success();
   }
 
 private:
+  static LogicalResult makeCalls(RewriterBase &rewriter, moe::CallOp op,
+                                 TypeRange types, ValueRange operands,
+                                 ValueRange buffers,
+                                 const BufferizationOptions &options) {
+    Location loc = op.getLoc();
+    auto makeCall = [&](Attribute callee) -> LogicalResult {
+      auto called = func::CallOp::create(
+          rewriter, loc, cast<FlatSymbolRefAttr>(callee).getValue(), types,
+          operands);
+      // What a function returns is its destination, as a rule: upstream's
+      // drop-equivalent-buffer-results sees that, and copies nothing.
+      for (auto [from, to] : llvm::zip_equal(called.getResults(), buffers))
+        if (failed(options.createMemCpy(rewriter, loc, from, to)))
+          return failure();
+      return success();
+    };
+    ArrayRef<Attribute> callees = op.getCallees().getValue();
+    if (callees.size() == 1)
+      return makeCall(callees.front());
+    SmallVector<int64_t> cases =
+        llvm::to_vector(llvm::seq<int64_t>(0, callees.size() - 1));
+    auto choice = scf::IndexSwitchOp::create(
+        rewriter, loc, TypeRange(), op.getNumber(), cases, cases.size());
+    OpBuilder::InsertionGuard guard(rewriter);
+    for (auto [number, callee] : llvm::enumerate(callees)) {
+      rewriter.createBlock(number < cases.size()
+                               ? &choice.getCaseRegions()[number]
+                               : &choice.getDefaultRegion());
+      if (failed(makeCall(callee)))
+        return failure();
+      scf::YieldOp::create(rewriter, loc);
+    }
+    return success();
+  }
+
   /// `buffer` if a cast makes it of that type, or else a copy of it.
   static FailureOr<Value> asRows(RewriterBase &rewriter, Location loc,
                                  Value buffer, MemRefType type,

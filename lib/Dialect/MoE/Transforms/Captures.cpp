@@ -28,7 +28,7 @@ static bool isRepeatable(Operation *op) {
          (op->getNumOperands() == 0 && op->getNumResults() == 1);
 }
 
-SmallVector<Value> mlir::moe::isolate(RewriterBase &rewriter, Region &region) {
+void mlir::moe::copyIntoRegion(RewriterBase &rewriter, Region &region) {
   OpBuilder::InsertionGuard guard(rewriter);
   llvm::SetVector<Value> used;
   // What is repeated may use values from above; these are put at the start in
@@ -49,6 +49,12 @@ SmallVector<Value> mlir::moe::isolate(RewriterBase &rewriter, Region &region) {
       changed = true;
     }
   }
+}
+
+SmallVector<Value> mlir::moe::isolate(RewriterBase &rewriter, Region &region) {
+  copyIntoRegion(rewriter, region);
+  SetVector<Value> used;
+  getUsedValuesDefinedAbove(region, used);
   for (Value value : used)
     replaceAllUsesInRegionWith(
         value, region.addArgument(value.getType(), value.getLoc()), region);

@@ -14,10 +14,10 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Dialect/MoE/Transforms/Captures.h"
@@ -51,23 +51,18 @@ public:
   void rewrite();
 
 private:
-  /// A function of the arguments of `region`, what it captures and the
-  /// destinations of its results.
-  struct Body {
-    func::FuncOp function;
-    bool takesWeights;
-    SmallVector<Value> captures;
-  };
-  Body makeFunction(Region &region);
+  /// Of the arguments of `region`, of what bodies capture, and of destinations
+  /// of its results.
+  func::FuncOp makeFunction(Region &region);
   void returnInDestinations(Region &region);
-  SmallVector<Value> callIn(Region &region, const Body &body,
-                            ValueRange arguments, ValueRange outs);
 
   DispatchOp op;
   SymbolTable &symbols;
   IRRewriter &rewriter;
   ImplicitLocOpBuilder b;
   bool takesWeights;
+  /// What any of the bodies captures.
+  SetVector<Value> captures;
 };
 
 } // namespace
@@ -98,46 +93,33 @@ void Outlining::returnInDestinations(Region &region) {
   rewriter.eraseOp(yield);
 }
 
-Outlining::Body Outlining::makeFunction(Region &region) {
-  Body body{{}, op.getWeightsArgument(region) != Value(), {}};
-  body.captures = isolate(rewriter, region);
-  size_t inputs = region.getNumArguments();
+func::FuncOp Outlining::makeFunction(Region &region) {
   std::string name = (expertPrefix + Twine(getDispatchNumber(op)) + "_" +
                       Twine(region.getRegionNumber()))
                          .str();
+  for (Value capture : captures)
+    replaceAllUsesInRegionWith(
+        capture, region.addArgument(capture.getType(), capture.getLoc()),
+        region);
+  size_t inputs = region.getNumArguments();
   returnInDestinations(region);
   b.setInsertionPoint(op);
   SmallVector<Type> types = llvm::to_vector(region.getArgumentTypes());
-  body.function = func::FuncOp::create(
+  auto function = func::FuncOp::create(
       op.getLoc(), name, b.getFunctionType(types, op.getResultTypes()));
-  body.function.setPrivate();
-  body.function.getBody().takeBody(region);
+  function.setPrivate();
+  function.getBody().takeBody(region);
   // Whatever is given to a call is read alone.
   for (size_t i = 0; i < inputs; ++i)
     if (isa<TensorType>(types[i]))
-      body.function.setArgAttr(
+      function.setArgAttr(
           i, bufferization::BufferizationDialect::kWritableAttrName,
           b.getBoolAttr(false));
-  symbols.insert(body.function);
-  return body;
-}
-
-SmallVector<Value> Outlining::callIn(Region &region, const Body &body,
-                                     ValueRange arguments, ValueRange outs) {
-  OpBuilder::InsertionGuard guard(b);
-  b.createBlock(&region);
-  bool dropWeights = takesWeights && !body.takesWeights;
-  SmallVector<Value> inputs(arguments.drop_back(dropWeights));
-  llvm::append_range(inputs, body.captures);
-  func::FuncOp function = body.function;
-  auto call =
-      CallOp::create(b, op.getResultTypes(), function.getName(), inputs, outs);
-  scf::YieldOp::create(b, call.getResults());
-  return call.getResults();
+  symbols.insert(function);
+  return function;
 }
 
 void Outlining::rewrite() {
-  int64_t experts = op.getNumExperts();
   SmallVector<Value> tokens = op.getTokens();
   // The rows of an expert are as many as those of a token operand.
   bool needsRows = tokens.empty();
@@ -146,9 +128,16 @@ void Outlining::rewrite() {
     tokens.push_back(tensor::EmptyOp::create(b, ArrayRef<OpFoldResult>{number},
                                              b.getI1Type()));
   }
-  SmallVector<Body> bodies;
+  auto weights = RankedTensorType::get({ShapedType::kDynamic}, b.getF32Type());
+  for (Region &region : op.getExperts()) {
+    if (takesWeights && !op.getWeightsArgument(region))
+      region.addArgument(weights, op.getLoc());
+    copyIntoRegion(rewriter, region);
+    getUsedValuesDefinedAbove(region, captures);
+  }
+  SmallVector<Attribute> functions;
   for (Region &region : op.getExperts())
-    bodies.push_back(makeFunction(region));
+    functions.push_back(FlatSymbolRefAttr::get(makeFunction(region)));
 
   auto family = DispatchOp::create(b, op.getResultTypes(), tokens,
                                    op.getRouting(), /*expertsCount=*/1);
@@ -163,22 +152,16 @@ void Outlining::rewrite() {
   }
   Value rows = numRows(b, block->getArgument(1));
   if (takesWeights)
-    block->addArgument(
-        RankedTensorType::get({ShapedType::kDynamic}, b.getF32Type()),
-        op.getLoc());
+    block->addArgument(weights, op.getLoc());
   SmallVector<Value> outs;
   for (Type type : op.getResultTypes())
     outs.push_back(tensor::EmptyOp::create(b, type, ValueRange{rows}));
-  // The last expert is the default.
-  SmallVector<int64_t> cases =
-      llvm::to_vector(llvm::seq<int64_t>(0, experts - 1));
-  auto choice = scf::IndexSwitchOp::create(b, op.getResultTypes(), expert,
-                                           cases, cases.size());
-  ValueRange arguments = block->getArguments().drop_front(1 + needsRows);
-  for (auto [region, body] : llvm::zip(choice.getCaseRegions(), bodies))
-    callIn(region, body, arguments, outs);
-  callIn(choice.getDefaultRegion(), bodies.back(), arguments, outs);
-  YieldOp::create(b, choice.getResults());
+  SmallVector<Value> inputs(block->getArguments().drop_front(1 + needsRows));
+  llvm::append_range(inputs, captures);
+  auto call = CallOp::create(b, op.getResultTypes(),
+                             functions.size() > 1 ? expert : Value(),
+                             b.getArrayAttr(functions), inputs, outs);
+  YieldOp::create(b, call.getResults());
   rewriter.replaceOp(op, family);
 }
 

@@ -92,7 +92,10 @@ y = m["contract"](scores([1, 2]), [scores([3, 4], [5, 6]), scores([1, 0], [0, 1]
                   [[0], [1]], (1, 2), lambda a, b, row, column: a * b + row + column)
 assert y.tolist() == [[11 * 1 + 110, 17 * 2 + 210]]
 y = np.zeros(2)
-assert m["call"](lambda a, out: [a + out], [np.ones(2)], [y])[0] is y and y.tolist() == [1, 1]
+add, double = lambda a, out: [a + out], lambda a, out: [2 * out]
+assert m["call"]([add], [np.ones(2)], [y])[0] is y and y.tolist() == [1, 1]
+for number, want in ((0, 2), (1, 4), (7, 8)):
+    assert m["call"]([add, double], [np.ones(2)], [y], number)[0].tolist() == [want, want]
 for wrong in (lambda: m["pick"](3, [1, 2, 3]), lambda: m["parameter"]({}, "{0}", [2], [-1])):
     try:
         wrong()

@@ -97,28 +97,37 @@ def MoE_CallOp : MoE_Op<"call", [
   let description = [{
     Calls a function of this module, made by the compiler: the body of an expert,
     which is compiled when it is first called, or the code of a contraction that
-    several places share. Reads and writes are those of its operands, whatever
-    the function does: inputs are read only, and each result is its destination,
-    which may be read before it is written.
+    several places share. Of several functions a number chooses one, and beyond
+    them the last. Reads and writes are those of its operands, whatever a function
+    does: inputs are read only, and each result is its destination, which may be
+    read before it is written.
 
     ```mlir
-    %y = moe.call @moe_expert_0_1(%x, %ids) outs(%packed)
-        : (tensor<?x8xf32>, tensor<?xindex>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    %y = moe.call @moe_kernel_0(%x, %w) outs(%h)
+        : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+    %y = moe.call %e of [@moe_expert_0_0, @moe_expert_0_1](%x) outs(%packed)
+        : (index, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
     ```
 
     Constraints:
-    * C1: the symbol names a function.
+    * C1: each symbol names a function.
     * C2: its arguments are the inputs and then the destinations, its results
       those of the operation; of a tensor, more sizes may be static here than
       there.
     * C3: there is a result for each destination, and at least one.
+    * C4: there is a number if and only if there are several functions.
   }];
-  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyType>:$inputs,
+  let arguments = (ins Optional<Index>:$number, FlatSymbolRefArrayAttr:$callees,
+                       Variadic<AnyType>:$inputs,
                        Variadic<AnyRankedTensor>:$outs);
   let results = (outs Variadic<AnyRankedTensor>:$results);
+  let builders = [OpBuilder<(ins "::mlir::TypeRange":$results,
+                                 "::llvm::StringRef":$callee,
+                                 "::mlir::ValueRange":$inputs,
+                                 "::mlir::ValueRange":$outs)>];
   let assemblyFormat = [{
-    $callee `(` $inputs `)` `outs` `(` $outs `)` attr-dict `:`
-    functional-type(operands, results)
+    ($number^ `of`)? custom<Callees>($callees) `(` $inputs `)`
+    `outs` `(` $outs `)` attr-dict `:` functional-type(operands, results)
   }];
   let extraClassDeclaration = [{
     MutableOperandRange getDpsInitsMutable() { return getOutsMutable(); }

@@ -20,6 +20,9 @@ namespace mlir::moe {
 /// for these.
 SmallVector<Value> isolate(RewriterBase &rewriter, Region &region);
 
+/// The first half of that: repeats in `region` what costs nothing there.
+void copyIntoRegion(RewriterBase &rewriter, Region &region);
+
 } // namespace mlir::moe
 
 #endif // MOE_DIALECT_MOE_TRANSFORMS_CAPTURES_H

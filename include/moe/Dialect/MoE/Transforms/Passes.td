@@ -466,11 +466,7 @@ def OutlineExpertsPass : Pass<"moe-outline-experts", "::mlir::ModuleOp"> {
     %rows = moe.dispatch %x by %r : ... {
     ^each(%e: index, %mine: tensor<?x8xf32>):
       %out = tensor.empty(%n) : tensor<?x8xf32>
-      %y = scf.index_switch %e -> tensor<?x8xf32>
-      case 0 {
-        %0 = moe.call @moe_expert_0_0(%mine) outs(%out) : ...
-        scf.yield %0 : tensor<?x8xf32>
-      } ...
+      %y = moe.call %e of [@moe_expert_0_0, ...](%mine) outs(%out) : ...
       moe.yield %y : tensor<?x8xf32>
     }
     ```
@@ -478,7 +474,7 @@ def OutlineExpertsPass : Pass<"moe-outline-experts", "::mlir::ModuleOp"> {
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect",
-    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+    "::mlir::tensor::TensorDialect"];
 }
 
 def CountConditionalsPass
