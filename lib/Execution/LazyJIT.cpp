@@ -44,6 +44,20 @@ using namespace llvm::orc;
 /// it happens, and answers a lookup only with the names that are missing.
 static thread_local std::string compileError;
 
+namespace {
+/// The last error of all threads: one that waits for what another one compiles
+/// is told that it failed, and not why.
+struct LastError {
+  std::mutex lock;
+  std::string message;
+};
+} // namespace
+
+static LastError &lastError() {
+  static LastError error;
+  return error;
+}
+
 /// Called in place of a lazy function that could not be compiled.
 [[noreturn]] static void failLazyCall() {
   moe::rt::fail(moe::rt::Status::Error, compileError);
@@ -152,9 +166,16 @@ Error moe::LazyJIT::Impl::initialize() {
 
   ExecutionSession &session = jit->getExecutionSession();
   session.setErrorReporter([](Error error) {
+    bool ofAnother = error.isA<FailedToMaterialize>();
     std::string message = toString(std::move(error));
+    LastError &last = lastError();
+    std::lock_guard<std::mutex> guard(last.lock);
+    // Why a compilation failed was reported before that it did.
+    if (ofAnother && !last.message.empty())
+      message = last.message;
     if (compileError.empty())
-      compileError = std::move(message);
+      compileError = message;
+    last.message = std::move(message);
   });
   Expected<std::unique_ptr<LazyCallThroughManager>> manager =
       createLocalLazyCallThroughManager(jit->getTargetTriple(), session,
