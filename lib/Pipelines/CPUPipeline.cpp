@@ -94,6 +94,10 @@ static void populateMachinePipeline(OpPassManager &pm) {
 void mlir::moe::buildCPUPipeline(OpPassManager &pm,
                                  const CPUPipelineOptions &options, Phase from,
                                  Phase to) {
+  AttachTargetPassOptions target;
+  target.target = options.target;
+  target.goesOn = from >= Phase::Regions;
+  pm.addPass(createAttachTargetPass(target));
   Road road(pm, from, to, /*toDevice=*/false);
   road.add(Phase::Masked, [&] {
     addMaskedPhase(pm, options.checkAccesses, options.assumeFinite);

@@ -121,10 +121,12 @@ void mlir::moe::buildGPUPipeline(OpPassManager &pm,
                                  const GPUPipelineOptions &options, Phase from,
                                  Phase to) {
   // Before anything is done for it: LLVM stops the process at an unknown one.
-  CheckTargetPassOptions target;
+  AttachTargetPassOptions target;
   target.chip = options.chip;
   target.ptxVersion = options.ptxVersion;
-  pm.addPass(createCheckTargetPass(target));
+  target.kernels = options.kernels;
+  target.goesOn = from >= Phase::Regions;
+  pm.addPass(createAttachTargetPass(target));
   Road road(pm, from, to, /*toDevice=*/true);
   road.add(Phase::Masked, [&] {
     addMaskedPhase(pm, options.checkAccesses, options.assumeFinite);

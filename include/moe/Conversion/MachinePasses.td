@@ -12,18 +12,6 @@
 
 include "mlir/Pass/PassBase.td"
 
-def CheckTargetPass : Pass<"moe-check-target"> {
-  let summary = "Check that there is code for a GPU";
-  let description = [{
-    Fails if the chip is not known, or not to that version of PTX. Changes
-    nothing.
-  }];
-  let options = [
-    Option<"chip", "chip", "std::string", "\"sm_80\"", "Such as sm_90a">,
-    Option<"ptxVersion", "ptx", "unsigned", "0",
-           "Version of PTX times ten; 0 is the newest">];
-}
-
 def ConvertLinalgToGPUPass
     : Pass<"moe-convert-linalg-to-gpu", "::mlir::ModuleOp"> {
   let summary = "Turn structured operations on buffers into kernels";

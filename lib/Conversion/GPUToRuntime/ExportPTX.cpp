@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/Conversion/ExportPTX.h"
+#include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
@@ -121,7 +122,7 @@ void mlir::moe::registerExportPTX() {
       "export-ptx", "Write the PTX of all kernels as one file",
       [](ModuleOp module, raw_ostream &os) { return exportPTX(module, os); },
       [](DialectRegistry &registry) {
-        registry
-            .insert<gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect>();
+        registry.insert<DLTIDialect, gpu::GPUDialect, LLVM::LLVMDialect,
+                        NVVM::NVVMDialect>();
       });
 }

@@ -20,6 +20,34 @@ include "moe/Dialect/MoE/Transforms/RegionPasses.td"
 // masked, routed
 //===----------------------------------------------------------------------===//
 
+def AttachTargetPass : Pass<"moe-attach-target", "::mlir::ModuleOp"> {
+  let summary = "Say what a module is compiled for";
+  let description = [{
+    Describes a processor, or with `chip` a GPU, in the module's
+    `dlti.target_system_spec`. Fails if the chip is not known, or not to that
+    version of PTX, and with `goes-on` if the module is compiled for something
+    else already.
+
+    ```mlir
+    module attributes {dlti.target_system_spec = #dlti.target_system_spec<
+      "CPU" = #dlti.target_device_spec<"vector_bits" = 512 : i32,
+                                       "vector_registers" = 32 : i32,
+                                       "fma" = true>>}
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"host\"",
+           "Processor to generate code for: host, avx512, avx2 or sse">,
+    Option<"chip", "chip", "std::string", "\"\"", "A GPU, such as sm_90a">,
+    Option<"ptxVersion", "ptx", "unsigned", "0",
+           "Version of PTX times ten; 0 is the newest">,
+    Option<"kernels", "kernels", "std::string", "\"wgmma\"",
+           "What kernels of experts may use: wgmma, mma or simt">,
+    Option<"goesOn", "goes-on", "bool", "false",
+           "Whether the module was compiled to some phase already">];
+  let dependentDialects = ["::mlir::DLTIDialect"];
+}
+
 def CheckTypesPass : Pass<"moe-check-types"> {
   let summary = "Refuse types of numbers that there is no code for";
   let description = [{
