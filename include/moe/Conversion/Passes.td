@@ -141,8 +141,9 @@ def LowerWherePass : Pass<"moe-lower-where"> {
 def ConvertMoEToSCFPass : Pass<"moe-convert-to-scf", "::mlir::ModuleOp"> {
   let summary = "Turn dispatches into conditional regions and loops over tiles";
   let description = [{
-    A routing becomes four plain values: the number of tokens, the offset of
-    each expert's assignments, and the token and the weight of each assignment.
+    A routing becomes five plain values: the numbers of tokens and assignments,
+    the offset of each expert's assignments, and the token and the weight of each
+    assignment.
     A dispatch, of a family by now, becomes one `scf.forall` over a table of the
     active (expert, row block) tiles.
 
