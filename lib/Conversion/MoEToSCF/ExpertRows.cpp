@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "moe/Conversion/MoEToSCF/Loops.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
+#include "moe/Dialect/MoE/Transforms/Rows.h"
 
 using namespace mlir;
 using namespace mlir::moe;
@@ -33,10 +34,6 @@ Value mlir::moe::sliceOfAll(ImplicitLocOpBuilder &b, PlainRouting routing,
   Value before = arith::MulIOp::create(b, rows.expert, routing.numTokens);
   Value first = arith::SubIOp::create(b, rows.first, before);
   return sliceRows(b, tensor, first, rows.count);
-}
-
-static Value numRows(ImplicitLocOpBuilder &b, Value tensor) {
-  return tensor::DimOp::create(b, tensor, constantIndex(b, 0));
 }
 
 void mlir::moe::checkTokens(ImplicitLocOpBuilder &b, ValueRange tokens,
@@ -83,9 +80,7 @@ SmallVector<Value> mlir::moe::runBody(ImplicitLocOpBuilder &b,
     if (Value mapped = rewriter.getRemappedValue(result))
       result = mapped;
     if (!rowWise)
-      assertEqual(b, numRows(b, result), rows.count,
-                  "moe.dispatch: an expert yields another number of rows than "
-                  "it was given");
+      checkYieldedRows(b, result, rows.count);
   }
   return results;
 }

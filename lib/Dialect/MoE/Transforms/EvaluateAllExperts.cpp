@@ -18,6 +18,7 @@
 #include "moe/Dialect/MoE/IR/MoE.h"
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
+#include "moe/Dialect/MoE/Transforms/Rows.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_EVALUATEALLEXPERTSPASS
@@ -56,9 +57,9 @@ static bool runsOnAllTokens(DispatchOp op, Region &region) {
 namespace {
 
 /// Takes apart one dispatch.
-class DenseForm {
+class Everywhere {
 public:
-  DenseForm(DispatchOp op, IRRewriter &rewriter)
+  Everywhere(DispatchOp op, IRRewriter &rewriter)
       : op(op), rewriter(rewriter), b(op.getLoc(), rewriter),
         family(op.isFamily()) {
     b.setInsertionPoint(op);
@@ -88,10 +89,11 @@ private:
 
 } // namespace
 
-Value DenseForm::routeEverywhere(Value tokens) {
+Value Everywhere::routeEverywhere(Value tokens) {
   int64_t experts = op.getNumExperts();
   bool weighted = llvm::any_of(op.getExperts(), [&](Region &region) {
-    return op.getWeightsArgument(region) != Value();
+    return everywhere[region.getRegionNumber()] &&
+           op.getWeightsArgument(region);
   });
   if (!weighted && !llvm::is_contained(everywhere, false))
     return RouteAllOp::create(b, op.getRouting().getType(), tokens);
@@ -106,29 +108,22 @@ Value DenseForm::routeEverywhere(Value tokens) {
   Value mask =
       linalg::BroadcastOp::create(b, flags, empty, ArrayRef<int64_t>{0})
           ->getResult(0);
-  Value weights;
-  for (Region &region : op.getExperts())
-    if (!weights && everywhere[region.getRegionNumber()] &&
-        op.getWeightsArgument(region))
-      weights = WeightsOp::create(b, op.getRouting());
+  Value weights =
+      weighted ? WeightsOp::create(b, op.getRouting()).getResult() : Value();
   return RouteOp::create(b, op.getRouting().getType(), mask, weights,
                          /*most=*/IntegerAttr());
 }
 
 /// Gives an empty region the arguments that a body has.
-void DenseForm::addArguments(Region &region) {
+void Everywhere::addArguments(Region &region) {
   Block *block = b.createBlock(&region);
   if (family)
     block->addArgument(b.getIndexType(), op.getLoc());
-  for (Value token : op.getTokens()) {
-    auto type = cast<RankedTensorType>(token.getType());
-    SmallVector<int64_t> shape(type.getShape());
-    shape[0] = ShapedType::kDynamic;
-    block->addArgument(type.clone(shape), op.getLoc());
-  }
+  for (Value token : op.getTokens())
+    block->addArgument(getRowsType(token), op.getLoc());
 }
 
-DispatchOp DenseForm::runEverywhere(Value routing) {
+DispatchOp Everywhere::runEverywhere(Value routing) {
   auto all = DispatchOp::create(b, op.getResultTypes(), op.getTokens(), routing,
                                 op.getExperts().size());
   all->setDiscardableAttrs(op->getDiscardableAttrDictionary());
@@ -151,10 +146,9 @@ DispatchOp DenseForm::runEverywhere(Value routing) {
   return all;
 }
 
-void DenseForm::takeRows(Region &region, DispatchOp all, Value base,
-                         Value numbers) {
-  Value rows =
-      tensor::DimOp::create(b, numbers, arith::ConstantIndexOp::create(b, 0));
+void Everywhere::takeRows(Region &region, DispatchOp all, Value base,
+                          Value numbers) {
+  Value rows = numRows(b, numbers);
   SmallVector<Value> taken;
   for (Value source : all.getResults()) {
     auto type = cast<RankedTensorType>(source.getType());
@@ -178,7 +172,7 @@ void DenseForm::takeRows(Region &region, DispatchOp all, Value base,
   YieldOp::create(b, taken);
 }
 
-DispatchOp DenseForm::select(Value tokens, DispatchOp all) {
+DispatchOp Everywhere::select(Value tokens, DispatchOp all) {
   // The number of each token.
   Value empty = tensor::EmptyOp::create(b, ArrayRef<OpFoldResult>{tokens},
                                         b.getIndexType());
@@ -225,7 +219,7 @@ DispatchOp DenseForm::select(Value tokens, DispatchOp all) {
   return chosen;
 }
 
-void DenseForm::rewrite() {
+void Everywhere::rewrite() {
   if (!llvm::is_contained(everywhere, true))
     return;
   Value tokens = NumTokensOp::create(b, op.getRouting());
@@ -245,7 +239,7 @@ struct EvaluateAllExpertsPass
         [&](DispatchOp op) { dispatches.push_back(op); });
     IRRewriter rewriter(&getContext());
     for (DispatchOp op : dispatches)
-      DenseForm(op, rewriter).rewrite();
+      Everywhere(op, rewriter).rewrite();
   }
 };
 } // namespace

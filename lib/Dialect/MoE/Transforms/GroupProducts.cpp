@@ -18,6 +18,7 @@
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Dialect/MoE/Transforms/Contractions.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
+#include "moe/Dialect/MoE/Transforms/Rows.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_GROUPPRODUCTSPASS
@@ -80,15 +81,11 @@ private:
     SmallVector<Value> tokens{rows};
     if (!isZero(init))
       tokens.push_back(init);
-    Value number = tensor::DimOp::create(b, rows, 0);
+    Value number = numRows(b, rows);
     Value routing =
         RouteAllOp::create(b, RoutingType::get(b.getContext(), 1), number);
-    auto result = cast<RankedTensorType>(op->getResult(0).getType());
-    auto anyRows = [](RankedTensorType type) {
-      return type.clone({ShapedType::kDynamic, type.getDimSize(1)});
-    };
-    Type packed = anyRows(result);
-    auto dispatch = DispatchOp::create(b, packed, tokens, routing, 1);
+    auto dispatch = DispatchOp::create(b, getRowsType(op->getResult(0)), tokens,
+                                       routing, 1);
     dispatch->setAttr(rowWiseAttr, b.getDenseBoolArrayAttr({true}));
     dispatch->setAttr(kernelNameAttr,
                       b.getStringAttr(getOperation().getName() + "_product_" +
@@ -96,8 +93,8 @@ private:
     makeBody(b, dispatch, op, rows, init);
     b.setInsertionPointAfter(dispatch);
     Value value = dispatch.getResult(0);
-    if (value.getType() != result)
-      value = tensor::CastOp::create(b, result, value);
+    if (Type type = op->getResult(0).getType(); value.getType() != type)
+      value = tensor::CastOp::create(b, type, value);
     rewriter.replaceOp(op, value);
     return "";
   }
@@ -107,15 +104,11 @@ private:
     Block *block = b.createBlock(&dispatch.getExperts().front());
     block->addArgument(b.getIndexType(), b.getLoc());
     IRMapping mapping;
-    for (Value token : dispatch.getTokens()) {
-      auto type = cast<RankedTensorType>(token.getType());
-      mapping.map(token, block->addArgument(type.clone({ShapedType::kDynamic,
-                                                        type.getDimSize(1)}),
-                                            b.getLoc()));
-    }
+    for (Value token : dispatch.getTokens())
+      mapping.map(token, block->addArgument(getRowsType(token), b.getLoc()));
     auto type = cast<RankedTensorType>(dispatch.getResult(0).getType());
     if (!mapping.contains(init)) {
-      Value count = tensor::DimOp::create(b, mapping.lookup(rows), 0);
+      Value count = numRows(b, mapping.lookup(rows));
       Value empty = tensor::EmptyOp::create(b, type, ValueRange{count});
       Value zero =
           arith::ConstantOp::create(b, b.getZeroAttr(type.getElementType()));

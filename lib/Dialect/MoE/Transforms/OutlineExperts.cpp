@@ -22,6 +22,7 @@
 #include "moe/Dialect/MoE/Transforms/Annotations.h"
 #include "moe/Dialect/MoE/Transforms/Captures.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
+#include "moe/Dialect/MoE/Transforms/Rows.h"
 
 namespace mlir::moe {
 #define GEN_PASS_DEF_OUTLINEEXPERTSPASS
@@ -30,10 +31,6 @@ namespace mlir::moe {
 
 using namespace mlir;
 using namespace mlir::moe;
-
-static Value numRows(ImplicitLocOpBuilder &b, Value tensor) {
-  return tensor::DimOp::create(b, tensor, arith::ConstantIndexOp::create(b, 0));
-}
 
 namespace {
 
@@ -75,13 +72,8 @@ void Outlining::returnInDestinations(Region &region) {
   SmallVector<Value> results;
   for (Value yielded : yield->getOperands()) {
     Value out = block.addArgument(yielded.getType(), yielded.getLoc());
-    if (!isRowWise(op, region)) {
-      Value equal = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                          numRows(b, yielded), numRows(b, out));
-      cf::AssertOp::create(b, equal,
-                           "moe.dispatch: an expert yields another number of "
-                           "rows than it was given");
-    }
+    if (!isRowWise(op, region))
+      checkYieldedRows(b, yielded, numRows(b, out));
     // As a whole: what computes them is then seen to compute them there.
     SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), out);
     SmallVector<OpFoldResult> zeros(sizes.size(), b.getIndexAttr(0));
@@ -144,12 +136,8 @@ void Outlining::rewrite() {
   family->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   Block *block = b.createBlock(&family.getExperts().front());
   Value expert = block->addArgument(b.getIndexType(), op.getLoc());
-  for (Value token : tokens) {
-    auto type = cast<RankedTensorType>(token.getType());
-    SmallVector<int64_t> shape(type.getShape());
-    shape[0] = ShapedType::kDynamic;
-    block->addArgument(type.clone(shape), op.getLoc());
-  }
+  for (Value token : tokens)
+    block->addArgument(getRowsType(token), op.getLoc());
   Value rows = numRows(b, block->getArgument(1));
   if (takesWeights)
     block->addArgument(weights, op.getLoc());
