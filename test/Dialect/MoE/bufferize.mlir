@@ -105,3 +105,38 @@ func.func @static(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = moe.call @f() outs(%x) : (tensor<4xf32>) -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+// Of several functions a number chooses one, and beyond them the last; nothing is
+// copied.
+// CHECK-LABEL: func.func @several
+// CHECK-SAME: %[[N:[a-z0-9]+]]: index
+// CHECK-NOT: memref.copy
+// CHECK: scf.index_switch %[[N]]
+// CHECK: case 0 {
+// CHECK-NEXT: call @first(
+// CHECK: case 1 {
+// CHECK-NEXT: call @second(
+// CHECK: default {
+// CHECK-NEXT: call @third(
+// CHECK-NOT: memref.copy
+// CHECK: return
+func.func @several(%n: index, %x: tensor<?x8xf32>, %rows: index) -> tensor<?x8xf32> {
+  %out = tensor.empty(%rows) : tensor<?x8xf32>
+  %y = moe.call %n of [@first, @second, @third](%x) outs(%out)
+      : (index, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+func.func private @first(%x: tensor<?x8xf32> {bufferization.writable = false}, %out: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %y = linalg.exp ins(%x : tensor<?x8xf32>) outs(%out : tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+func.func private @second(%x: tensor<?x8xf32> {bufferization.writable = false}, %out: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %y = linalg.tanh ins(%x : tensor<?x8xf32>) outs(%out : tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+func.func private @third(%x: tensor<?x8xf32> {bufferization.writable = false}, %out: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %y = linalg.negf ins(%x : tensor<?x8xf32>) outs(%out : tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
