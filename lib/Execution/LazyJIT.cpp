@@ -35,6 +35,7 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <utility>
 
 using namespace mlir;
 using namespace llvm;
@@ -45,8 +46,8 @@ using namespace llvm::orc;
 static thread_local std::string compileError;
 
 namespace {
-/// The last error of all threads: one that waits for what another one compiles
-/// is told that it failed, and not why.
+/// The last error of all threads: what one waits for, another one compiles, and
+/// it is there that ORC reports why that failed.
 struct LastError {
   std::mutex lock;
   std::string message;
@@ -60,7 +61,15 @@ static LastError &lastError() {
 
 /// Called in place of a lazy function that could not be compiled.
 [[noreturn]] static void failLazyCall() {
-  moe::rt::fail(moe::rt::Status::Error, compileError);
+  // Outlives the failure, which leaves without destructors.
+  static thread_local std::string message;
+  message = std::exchange(compileError, {});
+  if (message.empty()) {
+    LastError &last = lastError();
+    std::lock_guard<std::mutex> guard(last.lock);
+    message = last.message;
+  }
+  moe::rt::fail(moe::rt::Status::Error, message);
 }
 
 namespace {

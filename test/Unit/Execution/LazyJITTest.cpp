@@ -17,6 +17,9 @@
 #include "llvm/Support/SourceMgr.h"
 #include "gtest/gtest.h"
 
+#include <atomic>
+#include <thread>
+
 using namespace mlir;
 using namespace llvm;
 
@@ -212,6 +215,39 @@ TEST_F(LazyJITTest, AFailedBodyFailsTheInvocation) {
   EXPECT_EQ(result.status, moe::rt::Status::Error);
   EXPECT_NE(result.message.find("nowhere"), std::string::npos)
       << result.message;
+}
+
+TEST_F(LazyJITTest, WhoeverWaitsForAFailedBodyIsToldWhy) {
+  // Many times: who comes second is up to the threads.
+  for (int round = 0; round < 20; ++round) {
+    std::unique_ptr<moe::LazyJIT> jit = create(R"(
+      declare float @nowhere(float)
+      define float @main(i32 %e, float %x) {
+        %y = call float @moe_expert_0(float %x)
+        ret float %y
+      }
+      define float @moe_expert_0(float %x) {
+        %y = call float @nowhere(float %x)
+        ret float %y
+      })");
+    auto run = mainOf(*jit);
+    std::atomic<int> ready = 0;
+    std::vector<moe::rt::Result> results(4);
+    std::vector<std::thread> threads;
+    for (moe::rt::Result &result : results)
+      threads.emplace_back([&] {
+        moe::rt::Context context;
+        ++ready;
+        while (ready < 4)
+          std::this_thread::yield();
+        result = context.invoke([&] { run(0, 1); });
+      });
+    for (std::thread &thread : threads)
+      thread.join();
+    for (const moe::rt::Result &result : results)
+      EXPECT_NE(result.message.find("nowhere"), std::string::npos)
+          << result.message;
+  }
 }
 
 TEST_F(LazyJITTest, ModulesDoNotShareLocals) {
